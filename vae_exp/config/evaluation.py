@@ -1,0 +1,61 @@
+"""What is measured and drawn: `evaluation.*` and `figures.*`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from vae_exp.config.rules import at_least, one_of
+
+SPLITS = ("train", "val", "test")
+FIGURES = (
+    "loss_curves",
+    "latent",
+    "tsne",
+    "reconstructions",
+    "samples",
+    "traversals",
+    "manifold",
+    "kl_per_dimension",
+    "interpolations",
+    "aggregate_posterior",
+)
+
+
+@dataclass
+class EvaluationConfig:
+    """What is measured, and how well."""
+
+    every: int = 1
+    """Epochs between evaluations of the validation and test images; the last epoch is always evaluated."""
+    batch_size: int = 500
+    """Images in an evaluation step."""
+    final: bool = True
+    """Measure everything else (importance-weighted NLL, active units, probes …) at the end, on the best weights."""
+    importance_samples: int = 100
+    """K of the importance-weighted estimate of −log p(x) (Burda et al. 2015), at least 1; the papers take 5,000."""
+    importance_images: int = 1000
+    """Test images for that estimate, the first so many; it takes K decoder passes for each."""
+
+    def __post_init__(self) -> None:
+        at_least("evaluation.every", self.every, 1)
+        at_least("evaluation.batch_size", self.batch_size, 1)
+        at_least("evaluation.importance_samples", self.importance_samples, 1)
+        at_least("evaluation.importance_images", self.importance_images, 1)
+
+
+@dataclass
+class FiguresConfig:
+    """What is drawn. Not part of a run's identity: each figure has its own source of randomness."""
+
+    which: list[str] = field(default_factory=lambda: list(FIGURES))
+    """Names of the figures to draw, in this order; an empty list draws none."""
+    tsne_split: str = "test"
+    """Images whose posterior means t-SNE lays out: `train`, `val` or `test`."""
+    tsne_points: int = 1000
+    """Number of those images, a fixed subsample; time grows faster than in proportion."""
+
+    def __post_init__(self) -> None:
+        for i, name in enumerate(self.which):
+            one_of(f"figures.which[{i}]", name, FIGURES)
+        one_of("figures.tsne_split", self.tsne_split, SPLITS)
+        at_least("figures.tsne_points", self.tsne_points, 2)

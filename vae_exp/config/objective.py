@@ -1,0 +1,54 @@
+"""What is minimised: `objective.*`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vae_exp.config.rules import at_least
+from vae_exp.registry import schema
+
+
+@dataclass
+class ObjectiveConfig:
+    """What every objective has."""
+
+    name: str = ""
+    """Which objective: `elbo`, `iwae`, or an extension's."""
+    samples: int = 1
+    """Monte Carlo samples of z for each image: L of the ELBO, K of the IWAE bound."""
+
+    def __post_init__(self) -> None:
+        at_least("objective.samples", self.samples, 1)
+
+
+@schema("objective", "elbo")
+@dataclass
+class ElboConfig(ObjectiveConfig):
+    """The negative ELBO (Kingma & Welling 2013, eq. 10): cross-entropy summed over pixels plus the closed-form KL."""
+
+    name: str = "elbo"
+    beta: float = 1.0
+    """Weight of the KL term (Higgins et al. 2017), at least 0."""
+    warmup_epochs: int = 0
+    """The weight of the KL grows linearly from 0 to `beta` over this many epochs (Sønderby et al. 2016,
+    arXiv 1602.02282); 0 starts at `beta`."""
+    free_bits: float = 0.0
+    """Nats of KL that each latent dimension has free, averaged over the batch (Kingma et al. 2016,
+    arXiv 1606.04934, eq. 15)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least("objective.beta", self.beta, 0)
+        at_least("objective.warmup_epochs", self.warmup_epochs, 0)
+        at_least("objective.free_bits", self.free_bits, 0)
+
+
+@schema("objective", "iwae")
+@dataclass
+class IwaeConfig(ObjectiveConfig):
+    """The importance-weighted bound (Burda et al. 2015, arXiv 1509.00519, eq. 8)."""
+
+    name: str = "iwae"
+    samples: int = 5
+    dreg: bool = False
+    """Doubly reparameterised gradient of the encoder (Tucker et al. 2018, arXiv 1810.04152)."""

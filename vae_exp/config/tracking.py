@@ -1,0 +1,37 @@
+"""Where runs are shown: `tracking.*`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vae_exp.config.rules import require
+from vae_exp.registry import schema
+
+
+@dataclass
+class TrackingConfig:
+    """Where runs are shown. Not part of a run's identity."""
+
+    name: str = ""
+    """`mlflow` or `none`."""
+
+
+@schema("tracking", "mlflow")
+@dataclass
+class MlflowConfig(TrackingConfig):
+    """MLflow, in `mlflow.db` of the folder where the command was started, or at MLFLOW_TRACKING_URI."""
+
+    name: str = "mlflow"
+    experiment: str = "vae_exp"
+    """The MLflow experiment in which the runs are."""
+
+    def __post_init__(self) -> None:
+        require(bool(self.experiment.strip()), "tracking.experiment", "a name", self.experiment)
+
+
+@schema("tracking", "none")
+@dataclass
+class NoTrackingConfig(TrackingConfig):
+    """No tracking: the run folder alone."""
+
+    name: str = "none"

@@ -1,0 +1,37 @@
+"""How long and on what it trains: `trainer.*`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vae_exp.config.rules import at_least
+
+
+@dataclass
+class TrainerConfig:
+    """How long, on what, and how often it is saved."""
+
+    epochs: int | None = 50
+    """Passes over the training images, at least 0. The only key that may grow in an existing folder.
+    null takes the length of `optimizer.stages`."""
+    batch_size: int = 100
+    """Images in a training step; the last step of an epoch may have fewer."""
+    patience: int | None = 10
+    """Stop when `val/objective` has not improved for this many epochs; null never stops early."""
+    checkpoint_every: int = 10
+    """Every so many epochs the full state is kept for good and samples are drawn for the tracker, in epochs."""
+    device: str | None = None
+    """`cpu`, `cuda`, `cuda:1`, `mps`; null takes a GPU where there is one. Not part of a run's identity."""
+    threads: int | None = None
+    """CPU threads of torch; null takes this job's share of the cores and fixes it for the folder, since one thread and
+    two give different bits."""
+
+    def __post_init__(self) -> None:
+        if self.epochs is not None:
+            at_least("trainer.epochs", self.epochs, 0)
+        at_least("trainer.batch_size", self.batch_size, 1)
+        if self.patience is not None:
+            at_least("trainer.patience", self.patience, 1)
+        at_least("trainer.checkpoint_every", self.checkpoint_every, 1)
+        if self.threads is not None:
+            at_least("trainer.threads", self.threads, 1)

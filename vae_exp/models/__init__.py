@@ -1,0 +1,7 @@
+"""A configuration and an image's shape become a VAE."""
+
+from vae_exp.models import conv as conv
+from vae_exp.models import mlp as mlp
+from vae_exp.models.vae import Vae, build_model
+
+__all__ = ["Vae", "build_model"]

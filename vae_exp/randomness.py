@@ -1,0 +1,35 @@
+"""Every source of randomness has its own generator, derived from the one seed.
+
+A generator is named by what it is for and, in training, by its epoch. So nothing has to be saved to go on from a
+checkpoint, and drawing more or less from one stream changes no other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+import torch
+
+
+def derive(seed: int, stream: str, *indices: int) -> int:
+    """Return the 63-bit seed of a stream: SHA-256 of its name, cut short."""
+    name = "/".join([str(seed), stream, *map(str, indices)])
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 1
+
+
+def generator(seed: int, stream: str, *indices: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """Return a fresh generator for `stream` ("shuffle", "noise", "evaluation" …), for epoch `indices` where given."""
+    return torch.Generator(device).manual_seed(derive(seed, stream, *indices))
+
+
+def make_deterministic(threads: int) -> None:
+    """Fix the number of CPU threads and ask torch for the same bits every time.
+
+    The thread count is part of the result: sums over threads round differently for one thread and for two.
+    """
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)
+    # cuBLAS reads this when it starts; without it deterministic algorithms refuse matrix products on CUDA.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.backends.cudnn.benchmark = False
