@@ -38,7 +38,7 @@ class DiagonalGaussian:
 
     def kl(self) -> Tensor:
         """Return KL(self ‖ N(0, I)) per dimension in nats (Kingma & Welling 2013, appendix B): (..., D)."""
-        return 0.5 * (self.mean.square() + self.log_variance.exp() - 1 - self.log_variance)
+        return 0.5 * (self.mean.square() + self.log_variance.expm1() - self.log_variance)
 
 
 @dataclass(frozen=True)

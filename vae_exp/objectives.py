@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -12,6 +12,9 @@ from torch import Tensor
 from vae_exp.config import ElboConfig, ObjectiveConfig
 from vae_exp.distributions import DiagonalGaussian
 from vae_exp.registry import implementation_of, implements
+
+PARTS = ("objective", "loss", "reconstruction", "kl")
+"""The parts of `Terms`, by the names that metrics have."""
 
 
 class Likelihood(Protocol):
@@ -40,7 +43,10 @@ class Terms:
 
 
 class Objective(Protocol):
-    """An objective of this configuration, at this epoch (1, 2, …); `epoch=None` means its final weights."""
+    """An objective of this configuration, at this epoch (1, 2, …).
+
+    `epoch=None` means its final weights and each example on its own, as evaluation wants it.
+    """
 
     def __call__(
         self,
@@ -52,6 +58,15 @@ class Objective(Protocol):
     ) -> Terms: ...
 
 
+@runtime_checkable
+class SeesAllImages(Protocol):
+    """An objective with a part that is no mean over examples."""
+
+    def over_all_images(self, kl: Tensor) -> float:
+        """Return what the mean of `Terms.objective` lacks, in nats, from the mean KL per dimension of all images."""
+        ...
+
+
 def build_objective(config: ObjectiveConfig) -> Objective:
     """Return the objective that a configuration describes."""
     objective: Objective = implementation_of(config)(config)
@@ -59,23 +74,31 @@ def build_objective(config: ObjectiveConfig) -> Objective:
 
 
 @implements(ElboConfig)
-def elbo(config: ElboConfig) -> Objective:
+@dataclass(frozen=True)
+class Elbo:
     """The negative ELBO with L samples (Kingma & Welling 2013, eq. 10)."""
 
-    def terms(
+    config: ElboConfig
+
+    def __call__(
+        self,
         images: Tensor,
         posterior: DiagonalGaussian,
         decode: Callable[[Tensor], Likelihood],
         generator: torch.Generator,
         epoch: int | None = None,
     ) -> Terms:
-        z = posterior.rsample(config.samples, generator)  # (L, B, D)
+        """Return the terms of images (B, C, H, W) under their posterior (B, D)."""
+        z = posterior.rsample(self.config.samples, generator)  # (L, B, D)
         reconstruction = -decode(z).log_prob(images).mean(0)  # (B,)
         kl = posterior.kl()  # (B, D)
-        objective = reconstruction + kl_weight(config, epoch) * free_bits(kl, config.free_bits).sum(-1)
+        bounded = kl if epoch is None else free_bits(kl, self.config.free_bits)
+        objective = reconstruction + kl_weight(self.config, epoch) * bounded.sum(-1)
         return Terms(objective, reconstruction, kl.sum(-1))
 
-    return terms
+    def over_all_images(self, kl: Tensor) -> float:
+        """Return what free bits add to β·Σ_d KL_d: β·Σ_d max(0, nats − KL_d), with KL the mean over all images (D,)."""
+        return self.config.beta * float((self.config.free_bits - kl).clamp(min=0).sum())
 
 
 def kl_weight(config: ElboConfig, epoch: int | None) -> float:
