@@ -1,0 +1,34 @@
+"""The data sets: each becomes images in uint8, labels, and splits that every run shares."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from functools import lru_cache
+from pathlib import Path
+
+from vae_exp.config import DataConfig
+from vae_exp.data import digits, mnist, mnist_5k  # noqa: F401 - importing them registers them
+from vae_exp.data.binarize import binarize
+from vae_exp.data.folders import root_folder
+from vae_exp.data.splits import Split, Splits, assemble, deal
+from vae_exp.registry import implementation_of, schema_of
+
+__all__ = ["Split", "Splits", "assemble", "deal", "load"]
+
+
+def load(config: DataConfig) -> Splits:
+    """Return the data set of a configuration, as CPU tensors that are shared by the process and not to be changed.
+
+    Files that change while the process lives are not read again. Raises UserError, naming the key or the file, when
+    the data is missing, damaged, or leaves a split empty.
+    """
+    return _load(json.dumps(dataclasses.asdict(config)), root_folder(config.root))
+
+
+@lru_cache(maxsize=4)
+def _load(options: str, root: Path) -> Splits:
+    """Keep the last few data sets, by their options (as text, since lists can't be keys) and resolved folder."""
+    values = json.loads(options)
+    config = schema_of("data", values["name"])(**values)
+    return binarize(implementation_of(config)(config), config)

@@ -1,0 +1,114 @@
+"""Images and labels, dealt into training, validation and test."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vae_exp.randomness import generator
+
+SEED = 0
+"""Seed of everything that is drawn once for a data set. It is no run's: all runs see the same splits."""
+
+DIGITS = tuple("0123456789")
+"""Label names of the data sets of digits."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images (N, C, S, S) in uint8 and their labels (N,) in int64, where there are labels."""
+
+    images: Tensor
+    labels: Tensor | None
+
+    def to(self, device: torch.device) -> Split:
+        """Return the split on a device."""
+        return Split(self.images.to(device), None if self.labels is None else self.labels.to(device))
+
+
+@dataclass(frozen=True)
+class Splits:
+    """A data set, ready to train on."""
+
+    train: Split
+    val: Split | None
+    test: Split | None
+    classes: tuple[str, ...] | None
+    """Name of each label."""
+    grey: bool
+    """Whether the model sees pixels other than 0 and 255; with dynamic binarisation it doesn't."""
+    digest: str
+    """SHA-256 in hexadecimal of all splits' images and labels."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of an image, in pixels."""
+        channels, height, width = self.train.images.shape[1:]
+        return channels, height, width
+
+    def named(self, name: str) -> Split | None:
+        """Return the split called `train`, `val` or `test`, None where the data set has none."""
+        return dict(self)[name]
+
+    def to(self, device: torch.device) -> Splits:
+        """Return the data set on a device."""
+        train, val, test = (split and split.to(device) for _, split in self)
+        assert train is not None
+        return Splits(train, val, test, self.classes, self.grey, self.digest)
+
+    def __iter__(self) -> Iterator[tuple[str, Split | None]]:
+        yield from (("train", self.train), ("val", self.val), ("test", self.test))
+
+
+def assemble(train: Split, val: Split | None, test: Split | None, classes: tuple[str, ...] | None) -> Splits:
+    """Return the splits as a data set, with its digest."""
+    splits = (train, val, test)
+    return Splits(train, val, test, classes, any(map(_is_grey, splits)), _digest(splits))
+
+
+def deal(images: NDArray[np.uint8], labels: NDArray[np.integer] | None, *sizes: int) -> list[Split]:
+    """Deal images (N, C, S, S) out into splits of these sizes and a last one that gets the rest.
+
+    Stratified: a class's share of each split is its share of the whole, to within one image. Each split begins with
+    one image of each class and goes on so, shuffled; hence the first n images of a split are stratified too.
+    """
+    dealt = np.split(_stratified_order(len(images), labels), np.cumsum(sizes))
+    return [
+        Split(torch.from_numpy(images[i]), None if labels is None else torch.from_numpy(labels[i].astype(np.int64)))
+        for i in dealt
+    ]
+
+
+def _stratified_order(number: int, labels: NDArray[np.integer] | None) -> NDArray[np.int64]:
+    """Return a fixed shuffle of the indices in which every stretch holds the classes in proportion.
+
+    The image that comes k-th of its n of a class in a shuffle gets the place (k + 1/2)/n; the places are sorted.
+    """
+    shuffled: NDArray[np.int64] = torch.randperm(number, generator=generator(SEED, "data/split")).numpy()
+    if labels is None:
+        return shuffled
+    place = np.empty(number)
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels[shuffled] == label)
+        place[members] = (np.arange(len(members)) + 0.5) / len(members)
+    return shuffled[np.argsort(place, kind="stable")]
+
+
+def _is_grey(split: Split | None) -> bool:
+    return split is not None and bool(((split.images != 0) & (split.images != 255)).any())
+
+
+def _digest(splits: Sequence[Split | None]) -> str:
+    sha = hashlib.sha256()
+    for split in splits:
+        for tensor in (None, None) if split is None else (split.images, split.labels):
+            sha.update(str(tensor is None or tuple(tensor.shape)).encode())
+            if tensor is not None:
+                sha.update(tensor.numpy().tobytes())
+    return sha.hexdigest()
