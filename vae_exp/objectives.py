@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -9,20 +10,15 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from vae_exp.config import ElboConfig, ObjectiveConfig
-from vae_exp.distributions import DiagonalGaussian
+from vae_exp.config import ElboConfig, IwaeConfig, ObjectiveConfig
+from vae_exp.distributions import DiagonalGaussian, Likelihood, log_standard_normal
 from vae_exp.registry import implementation_of, implements
 
 PARTS = ("objective", "loss", "reconstruction", "kl")
 """The parts of `Terms`, by the names that metrics have."""
 
-
-class Likelihood(Protocol):
-    """p(x|z): what a decoder returns."""
-
-    def log_prob(self, images: Tensor) -> Tensor:
-        """Return log p(x|z) of each example in nats: (B, C, H, W) → (..., B)."""
-        ...
+Decode = Callable[[Tensor], Likelihood]
+"""Maps latent points (..., D) to p(x|z)."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +48,7 @@ class Objective(Protocol):
         self,
         images: Tensor,
         posterior: DiagonalGaussian,
-        decode: Callable[[Tensor], Likelihood],
+        decode: Decode,
         generator: torch.Generator,
         epoch: int | None = None,
     ) -> Terms: ...
@@ -84,7 +80,7 @@ class Elbo:
         self,
         images: Tensor,
         posterior: DiagonalGaussian,
-        decode: Callable[[Tensor], Likelihood],
+        decode: Decode,
         generator: torch.Generator,
         epoch: int | None = None,
     ) -> Terms:
@@ -99,6 +95,37 @@ class Elbo:
     def over_all_images(self, kl: Tensor) -> float:
         """Return what free bits add to β·Σ_d KL_d: β·Σ_d max(0, nats − KL_d), with KL the mean over all images (D,)."""
         return self.config.beta * float((self.config.free_bits - kl).clamp(min=0).sum())
+
+
+@implements(IwaeConfig)
+@dataclass(frozen=True)
+class Iwae:
+    """The negative importance-weighted bound with K samples (Burda et al. 2015, eq. 8)."""
+
+    config: IwaeConfig
+
+    def __call__(
+        self,
+        images: Tensor,
+        posterior: DiagonalGaussian,
+        decode: Decode,
+        generator: torch.Generator,
+        epoch: int | None = None,
+    ) -> Terms:
+        """Return the terms of images (B, C, H, W) under their posterior (B, D).
+
+        With `dreg` the bound is the same and the encoder's gradient Σ_k w̃_k²·∂log w_k/∂z·∂z/∂φ: the weights w̃ enter
+        once more, and q's own parameters not at all (Tucker et al. 2018, arXiv 1810.04152, eq. 8).
+        """
+        z = posterior.rsample(self.config.samples, generator)  # (K, B, D)
+        log_likelihood = decode(z).log_prob(images)  # (K, B)
+        density = posterior.detach() if self.config.dreg else posterior
+        log_weights = log_likelihood + log_standard_normal(z) - density.log_prob(z)  # (K, B)
+        if self.config.dreg and z.requires_grad:
+            weights = log_weights.detach().softmax(0).unsqueeze(-1)  # (K, B, 1)
+            z.register_hook(lambda gradient: weights * gradient)  # type: ignore[no-untyped-call]  # as torch has it
+        bound = log_weights.logsumexp(0) - math.log(self.config.samples)
+        return Terms(-bound, -log_likelihood.mean(0), posterior.kl().sum(-1))
 
 
 def kl_weight(config: ElboConfig, epoch: int | None) -> float:

@@ -2,39 +2,71 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
 from vae_exp.config import ModelConfig
-from vae_exp.distributions import Bernoulli, DiagonalGaussian
+from vae_exp.distributions import Bernoulli, ContinuousBernoulli, DiagonalGaussian, Gaussian, Likelihood
 from vae_exp.randomness import derive, generator
 from vae_exp.registry import implementation_of
 
 Shape = tuple[int, int, int]
 """Channels, height and width of an image, in pixels."""
 
+FIRST_SCALE = 1 / math.sqrt(12)
+"""Where a learned scale starts: the standard deviation of a pixel that is uniform in [0, 1]."""
+DECODED_AT_ONCE = 500
+"""Latent points that go through the decoder at a time when no gradients are kept."""
+
 
 class Vae(nn.Module):
     """q(z|x) and p(x|z) with a standard normal prior.
 
-    `encoder` maps (B, C, H, W) to (B, 2·D), means before log-variances. `decoder` maps (N, D) to (N, C, H, W).
+    `encoder` maps (B, C, H, W) to (B, 2·D), means before log-variances. `decoder` maps (N, D) to (N, C, H, W), the
+    logits of the pixels. A Gaussian likelihood has their sigmoid as its mean (Kingma & Welling 2013, section 5) and
+    one scale for all pixels, fixed or, as `log_scale`, a parameter (Rybkin et al. 2021, arXiv 2006.13202).
     """
+
+    log_scale: Tensor
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module, config: ModelConfig) -> None:
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
         self.latent_dim = config.latent_dim
+        self.likelihood = config.likelihood
+        if config.likelihood == "gaussian":
+            log_scale = torch.tensor(math.log(FIRST_SCALE if config.scale is None else config.scale))
+            if config.scale is None:
+                self.log_scale = nn.Parameter(log_scale)
+            else:
+                self.register_buffer("log_scale", log_scale, persistent=False)
 
     def encode(self, images: Tensor) -> DiagonalGaussian:
         """Return q(z|x) of images (B, C, H, W), uint8 or floats in [0, 1]."""
         mean, log_variance = self.encoder(pixels(images)).chunk(2, dim=-1)
         return DiagonalGaussian(mean, log_variance)
 
-    def decode(self, z: Tensor) -> Bernoulli:
+    def decode(self, z: Tensor) -> Likelihood:
         """Return p(x|z) of latent points (..., D); its pixels are (..., C, H, W)."""
-        output = self.decoder(z.reshape(-1, self.latent_dim))
-        return Bernoulli(output.reshape(*z.shape[:-1], *output.shape[1:]))
+        output = self._decoded(z.reshape(-1, self.latent_dim))
+        logits = output.reshape(*z.shape[:-1], *output.shape[1:])
+        match self.likelihood:
+            case "gaussian":
+                return Gaussian(logits.sigmoid(), self.log_scale)
+            case "continuous_bernoulli":
+                return ContinuousBernoulli(logits)
+            case _:
+                return Bernoulli(logits)
+
+    def _decoded(self, z: Tensor) -> Tensor:
+        """Return the decoder's output for (N, D), in parts where no gradients are kept, so that memory is bounded."""
+        if torch.is_grad_enabled() or len(z) <= DECODED_AT_ONCE:
+            output: Tensor = self.decoder(z)
+            return output
+        return torch.cat([self.decoder(part) for part in torch.split(z, DECODED_AT_ONCE)])
 
     @torch.no_grad()
     def sample(self, n: int, seed: int = 0) -> Tensor:
