@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 
 class UserError(Exception):
     """A request that can't be met: one line with the key or file, the rule, the value and the way on.
@@ -19,3 +21,8 @@ class Interrupted(BaseException):
 
     Like KeyboardInterrupt it is no `Exception`, so that nothing between a job and its entry point swallows it.
     """
+
+
+def complain(text: str) -> None:
+    """Say what is wrong, in one line on standard error."""
+    print(f"error: {text}", file=sys.stderr)

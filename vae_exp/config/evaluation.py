@@ -26,7 +26,7 @@ class EvaluationConfig:
     """What is measured, and how well."""
 
     every: int = 1
-    """Epochs between evaluations of the validation and test images; the last epoch is always evaluated."""
+    """Epochs between evaluations of the validation and test images; the best epoch is chosen among the evaluated."""
     batch_size: int = 500
     """Images in an evaluation step."""
     final: bool = True

@@ -1,0 +1,162 @@
+"""Between Hydra and the typed schema: the only file of the library that imports Hydra or OmegaConf."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import secrets
+import time
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from omegaconf import MISSING, DictConfig, OmegaConf, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
+
+from vae_exp.config import Config, EvaluationConfig, FiguresConfig, TrainerConfig
+from vae_exp.errors import UserError, complain
+from vae_exp.preparation import agree, check
+from vae_exp.registry import schema_of, schemas
+from vae_exp.run_folder import RunFolder
+
+CONF = next(path for path in (Path(__file__).parent / "conf", Path(__file__).parents[1] / "conf") if path.is_dir())
+"""The YAML files: inside the package when it was installed as a wheel, beside it in a checkout."""
+
+_GROUPS_WITHOUT_OPTIONS = {"trainer": TrainerConfig, "evaluation": EvaluationConfig, "figures": FiguresConfig}
+
+
+@cache
+def register() -> None:
+    """Tell Hydra the schemas, so that a typing error fails when the configuration is composed."""
+    store = ConfigStore.instance()
+    root = OmegaConf.structured(Config)
+    for group, options in schemas().items():
+        root[group] = MISSING  # the option that is chosen brings its own type
+        for name, config_class in options.items():
+            store.store(group=group, name=f"{name}_schema", node=config_class)
+    for group, config_class in _GROUPS_WITHOUT_OPTIONS.items():
+        store.store(group=group, name="default_schema", node=config_class)
+    store.store(name="config_schema", node=root)
+    OmegaConf.register_new_resolver("unique_name", unique_name, use_cache=True)
+
+
+def unique_name() -> str:
+    """Return a folder's name that sorts by time and that no two processes share."""
+    return f"{time.strftime('%Y-%m-%d_%H-%M-%S')}_{secrets.token_hex(4)}"
+
+
+def to_config(composed: DictConfig) -> Config:
+    """Return what Hydra composed as the typed configuration; raise UserError where a value breaks its rule."""
+    task = copy.deepcopy(composed)
+    with read_write(task), open_dict(task):
+        task.pop("hydra", None)
+    try:
+        config = OmegaConf.to_object(task)
+    except OmegaConfBaseException as error:
+        raise UserError(_explain(error)) from None
+    assert isinstance(config, Config)
+    return config
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where Hydra put the job that is running."""
+
+    folder: Path
+    """The run folder."""
+    in_sweep: bool
+    """Whether a sweeper launched it."""
+    overrides: list[str]
+    """What was given on the command line."""
+
+
+def context() -> Context:
+    """Return where the job that is running stands; only inside a task of Hydra's."""
+    return _context(HydraConfig.get())
+
+
+def _context(hydra: Any) -> Context:
+    in_sweep = hydra.mode == RunMode.MULTIRUN
+    return Context(Path(hydra.runtime.output_dir), in_sweep, list(hydra.overrides.task))
+
+
+class CheckFirst(Callback):
+    """Refuses a single run before Hydra makes its folder: Hydra writes `.hydra/` before it calls the task.
+
+    An exception in a callback becomes a warning; SystemExit gets through.
+    """
+
+    def on_run_start(self, config: DictConfig, **_: Any) -> None:
+        """Check configuration, data and folder; exit with code 2 and one line when the run can't start."""
+        try:
+            typed = to_config(config)
+            agree(typed, RunFolder(Path(config.hydra.run.dir)), check(typed))
+        except UserError as error:
+            complain(str(error))
+            raise SystemExit(2) from None
+
+
+def load(saved: dict[str, Any], where: str) -> Config:
+    """Return a saved configuration in the typed schema; raise UserError naming the key that breaks a rule.
+
+    The file may come from a stranger: it is data, merged into the schema. Interpolations are refused, keys that this
+    version doesn't know are named, and keys that it lacks have their defaults.
+    """
+    _refuse_interpolations(saved, where)
+    unknown = saved.keys() - {field.name for field in dataclasses.fields(Config)}
+    if unknown:
+        raise UserError(f"{where}: {', '.join(sorted(map(str, unknown)))} is no key of this version's configuration")
+    try:
+        schema = OmegaConf.structured(Config)
+        for group in schemas():
+            if group in saved:
+                options = saved[group]
+                name = options.get("name") if isinstance(options, dict) else options
+                schema[group] = OmegaConf.structured(schema_of(group, name))
+        config = OmegaConf.to_object(OmegaConf.merge(schema, OmegaConf.create(saved)))
+    except OmegaConfBaseException as error:
+        raise UserError(f"{where}: {_explain(error)}") from None
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
+    assert isinstance(config, Config)
+    return config
+
+
+def override(config: Config, overrides: list[str], where: str) -> Config:
+    """Return the configuration with `key=value` overrides applied."""
+    try:
+        changes = OmegaConf.from_dotlist(overrides)
+        merged = OmegaConf.merge(OmegaConf.structured(config), changes)
+        changed = OmegaConf.to_object(merged)
+    except OmegaConfBaseException as error:
+        raise UserError(f"{where}: {_explain(error)}") from None
+    assert isinstance(changed, Config)
+    return changed
+
+
+def _refuse_interpolations(value: object, where: str) -> None:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _refuse_interpolations(item, f"{where}: {key}")
+            _refuse_interpolations(key, where)
+    elif isinstance(value, list):
+        for item in value:
+            _refuse_interpolations(item, where)
+    elif isinstance(value, str) and "${" in value:
+        raise UserError(f"{where} must be a plain value, got the interpolation {value!r}")
+
+
+def _explain(error: OmegaConfBaseException) -> str:
+    """Return `key: what is wrong` from OmegaConf's message of several lines."""
+    message = " ".join(str(error).split("\n")[0].split())
+    return f"{error.full_key}: {message}" if error.full_key else message
+
+
+def label(overrides: list[str]) -> str:
+    """Return what a run is called: `latent_dim=2, seed=0`, or `defaults` where nothing was given."""
+    return ", ".join(override.lstrip("+").split(".")[-1] for override in overrides) or "defaults"

@@ -1,0 +1,51 @@
+"""What makes two configurations the same experiment."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from typing import Any
+
+from vae_exp.registry import schema_of
+
+NOT_IDENTITY = ("data.root", "figures.", "tracking.", "trainer.device", "trainer.epochs")
+"""Keys that may differ between two starts of the same run. `trainer.epochs` may only grow."""
+
+
+def as_dict(config: object) -> dict[str, Any]:
+    """Return a configuration as plain nested data, as `config.yaml` holds it."""
+    return dataclasses.asdict(config)  # type: ignore[call-overload, no-any-return]
+
+
+def flatten(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested data by dotted key: `{"model": {"latent_dim": 2}}` → `{"model.latent_dim": 2}`."""
+    flat: dict[str, Any] = {}
+    for key, value in nested.items():
+        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
+
+
+def identity(nested: dict[str, Any]) -> dict[str, Any]:
+    """Return the dotted keys that make an experiment what it is.
+
+    A key that was unknown when the configuration was saved has the default value that it was given since.
+    """
+    complete = {group: _defaults(group, value) | value for group, value in nested.items() if isinstance(value, dict)}
+    flat = flatten(nested | complete)
+    return {key: value for key, value in sorted(flat.items()) if not key.startswith(NOT_IDENTITY)}
+
+
+def _defaults(group: str, options: dict[str, Any]) -> dict[str, Any]:
+    return as_dict(schema_of(group, options["name"])()) if "name" in options else {}
+
+
+def identity_hash(nested: dict[str, Any]) -> str:
+    """Return eight hexadecimal digits that stand for the identity."""
+    return hashlib.sha256(json.dumps(identity(nested), sort_keys=True).encode()).hexdigest()[:8]
+
+
+def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Return `key: old → new` for every key of two flat dictionaries that differs, `-` where one has none."""
+    keys = sorted(key for key in old.keys() | new.keys() if old.get(key, ...) != new.get(key, ...))
+    return [f"{key}: {old.get(key, '-')} → {new.get(key, '-')}" for key in keys]

@@ -1,0 +1,75 @@
+"""Where a run ran: what another machine must have to reach the same bits."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+PACKAGES = ("vae_exp", "torch", "torchvision", "numpy", "scikit-learn", "hydra-core", "omegaconf", "mlflow")
+
+
+def describe(device: torch.device, command: list[str]) -> dict[str, Any]:
+    """Return versions, machine, threads, the commit of the source, its changed files, and the command."""
+    return {
+        "command": command,
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "cpu": _cpu(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
+        "threads": torch.get_num_threads(),
+        "git": _git(),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _cpu() -> str:
+    """Return the processor's name and what its vector units are: they decide how sums are rounded."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = cpuinfo.read_text().splitlines()
+        name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), name)
+    return f"{name}, {torch.backends.cpu.get_cpu_capability()}"
+
+
+def _git() -> dict[str, Any] | None:
+    """Return the commit of the checkout that the package runs from and its changed files; None when there is none."""
+    root = Path(__file__).parents[1]
+    if not (root / ".git").exists():
+        return None
+    commit = _run(root, "rev-parse", "HEAD")
+    dirty = _run(root, "status", "--porcelain", "--untracked-files=no")
+    return {"commit": commit, "dirty": [line[3:] for line in (dirty or "").splitlines()]}
+
+
+def _run(root: Path, *arguments: str) -> str | None:
+    environment = os.environ | {"GIT_OPTIONAL_LOCKS": "0"}
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=root, env=environment, capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.rstrip("\n")
+
+
+def command_line() -> list[str]:
+    """Return what the user typed, as a list of arguments: `python -m vae_exp.train …`."""
+    main = sys.modules["__main__"]
+    spec = getattr(main, "__spec__", None)
+    head = ["python", "-m", spec.name] if spec else sys.argv[:1]
+    return [*head, *sys.argv[1:]]

@@ -1,0 +1,255 @@
+"""One experiment from its configuration to its pictures, in one folder."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from vae_exp import environment
+from vae_exp.checkpoint import Damaged
+from vae_exp.config import Config
+from vae_exp.config.identity import as_dict
+from vae_exp.data import Splits
+from vae_exp.errors import Diverged, Interrupted, UserError
+from vae_exp.evaluation import evaluate
+from vae_exp.memory import keep_freed_memory
+from vae_exp.models import build_model
+from vae_exp.preparation import agree, check, choose_device, is_finished
+from vae_exp.randomness import make_deterministic
+from vae_exp.run_folder import Record, RunFolder
+from vae_exp.objectives import PARTS
+from vae_exp.training import Training, train_epoch
+
+log = logging.getLogger(__name__)
+
+
+class Tracker(Protocol):
+    """Shows a run somewhere else. It reads the folder, which is complete whatever happens to the tracker."""
+
+    def start(self, folder: RunFolder) -> None:
+        """Begin, or go on, with the run in this folder."""
+
+    def update(self) -> None:
+        """Take note that something new is in the folder."""
+
+    def finish(self) -> None:
+        """Take note that the run has ended; its state is in the folder."""
+
+
+class Progress(Protocol):
+    """Shows a person how far a run is."""
+
+    def start(self, epochs: int, steps: int, done: int) -> None:
+        """Expect `epochs` epochs of `steps` steps, of which `done` epochs are behind us."""
+
+    def step(self) -> None:
+        """Count one training step."""
+
+    def epoch(self, record: Record) -> None:
+        """Show one epoch's record."""
+
+    def say(self, text: str) -> None:
+        """Show what is being done outside the epochs."""
+
+    def stop(self) -> None:
+        """Clear the line: the run has ended, in whatever way."""
+
+
+class NoTracker:
+    """Shows nothing anywhere."""
+
+    def start(self, folder: RunFolder) -> None: ...
+    def update(self) -> None: ...
+    def finish(self) -> None: ...
+
+
+class NoProgress:
+    """Shows nothing to anybody."""
+
+    def start(self, epochs: int, steps: int, done: int) -> None: ...
+    def step(self) -> None: ...
+    def epoch(self, record: Record) -> None: ...
+    def say(self, text: str) -> None: ...
+    def stop(self) -> None: ...
+
+
+def run(
+    config: Config,
+    folder: Path | str,
+    tracker: Tracker | None = None,
+    progress: Progress | None = None,
+    origin: str | None = None,
+) -> dict[str, Any]:
+    """Train, evaluate and draw one VAE in `folder`; return what its `final.json` holds.
+
+    Starting again in the same folder is safe: a finished run is returned, an interrupted or failed one goes on from
+    its last good checkpoint with the same bits, and the folder of another experiment is refused. Raises UserError
+    before anything was made or changed; whatever is raised later has been recorded in the folder. `origin` names the
+    run that this one was derived from.
+    """
+    splits = check(config)
+    with (run_folder := RunFolder(Path(folder))).locked():
+        config = agree(config, run_folder, splits)
+        if is_finished(config, run_folder):
+            return run_folder.read_final()
+        device = choose_device(config.trainer.device)
+        make_deterministic(config.trainer.threads or 1)
+        keep_freed_memory()
+        experiment = Experiment(
+            config, run_folder, splits.to(device), device, tracker or NoTracker(), progress or NoProgress()
+        )
+        with experiment.recorded(origin):
+            training = experiment.restored()
+            experiment.train(training)
+            return experiment.conclude(training)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What stays the same from the first epoch to the last picture."""
+
+    config: Config
+    folder: RunFolder
+    splits: Splits
+    device: torch.device
+    tracker: Tracker
+    progress: Progress
+
+    @contextlib.contextmanager
+    def recorded(self, origin: str | None) -> Iterator[None]:
+        """Write down how the run began and, whatever happens, how it ended."""
+        self.folder.write_config(as_dict(self.config))
+        session = environment.describe(self.device, environment.command_line())
+        self.folder.write_environment(session, self.splits.digest, origin)
+        self.folder.write_status("running")
+        with self.folder.logging():
+            log.info("running in %s on %s with %s threads", self.folder.path, self.device, torch.get_num_threads())
+            try:
+                self.tracker.start(self.folder)
+                yield
+                self.folder.write_status("finished")
+                log.info("finished")
+            except (KeyboardInterrupt, Interrupted):
+                self.folder.write_status("interrupted", "stopped by a signal")
+                log.warning("stopped by a signal")
+                raise
+            except BaseException as error:
+                log.error("failed\n%s", "".join(traceback.format_exception(error)).rstrip())
+                self.folder.write_status("failed", one_line_of(error))
+                raise
+            finally:
+                self.progress.stop()
+                self.tracker.finish()
+
+    def restored(self) -> Training:
+        """Return the training as the newest good checkpoint left it, or at its beginning."""
+        self.folder.mend_records()
+        model = build_model(self.config.model, self.splits.shape, self.config.seed).to(self.device)
+        training = Training.start(model, self.config)
+        for tensors, state in self.folder.saved_states():
+            if self._has_best(state):
+                training.load(tensors, state)
+                self._append(state["record"])
+                log.info("going on after epoch %s", training.epoch)
+                break
+        return training
+
+    def _has_best(self, state: dict[str, Any]) -> bool:
+        """Say whether the best weights of this state are on the disk, or are sure to be written again after it."""
+        try:
+            _, epoch = self.folder.read_weights("best")
+        except Damaged as error:
+            log.warning("%s; going back to before it was written", error)
+            return False
+        return epoch == state["best_epoch"] or epoch > state["epoch"]
+
+    def train(self, training: Training) -> None:
+        """Train until it is over. After each epoch everything is on the disk before anybody is told."""
+        steps = -(-len(self.splits.train.images) // self.config.trainer.batch_size)
+        self.progress.start(self.config.trainer.epochs or 0, steps, training.epoch)
+        while not training.is_over(self.config):
+            record = self._epoch(training)
+            state = training.state() | {"record": record}
+            every = self.config.trainer.checkpoint_every
+            self.folder.write_checkpoint(training.epoch, training.tensors(), state, every)
+            self._append(record)
+            self.progress.epoch(record)
+            self.tracker.update()
+
+    def _epoch(self, training: Training) -> Record:
+        """Train and evaluate one epoch, and write its weights if they are the best yet."""
+        began = time.perf_counter()
+        trained = train_epoch(training, self.splits.train.images, self.config, self.progress.step)
+        values = {f"train/{part}": trained[part] for part in PARTS}
+        if training.epoch % self.config.evaluation.every == 0:
+            values |= self._evaluate(training, "val") | self._evaluate(training, "test")
+        if (self.splits.val is None or "val/objective" in values) and training.judge(values.get("val/objective")):
+            self.folder.write_weights("best", training.model.state_dict(), training.epoch)
+        seconds = round(time.perf_counter() - began, 3)
+        return {"epoch": training.epoch, "timestamp": int(time.time() * 1000), "seconds": seconds, **values}
+
+    def _evaluate(self, training: Training, name: str) -> Record:
+        """Return the split's means, `val/loss` …; nothing where the data has no such split."""
+        split = self.splits.named(name)
+        if split is None:
+            return {}
+        size, seed = self.config.evaluation.batch_size, self.config.seed
+        means = evaluate(
+            training.model, training.objective, split.images, seed=seed, stream=f"evaluation/{name}", batch_size=size
+        )
+        if not all(map(math.isfinite, means.values())):
+            raise Diverged(f"{name}/loss became NaN or infinite at epoch {training.epoch}; try a lower optimizer.lr")
+        return {f"{name}/{part}": value for part, value in means.items()}
+
+    def _append(self, record: Record) -> None:
+        """Append an epoch's record, unless an earlier process already did.
+
+        A replayed epoch keeps its first time stamp, so that a tracker that has seen it gets the same point again.
+        """
+        known = self.folder.last_recorded_epoch()
+        if record["epoch"] > known:
+            self.folder.append_record(record)
+            parts = (f"{key} {value:.3f}" for key, value in record.items() if key.endswith("/loss"))
+            log.info("epoch %s: %s nats, %.1f s", record["epoch"], ", ".join(parts), record["seconds"])
+
+    def conclude(self, training: Training) -> dict[str, Any]:
+        """Measure and draw with the best weights; return and write what the run ended with."""
+        self.folder.write_weights("last", training.model.state_dict(), training.epoch)
+        if training.best_epoch == 0:
+            self.folder.write_weights("best", training.model.state_dict(), training.epoch)
+        weights, best_epoch = self.folder.read_weights("best")
+        training.model.load_state_dict(weights)
+        training.model.eval()
+        final: dict[str, Any] = {
+            "epochs": training.epoch,
+            "best_epoch": best_epoch,
+            "stopped_early": training.stopped_early(self.config),
+            "seconds": round(sum(record["seconds"] for record in self.folder.records()), 3),
+        }
+        if self.config.evaluation.final:
+            final |= measure(training.model, self.splits, self.config, self.progress.say)
+        self.folder.write_final(final)
+        self._draw(training)
+        return final
+
+    def _draw(self, training: Training) -> None:
+        if self.config.figures.which:
+            from vae_exp.figures import draw  # matplotlib and seaborn take a second that not every run needs
+
+            records = self.folder.records()
+            draw(training.model, self.splits, records, self.config, self.folder.write_figure, self.progress.say)
+
+
+def one_line_of(error: BaseException) -> str:
+    """Return an error as one line: ours as it is, another with its type."""
+    text = str(error) if isinstance(error, UserError | Diverged) else f"{type(error).__name__}: {error}"
+    return " ".join(text.split())

@@ -1,0 +1,67 @@
+"""Optimizers and the learning rate of an epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from vae_exp.config import STAGES, AdamConfig, AdamWConfig, OptimizerConfig, SgdConfig
+from vae_exp.registry import implementation_of, implements
+
+Parameters = Iterable[nn.Parameter]
+
+
+def build_optimizer(config: OptimizerConfig, parameters: Parameters) -> torch.optim.Optimizer:
+    """Return the optimizer that a configuration describes."""
+    optimizer: torch.optim.Optimizer = implementation_of(config)(config, parameters)
+    return optimizer
+
+
+@implements(AdamConfig)
+def adam(config: AdamConfig, parameters: Parameters) -> torch.optim.Optimizer:
+    """Adam in one fused kernel a step."""
+    betas = (config.betas[0], config.betas[1])
+    decay, amsgrad = config.weight_decay, config.amsgrad
+    return torch.optim.Adam(parameters, config.lr, betas, config.eps, decay, amsgrad, fused=True)
+
+
+@implements(AdamWConfig)
+def adamw(config: AdamWConfig, parameters: Parameters) -> torch.optim.Optimizer:
+    """AdamW in one fused kernel a step."""
+    betas = (config.betas[0], config.betas[1])
+    decay, amsgrad = config.weight_decay, config.amsgrad
+    return torch.optim.AdamW(parameters, config.lr, betas, config.eps, decay, amsgrad, fused=True)
+
+
+@implements(SgdConfig)
+def sgd(config: SgdConfig, parameters: Parameters) -> torch.optim.Optimizer:
+    """Stochastic gradient descent in one fused kernel a step."""
+    return torch.optim.SGD(
+        parameters, config.lr, config.momentum, config.dampening, config.weight_decay, config.nesterov, fused=True
+    )
+
+
+def learning_rate(config: OptimizerConfig, epoch: int) -> float:
+    """Return the rate of an epoch (1, 2, …): stage i of 3^(i−1) epochs has lr·10^(−(i−1)/7) (Burda et al. 2015, 5)."""
+    if config.stages is None:
+        return config.lr
+    ends = [(3**stage - 1) // 2 for stage in range(1, config.stages)]  # 1, 4, 13, …
+    return config.lr * 10 ** (-sum(epoch > end for end in ends) / (STAGES - 1))
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Return the optimizer's state by name: `0/exp_avg` is that of the first parameter."""
+    state = optimizer.state_dict()["state"]
+    return {f"{i}/{key}": value for i, values in state.items() for key, value in values.items() if value is not None}
+
+
+def load_optimizer_tensors(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Put back what `optimizer_tensors` returned."""
+    whole = optimizer.state_dict()
+    whole["state"] = {}
+    for name, tensor in tensors.items():
+        index, key = name.split("/")
+        whole["state"].setdefault(int(index), {})[key] = tensor
+    optimizer.load_state_dict(whole)

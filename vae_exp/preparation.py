@@ -1,0 +1,84 @@
+"""What is decided before a run begins. Nothing here makes or changes a file."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+
+import torch
+
+from vae_exp import data
+from vae_exp.config import Config
+from vae_exp.config.identity import as_dict, differences, identity
+from vae_exp.data import Splits
+from vae_exp.errors import UserError
+from vae_exp.models import build_model
+from vae_exp.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
+
+
+def check(config: Config) -> Splits:
+    """Return the data; raise UserError where data, model and machine don't fit together."""
+    splits = data.load(config.data)
+    images = len(splits.train.images)
+    if config.trainer.batch_size > images:
+        rule = f"at most {images}, the number of training images"
+        raise UserError(f"trainer.batch_size must be {rule}, got {config.trainer.batch_size}")
+    if "tsne" in config.figures.which and splits.named(config.figures.tsne_split) is None:
+        raise UserError(f"figures.tsne_split must be a split that the data has, got {config.figures.tsne_split!r}")
+    build_model(config.model, splits.shape, config.seed)
+    choose_device(config.trainer.device)
+    return splits
+
+
+def choose_device(name: str | None) -> torch.device:
+    """Return the device of that name; None takes a GPU where there is one."""
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise UserError(f"trainer.device must be a device that is here, got {name!r}; cpu always is") from None
+    return device
+
+
+def complete(config: Config, threads: int | None = None) -> Config:
+    """Return the configuration with the numbers that `null` stood for: epochs of the stages, threads of this job."""
+    trainer = dataclasses.replace(config.trainer)
+    if trainer.epochs is None and config.optimizer.stages is not None:
+        trainer.epochs = (3**config.optimizer.stages - 1) // 2
+    if trainer.threads is None:
+        trainer.threads = threads or torch.get_num_threads()
+    return dataclasses.replace(config, trainer=trainer)
+
+
+def agree(config: Config, folder: RunFolder, splits: Splits) -> Config:
+    """Return the complete configuration for this folder, whose number of threads holds once it has begun.
+
+    Raises UserError, naming the keys, when the folder holds another experiment, more epochs or other data.
+    """
+    saved = folder.read_config()
+    if saved is None:
+        return complete(config)
+    config = complete(config, saved["trainer"]["threads"])
+    if different := differences(identity(saved), identity(as_dict(config))):
+        raise UserError(f"{folder.path} holds another experiment ({', '.join(different)}); choose another folder")
+    epochs = saved["trainer"]["epochs"]
+    if (config.trainer.epochs or 0) < epochs:
+        raise UserError(f"trainer.epochs must be at least {epochs}, as in {folder.path}, got {config.trainer.epochs}")
+    digest = folder.read_environment().get("data_digest", splits.digest)
+    if digest != splits.digest:
+        raise UserError(f"{folder.path} was trained on other data (digest {digest[:12]}, here {splits.digest[:12]})")
+    return config
+
+
+def is_finished(config: Config, folder: RunFolder) -> bool:
+    """Say whether nothing is left to do: the run is finished, and it had all the epochs that are asked for."""
+    if folder.state() != "finished":
+        return False
+    final, epochs = folder.read_final(), config.trainer.epochs or 0
+    if final["stopped_early"] and final["epochs"] < epochs:
+        log.warning("%s stopped early after epoch %s and stays as it is", folder.path, final["epochs"])
+    return bool(final["stopped_early"]) or final["epochs"] >= epochs

@@ -1,0 +1,277 @@
+"""The only file that knows what a run folder holds: names, state, records and checkpoints."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import re
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import yaml
+from filelock import FileLock, Timeout
+
+from vae_exp import checkpoint, files
+from vae_exp.checkpoint import Damaged, Tensors
+from vae_exp.errors import UserError
+from vae_exp.files import one_line, read_json, read_text
+
+STATES = ("planned", "running", "finished", "failed", "interrupted")
+Record = dict[str, float]
+
+LONGEST_RECORD = 2**16
+"""Bytes of the longest line of `metrics.jsonl`."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One run on the disk. Reading needs no lock; whoever writes holds `locked()`."""
+
+    path: Path
+
+    @property
+    def config_file(self) -> Path:
+        """The resolved configuration, plain YAML."""
+        return self.path / "config.yaml"
+
+    @property
+    def environment_file(self) -> Path:
+        """Versions, machine, commit, command and the digest of the data."""
+        return self.path / "environment.json"
+
+    @property
+    def status_file(self) -> Path:
+        """State, process and error."""
+        return self.path / "status.json"
+
+    @property
+    def metrics_file(self) -> Path:
+        """One JSON line an epoch."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def final_file(self) -> Path:
+        """The measures on the best weights."""
+        return self.path / "final.json"
+
+    @property
+    def log_file(self) -> Path:
+        """What was said while it ran, with the traceback of a failure."""
+        return self.path / "run.log"
+
+    @property
+    def figures(self) -> Path:
+        """The folder of the pictures."""
+        return self.path / "figures"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of full states (`epoch_0010.safetensors`) and of weights alone (`best`, `last`)."""
+        return self.path / "checkpoints"
+
+    def weights_file(self, which: str) -> Path:
+        """The weights alone of the `best` or the `last` epoch."""
+        return self.checkpoints / f"{which}.safetensors"
+
+    # --- who is here ---------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder alone. The lock dies with its process. Raises UserError when another process has it."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            owner = self.read_status()
+            who = f"process {owner.get('pid')} on {owner.get('host')}"
+            raise UserError(f"{self.path} is in use by {who}; wait for it or stop it first") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def read_config(self) -> dict[str, Any] | None:
+        """Return the saved configuration as plain data; None when there is none. Raises UserError when it is damaged."""
+        if not self.config_file.exists():
+            return None
+        try:
+            config = yaml.safe_load(read_text(self.config_file))
+        except yaml.YAMLError as error:
+            raise UserError(f"{self.config_file} is no YAML: {one_line(error)}") from None
+        if not isinstance(config, dict):
+            raise UserError(f"{self.config_file} must hold a mapping, got {type(config).__name__}")
+        return config
+
+    def write_config(self, config: dict[str, Any]) -> None:
+        """Save the resolved configuration."""
+        files.write_text(self.config_file, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+
+    def read_status(self) -> dict[str, Any]:
+        """Return state, error and process as written; an empty dictionary when there is none."""
+        return read_json(self.status_file) if self.status_file.exists() else {}
+
+    def write_status(self, state: str, error: str | None = None, **more: Any) -> None:
+        """Write the state and the process that is in it."""
+        process = {"host": socket.gethostname(), "pid": os.getpid(), "process_started": _process_start(os.getpid())}
+        files.write_json(self.status_file, {"state": state, "error": error, "time": time.time(), **process, **more})
+
+    def state(self) -> str:
+        """Return the true state: a run whose process is gone is `interrupted`, whatever the file still says."""
+        status = self.read_status()
+        state = status.get("state", "planned")
+        if state not in STATES:
+            raise UserError(f"{self.status_file}: state must be one of {', '.join(STATES)}, got {state!r}")
+        return "interrupted" if state == "running" and not self._is_alive(status) else str(state)
+
+    def _is_alive(self, status: dict[str, Any]) -> bool:
+        if status.get("host") != socket.gethostname():
+            return self._is_locked()
+        return _process_start(status.get("pid")) == status.get("process_started")
+
+    def _is_locked(self) -> bool:
+        lock = FileLock(self.path / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return True
+        lock.release()
+        return False
+
+    # --- what happened -------------------------------------------------------------------------------------------
+
+    def records(self) -> list[Record]:
+        """Return the epochs' records, in order. A last line that was torn by a crash is left out."""
+        if not self.metrics_file.exists():
+            return []
+        lines = read_text(self.metrics_file).split("\n")
+        whole = lines[:-1]  # what stands behind the last newline is empty, or torn
+        return [_parse_record(line, f"{self.metrics_file}:{number}") for number, line in enumerate(whole, start=1)]
+
+    def mend_records(self) -> None:
+        """Cut a torn last line off, so that the next one can be appended."""
+        if not self.metrics_file.exists():
+            return
+        content = self.metrics_file.read_bytes()
+        if content and not content.endswith(b"\n"):
+            log.warning("%s: the last line was torn by a crash and is written again", self.metrics_file)
+            files.write(self.metrics_file, content[: content.rfind(b"\n") + 1])
+
+    def last_recorded_epoch(self) -> int:
+        """Return the epoch of the last record, 0 when there is none. Reads the end of the file alone."""
+        if not self.metrics_file.exists():
+            return 0
+        with self.metrics_file.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - LONGEST_RECORD))
+            lines = file.read().split(b"\n")[:-1]
+        return int(_parse_record(lines[-1].decode(), str(self.metrics_file))["epoch"]) if lines else 0
+
+    def append_record(self, record: Record) -> None:
+        """Append an epoch's record and flush it to the disk."""
+        files.append_line(self.metrics_file, json.dumps(record, allow_nan=False))
+
+    def write_environment(self, session: dict[str, Any], data_digest: str, origin: str | None) -> None:
+        """Note one more start of this run: where, with what, on which data."""
+        known = self.read_environment()
+        sessions = [*known.get("sessions", []), session]
+        content = {"data_digest": data_digest, "origin": known.get("origin", origin), "sessions": sessions}
+        files.write_json(self.environment_file, content)
+
+    def read_environment(self) -> dict[str, Any]:
+        """Return the digest of the data and every session; an empty dictionary before the first."""
+        return read_json(self.environment_file) if self.environment_file.exists() else {}
+
+    def write_final(self, final: dict[str, Any]) -> None:
+        """Write what the run ended with."""
+        files.write_json(self.final_file, final)
+
+    def read_final(self) -> dict[str, Any]:
+        """Return what the run ended with; an empty dictionary before its end."""
+        return read_json(self.final_file) if self.final_file.exists() else {}
+
+    def write_figure(self, name: str, png: bytes) -> None:
+        """Write a picture under its name; `steps/epoch_0010` is one of a series."""
+        file = self.figures / f"{name}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        files.write(file, png)
+
+    @contextlib.contextmanager
+    def logging(self) -> Iterator[None]:
+        """Append what the package logs to `run.log`."""
+        handler = logging.FileHandler(self.log_file, encoding="utf-8")
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        package = logging.getLogger("vae_exp")
+        package.addHandler(handler)
+        package.setLevel(logging.INFO)
+        try:
+            yield
+        finally:
+            package.removeHandler(handler)
+            handler.close()
+
+    # --- checkpoints ---------------------------------------------------------------------------------------------
+
+    def write_checkpoint(self, epoch: int, tensors: Tensors, state: dict[str, Any], keep_every: int) -> None:
+        """Write the full state of an epoch; keep the two newest and every `keep_every`-th."""
+        self.checkpoints.mkdir(exist_ok=True)
+        checkpoint.write(self._state_file(epoch), tensors, state)
+        for old in self._saved_epochs()[2:]:
+            if old % keep_every:
+                self._state_file(old).unlink(missing_ok=True)
+
+    def saved_states(self) -> Iterator[tuple[Tensors, dict[str, Any]]]:
+        """Yield the full states that are whole, newest first; a damaged one is named in the log and passed over."""
+        for epoch in self._saved_epochs():
+            try:
+                yield checkpoint.read(self._state_file(epoch))
+            except Damaged as error:
+                log.warning("%s; the one before it is used", error)
+
+    def write_weights(self, which: str, tensors: Tensors, epoch: int) -> None:
+        """Write the weights alone as `best` or `last`."""
+        self.checkpoints.mkdir(exist_ok=True)
+        checkpoint.write(self.weights_file(which), tensors, {"epoch": epoch})
+
+    def read_weights(self, which: str) -> tuple[Tensors, int]:
+        """Return the weights alone and their epoch; raise Damaged, naming the file."""
+        tensors, state = checkpoint.read(self.weights_file(which))
+        return tensors, int(state["epoch"])
+
+    def _state_file(self, epoch: int) -> Path:
+        return self.checkpoints / f"epoch_{epoch:04d}.safetensors"
+
+    def _saved_epochs(self) -> list[int]:
+        names = (re.fullmatch(r"epoch_(\d{4,9})\.safetensors", path.name) for path in self.checkpoints.glob("epoch_*"))
+        return sorted((int(name[1]) for name in names if name), reverse=True)
+
+
+def is_run_folder(path: Path) -> bool:
+    """Say whether a folder holds a run."""
+    return (path / "config.yaml").is_file() and (path / "status.json").is_file()
+
+
+def _parse_record(line: str, where: str) -> Record:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{where} is no JSON: {one_line(error)}") from None
+    numbers = isinstance(record, dict) and all(type(value) in (int, float) for value in record.values())
+    if not numbers or not isinstance(record.get("epoch"), int):
+        raise UserError(f"{where} must be an object of numbers with an epoch")
+    return record  # type: ignore[no-any-return]
+
+
+def _process_start(pid: object) -> float | None:
+    try:
+        return psutil.Process(pid).create_time() if isinstance(pid, int) else None
+    except psutil.Error:
+        return None

@@ -1,0 +1,152 @@
+"""A sweep on the disk: what is planned, in which folder each job is, and how far it got."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from vae_exp import files
+from vae_exp.config import Config
+from vae_exp.config.identity import as_dict, identity, identity_hash
+from vae_exp.errors import UserError
+from vae_exp.preparation import complete
+from vae_exp.run_folder import RunFolder
+
+VERSION = 1
+"""Version of the layout of `sweep.json`."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One planned run of a sweep."""
+
+    name: str
+    """Name of its folder inside the sweep's: the swept values and eight digits that stand for the identity."""
+    label: str
+    """The swept values, for people: `latent_dim=2, seed=0`."""
+    overrides: list[str]
+    """What was given for this job: `model.latent_dim=2`."""
+    config: dict[str, Any]
+    """The complete configuration, plain data."""
+
+
+@dataclass(frozen=True)
+class SweepFolder:
+    """The folder of a sweep: `sweep.json`, one folder a job, and the comparison."""
+
+    path: Path
+
+    @property
+    def plan_file(self) -> Path:
+        """Every job that was ever planned here, written before the first one starts."""
+        return self.path / "sweep.json"
+
+    def folder(self, job: Job) -> RunFolder:
+        """Return the job's run folder, which need not exist yet."""
+        return RunFolder(self.path / job.name)
+
+    def needs_run(self, job: Job) -> bool:
+        """Say whether a job has not finished, or has finished fewer epochs than are planned now."""
+        folder = self.folder(job)
+        if folder.state() != "finished":
+            return True
+        final = folder.read_final()
+        return not final["stopped_early"] and final["epochs"] < job.config["trainer"]["epochs"]
+
+    def job(self, name: str) -> Job:
+        """Return the planned job whose folder has this name."""
+        return next(job for job in self.jobs() if job.name == name)
+
+    def jobs(self) -> list[Job]:
+        """Return the planned jobs; raise UserError when the plan is damaged or of another version."""
+        plan = self.read_plan()
+        try:
+            jobs = [Job(**job) for job in plan["jobs"]]
+        except (KeyError, TypeError):
+            raise UserError(f"{self.plan_file} must hold a list of jobs") from None
+        for job in jobs:
+            if not isinstance(job.name, str) or not re.fullmatch(NAME, job.name) or not isinstance(job.config, dict):
+                raise UserError(f"{self.plan_file}: a job must have a folder's name and a config, got {job.name!r}")
+        return jobs
+
+    def read_plan(self) -> dict[str, Any]:
+        """Return the content of `sweep.json`."""
+        if not self.plan_file.is_file():
+            raise UserError(f"{self.path} is no sweep: it has no sweep.json")
+        plan = files.read_json(self.plan_file)
+        if plan.get("version") != VERSION:
+            raise UserError(f"{self.plan_file} must be of version {VERSION}, got {plan.get('version')!r}")
+        return plan
+
+    def write_plan(self, jobs: list[Job], command: list[str]) -> None:
+        """Write the plan: every job's complete configuration."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        content = {"version": VERSION, "command": command, "jobs": [dataclasses.asdict(job) for job in jobs]}
+        files.write_json(self.plan_file, content)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the sweep alone; raises UserError when another process runs it. The lock dies with its process."""
+        lock = FileLock(self.path / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise UserError(f"{self.path} is being run by another process; wait for it or stop it first") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+NAME = r"[A-Za-z0-9=._,+-]{1,120}"
+"""What a job's folder may be called: one name, no path."""
+
+
+def plan(requests: list[tuple[list[str], Config]], swept: list[str], known: list[Job], threads: int) -> list[Job]:
+    """Return the jobs of a sweep: those known already, with their folders, and the new ones.
+
+    `requests` are each job's overrides and configuration, `swept` the keys that the command sweeps, `threads` each
+    new job's share of the cores. Raises UserError when two requests are the same experiment, or fewer epochs are asked
+    for than a known job has.
+    """
+    jobs = {job.name: job for job in known}
+    taken: set[str] = set()
+    for overrides, config in requests:
+        job = _match(config, known) or _new_job(overrides, config, swept, threads)
+        if job.name in taken:
+            raise UserError(f"two jobs of this sweep are the same experiment: {', '.join(overrides)}; drop one of them")
+        taken.add(job.name)
+        jobs[job.name] = job
+    return list(jobs.values())
+
+
+def _match(config: Config, known: list[Job]) -> Job | None:
+    """Return the known job that is the same experiment, with the new epochs, device and tracking."""
+    for job in known:
+        complete_config = as_dict(complete(config, job.config["trainer"]["threads"]))
+        if identity(complete_config) == identity(job.config):
+            before, now = job.config["trainer"]["epochs"], complete_config["trainer"]["epochs"]
+            if now < before:
+                raise UserError(f"trainer.epochs must be at least {before}, as planned for {job.name}, got {now}")
+            return dataclasses.replace(job, config=complete_config)
+    return None
+
+
+def _new_job(overrides: list[str], config: Config, swept: list[str], threads: int) -> Job:
+    config_dict = as_dict(complete(config, threads))
+    label = ", ".join(_short(override) for override in overrides if override.split("=")[0].lstrip("+") in swept)
+    slug = re.sub(r"[^A-Za-z0-9=.,+-]+", "-", label.replace(", ", ",")).strip("-.") or "run"
+    return Job(f"{slug[:80]}_{identity_hash(config_dict)}", label or "run", overrides, config_dict)
+
+
+def _short(override: str) -> str:
+    """Return `latent_dim=2` for `model.latent_dim=2`."""
+    key, _, value = override.lstrip("+").partition("=")
+    return f"{key.split('.')[-1]}={value}"

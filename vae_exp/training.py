@@ -1,0 +1,133 @@
+"""The loop: one epoch of steps. It hands out numbers and logs nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vae_exp.config import Config
+from vae_exp.data.binarize import draw
+from vae_exp.errors import Diverged
+from vae_exp.models.vae import Vae, pixels
+from vae_exp.objectives import PARTS, Objective, build_objective
+from vae_exp.optimizers import build_optimizer, learning_rate, load_optimizer_tensors, optimizer_tensors
+from vae_exp.randomness import generator
+
+
+OnStep = Callable[[], None]
+
+
+@dataclass
+class Training:
+    """Everything that an epoch changes. Randomness is no part of it: each epoch derives its own from the seed."""
+
+    model: Vae
+    optimizer: torch.optim.Optimizer
+    objective: Objective
+    epoch: int = 0
+    """Finished epochs."""
+    best_epoch: int = 0
+    """The epoch with the lowest validation objective so far; 0 before the first."""
+    best_objective: float = math.inf
+
+    @classmethod
+    def start(cls, model: Vae, config: Config) -> Training:
+        """Return the state before the first epoch."""
+        return cls(model, build_optimizer(config.optimizer, model.parameters()), build_objective(config.objective))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return weights and optimizer state by name."""
+        weights = {f"model/{name}": tensor for name, tensor in self.model.state_dict().items()}
+        return weights | {f"optimizer/{name}": tensor for name, tensor in optimizer_tensors(self.optimizer).items()}
+
+    def state(self) -> dict[str, Any]:
+        """Return everything else, as JSON can hold it."""
+        best = self.best_objective if math.isfinite(self.best_objective) else None
+        return {"epoch": self.epoch, "best_epoch": self.best_epoch, "best_objective": best}
+
+    def load(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
+        """Put back what `tensors` and `state` returned."""
+        best = state["best_objective"]
+        self.epoch, self.best_epoch = state["epoch"], state["best_epoch"]
+        self.best_objective = math.inf if best is None else best
+        self.model.load_state_dict(_below("model/", tensors))
+        load_optimizer_tensors(self.optimizer, _below("optimizer/", tensors))
+
+    def is_over(self, config: Config) -> bool:
+        """Say whether the last epoch is done, or `trainer.patience` epochs have passed without a better one."""
+        return self.epoch >= (config.trainer.epochs or 0) or self.stopped_early(config)
+
+    def stopped_early(self, config: Config) -> bool:
+        """Say whether patience is what ended the training."""
+        patience = config.trainer.patience
+        return patience is not None and self.best_epoch > 0 and self.epoch - self.best_epoch >= patience
+
+    def judge(self, objective: float | None) -> bool:
+        """Take in the epoch's validation objective (None without a validation split); say whether it is the best yet.
+
+        Ties go to the earlier epoch. Without a validation split the last epoch is the best.
+        """
+        if objective is None:
+            self.best_epoch = self.epoch
+            return True
+        if objective >= self.best_objective:
+            return False
+        self.best_epoch, self.best_objective = self.epoch, objective
+        return True
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def train_epoch(training: Training, images: Tensor, config: Config, on_step: OnStep = lambda: None) -> dict[str, float]:
+    """Train one epoch on images (N, C, S, S), uint8 on the model's device.
+
+    Returns the means over the epoch's images of objective, loss, reconstruction and KL, in nats, as they were when
+    each image was seen. Raises Diverged when a loss is not finite.
+    """
+    epoch = training.epoch + 1
+    set_learning_rate(training.optimizer, learning_rate(config.optimizer, epoch))
+    noise = generator(config.seed, "noise", epoch, device=images.device)
+    totals = torch.zeros(len(PARTS), dtype=torch.float64, device=images.device)
+    training.model.train()
+    for step, batch in enumerate(batches(images, config, epoch), start=1):
+        terms = training.objective(batch, training.model.encode(batch), training.model.decode, noise, epoch)
+        training.optimizer.zero_grad(set_to_none=True)
+        terms.objective.mean().backward()
+        training.optimizer.step()
+        totals += torch.stack([getattr(terms, part).detach().sum() for part in PARTS])
+        # Reading a number from a GPU would wait for it at each step: there, look once at the end of the epoch.
+        if images.device.type == "cpu":
+            require_finite(totals, epoch, f"step {step}")
+        on_step()
+    require_finite(totals, epoch, "one of its steps")
+    training.epoch = epoch
+    return dict(zip(PARTS, (totals / len(images)).tolist(), strict=True))
+
+
+def batches(images: Tensor, config: Config, epoch: int) -> Iterator[Tensor]:
+    """Yield the epoch's shuffled batches as floats in [0, 1]: (B, C, S, S); the last may be shorter."""
+    order = torch.randperm(len(images), generator=generator(config.seed, "shuffle", epoch)).to(images.device)
+    binarization = generator(config.seed, "binarize", epoch, device=images.device)
+    for indices in order.split(config.trainer.batch_size):
+        batch = images[indices]
+        batch = draw(batch, binarization) if config.data.binarize == "dynamic" else pixels(batch)
+        yield batch.contiguous(memory_format=torch.channels_last)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Use this rate from the next step on."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def require_finite(totals: Tensor, epoch: int, where: str) -> None:
+    """Raise Diverged unless every sum is finite."""
+    if not totals.isfinite().all():
+        raise Diverged(f"the loss became NaN or infinite at epoch {epoch}, {where}; try a lower optimizer.lr")
