@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import torch
 from torch import Tensor
 
@@ -25,11 +27,10 @@ def binarize(splits: Splits, config: DataConfig) -> Splits:
     """
     if config.binarize == "none":
         return splits
-    drawn = {name: split and _once(split, name, config.threshold) for name, split in splits}
+    drawn = {name: split and _once(split, name, config.threshold) for name, split in splits.items()}
     train = splits.train if config.binarize == "dynamic" else drawn["train"]
     assert train is not None
-    result = assemble(train, drawn["val"], drawn["test"], splits.classes)
-    return Splits(result.train, result.val, result.test, result.classes, False, result.digest)
+    return dataclasses.replace(assemble(train, drawn["val"], drawn["test"], splits.classes), grey=False)
 
 
 def _once(split: Split, name: str, threshold: float | None) -> Split:

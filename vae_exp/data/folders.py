@@ -7,6 +7,8 @@ from pathlib import Path
 
 import platformdirs
 
+from vae_exp.errors import UserError
+
 
 def cache_folder() -> Path:
     """Return the folder of the user's cache for this package. It need not exist."""
@@ -14,6 +16,16 @@ def cache_folder() -> Path:
 
 
 def root_folder(root: str | None) -> Path:
-    """Return the folder of downloaded data sets: `data.root`, else VAE_EXP_DATA, else in the user's cache."""
-    chosen = root or os.environ.get("VAE_EXP_DATA")
-    return Path(chosen).expanduser().absolute() if chosen else cache_folder() / "data"
+    """Return the folder of data sets: `data.root`, else the environment's VAE_EXP_DATA, else in the user's cache.
+
+    It need not exist. Raises UserError where the text is no path.
+    """
+    key, chosen = ("data.root", root) if root is not None else ("VAE_EXP_DATA", os.environ.get("VAE_EXP_DATA"))
+    if key == "VAE_EXP_DATA" and not chosen:
+        return cache_folder() / "data"
+    try:
+        if not chosen or not chosen.isprintable():
+            raise RuntimeError
+        return Path(chosen).expanduser().absolute()
+    except RuntimeError:  # Also what expanduser raises for a user that there isn't.
+        raise UserError(f"{key} must be a folder, got {chosen!r}") from None

@@ -28,7 +28,7 @@ def read_idx(path: Path, *shape: int) -> NDArray[np.uint8]:
             _check(path, "shape", list(shape), [length for (length,) in struct.iter_unpack(">I", found[4:])])
             _check(path, "size in bytes", expected, size)
             return np.fromfile(file, np.uint8).reshape(shape)
-    except (OSError, struct.error) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"{path} can't be read: {one_line(error)}") from None
 
 

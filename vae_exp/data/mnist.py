@@ -42,14 +42,17 @@ def _load(config: TorchvisionConfig, torchvision_name: str, classes: tuple[str, 
     if config.val_size >= TRAIN:
         raise UserError(f"data.val_size must be below {TRAIN}, the number of training images, got {config.val_size}")
     raw = fetch(torchvision_name, root_folder(config.root))
-    images, labels = _read(raw, "train", TRAIN)
-    test = deal(*_read(raw, "t10k", TEST))[0]
+    images, labels = _read(raw, "train", TRAIN, len(classes))
+    (test,) = deal(*_read(raw, "t10k", TEST, len(classes)))
     if config.val_size == 0:
         return assemble(deal(images, labels)[0], None, test, classes)
     val, train = deal(images, labels, config.val_size)
     return assemble(train, val, test, classes)
 
 
-def _read(raw: Path, part: str, number: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    images = read_idx(raw / f"{part}-images-idx3-ubyte", number, SIDE, SIDE)
-    return images[:, None], read_idx(raw / f"{part}-labels-idx1-ubyte", number)
+def _read(raw: Path, part: str, number: int, classes: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    path = raw / f"{part}-labels-idx1-ubyte"
+    labels = read_idx(path, number)
+    if labels.max() >= classes:
+        raise UserError(f"{path} is damaged: its labels must be below {classes}, got {labels.max()}")
+    return read_idx(raw / f"{part}-images-idx3-ubyte", number, SIDE, SIDE)[:, None], labels

