@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import torch
 
-from vae_exp import environment
+from vae_exp import environment, records
 from vae_exp.checkpoint import Damaged
 from vae_exp.config import Config
 from vae_exp.config.identity import as_dict
@@ -23,10 +23,11 @@ from vae_exp.errors import Diverged, Interrupted, UserError
 from vae_exp.evaluation import evaluate
 from vae_exp.memory import keep_freed_memory
 from vae_exp.models import build_model
+from vae_exp.objectives import PARTS
 from vae_exp.preparation import agree, check, choose_device, is_finished
 from vae_exp.randomness import make_deterministic
-from vae_exp.run_folder import Record, RunFolder
-from vae_exp.objectives import PARTS
+from vae_exp.records import Record
+from vae_exp.run_folder import RunFolder
 from vae_exp.training import Training, train_epoch
 
 log = logging.getLogger(__name__)
@@ -152,7 +153,7 @@ class Experiment:
 
     def restored(self) -> Training:
         """Return the training as the newest good checkpoint left it, or at its beginning."""
-        self.folder.mend_records()
+        records.mend(self.folder.metrics_file)
         model = build_model(self.config.model, self.splits.shape, self.config.seed).to(self.device)
         training = Training.start(model, self.config)
         for tensors, state in self.folder.saved_states():
@@ -215,9 +216,9 @@ class Experiment:
 
         A replayed epoch keeps its first time stamp, so that a tracker that has seen it gets the same point again.
         """
-        known = self.folder.last_recorded_epoch()
+        known = records.last_epoch(self.folder.metrics_file)
         if record["epoch"] > known:
-            self.folder.append_record(record)
+            records.append(self.folder.metrics_file, record)
             parts = (f"{key} {value:.3f}" for key, value in record.items() if key.endswith("/loss"))
             log.info("epoch %s: %s nats, %.1f s", record["epoch"], ", ".join(parts), record["seconds"])
 
@@ -236,6 +237,8 @@ class Experiment:
             "seconds": round(sum(record["seconds"] for record in self.folder.records()), 3),
         }
         if self.config.evaluation.final:
+            from vae_exp.measures import measure  # scikit-learn takes a second that not every run needs
+
             final |= measure(training.model, self.splits, self.config, self.progress.say)
         self.folder.write_final(final)
         self._draw(training)
@@ -245,8 +248,8 @@ class Experiment:
         if self.config.figures.which:
             from vae_exp.figures import draw  # matplotlib and seaborn take a second that not every run needs
 
-            records = self.folder.records()
-            draw(training.model, self.splits, records, self.config, self.folder.write_figure, self.progress.say)
+            epochs = self.folder.records()
+            draw(training.model, self.splits, epochs, self.config, self.folder.write_figure, self.progress.say)
 
 
 def one_line_of(error: BaseException) -> str:

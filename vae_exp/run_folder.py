@@ -1,34 +1,26 @@
-"""The only file that knows what a run folder holds: names, state, records and checkpoints."""
+"""The only file that knows what a run folder holds: names, state, results and checkpoints."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
-import os
 import re
-import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 import yaml
 from filelock import FileLock, Timeout
 
-from vae_exp import checkpoint, files
+from vae_exp import checkpoint, files, process, records
 from vae_exp.checkpoint import Damaged, Tensors
 from vae_exp.errors import UserError
 from vae_exp.files import one_line, read_json, read_text
+from vae_exp.records import Record
 
 STATES = ("planned", "running", "finished", "failed", "interrupted")
-Record = dict[str, float]
-
-LONGEST_RECORD = 2**16
-"""Bytes of the longest line of `metrics.jsonl`."""
-
 log = logging.getLogger(__name__)
 
 
@@ -120,10 +112,10 @@ class RunFolder:
         """Return state, error and process as written; an empty dictionary when there is none."""
         return read_json(self.status_file) if self.status_file.exists() else {}
 
-    def write_status(self, state: str, error: str | None = None, **more: Any) -> None:
+    def write_status(self, state: str, error: str | None = None) -> None:
         """Write the state and the process that is in it."""
-        process = {"host": socket.gethostname(), "pid": os.getpid(), "process_started": _process_start(os.getpid())}
-        files.write_json(self.status_file, {"state": state, "error": error, "time": time.time(), **process, **more})
+        content = {"state": state, "error": error, "time": time.time(), **process.this_process()}
+        files.write_json(self.status_file, content)
 
     def state(self) -> str:
         """Return the true state: a run whose process is gone is `interrupted`, whatever the file still says."""
@@ -134,9 +126,8 @@ class RunFolder:
         return "interrupted" if state == "running" and not self._is_alive(status) else str(state)
 
     def _is_alive(self, status: dict[str, Any]) -> bool:
-        if status.get("host") != socket.gethostname():
-            return self._is_locked()
-        return _process_start(status.get("pid")) == status.get("process_started")
+        """Say whether the process of this status lives. On another host only its lock can tell."""
+        return process.is_alive(status) if process.is_here(status) else self._is_locked()
 
     def _is_locked(self) -> bool:
         lock = FileLock(self.path / ".lock")
@@ -151,33 +142,7 @@ class RunFolder:
 
     def records(self) -> list[Record]:
         """Return the epochs' records, in order. A last line that was torn by a crash is left out."""
-        if not self.metrics_file.exists():
-            return []
-        lines = read_text(self.metrics_file).split("\n")
-        whole = lines[:-1]  # what stands behind the last newline is empty, or torn
-        return [_parse_record(line, f"{self.metrics_file}:{number}") for number, line in enumerate(whole, start=1)]
-
-    def mend_records(self) -> None:
-        """Cut a torn last line off, so that the next one can be appended."""
-        if not self.metrics_file.exists():
-            return
-        content = self.metrics_file.read_bytes()
-        if content and not content.endswith(b"\n"):
-            log.warning("%s: the last line was torn by a crash and is written again", self.metrics_file)
-            files.write(self.metrics_file, content[: content.rfind(b"\n") + 1])
-
-    def last_recorded_epoch(self) -> int:
-        """Return the epoch of the last record, 0 when there is none. Reads the end of the file alone."""
-        if not self.metrics_file.exists():
-            return 0
-        with self.metrics_file.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - LONGEST_RECORD))
-            lines = file.read().split(b"\n")[:-1]
-        return int(_parse_record(lines[-1].decode(), str(self.metrics_file))["epoch"]) if lines else 0
-
-    def append_record(self, record: Record) -> None:
-        """Append an epoch's record and flush it to the disk."""
-        files.append_line(self.metrics_file, json.dumps(record, allow_nan=False))
+        return records.read(self.metrics_file)
 
     def write_environment(self, session: dict[str, Any], data_digest: str, origin: str | None) -> None:
         """Note one more start of this run: where, with what, on which data."""
@@ -257,21 +222,3 @@ class RunFolder:
 def is_run_folder(path: Path) -> bool:
     """Say whether a folder holds a run."""
     return (path / "config.yaml").is_file() and (path / "status.json").is_file()
-
-
-def _parse_record(line: str, where: str) -> Record:
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{where} is no JSON: {one_line(error)}") from None
-    numbers = isinstance(record, dict) and all(type(value) in (int, float) for value in record.values())
-    if not numbers or not isinstance(record.get("epoch"), int):
-        raise UserError(f"{where} must be an object of numbers with an epoch")
-    return record  # type: ignore[no-any-return]
-
-
-def _process_start(pid: object) -> float | None:
-    try:
-        return psutil.Process(pid).create_time() if isinstance(pid, int) else None
-    except psutil.Error:
-        return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from vae_exp.run_folder import Record
+from vae_exp.records import Record
 
 SPLITS = ("train", "val", "test")
 

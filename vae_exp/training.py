@@ -18,7 +18,6 @@ from vae_exp.objectives import PARTS, Objective, build_objective
 from vae_exp.optimizers import build_optimizer, learning_rate, load_optimizer_tensors, optimizer_tensors
 from vae_exp.randomness import generator
 
-
 OnStep = Callable[[], None]
 
 

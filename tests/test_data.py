@@ -1,0 +1,235 @@
+"""The splits, the two embedded data sets, binarisation and the cache."""
+
+import hashlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vae_exp import data
+from vae_exp.config import DigitsConfig, Mnist5kConfig
+from vae_exp.data import mnist_5k
+from vae_exp.data.binarize import draw
+from vae_exp.data.folders import cache_folder, root_folder
+from vae_exp.data.splits import deal
+from vae_exp.errors import UserError
+from vae_exp.randomness import generator
+
+DIGEST = {
+    "digits": "",
+    "mnist_5k": "",
+}
+
+
+def numbered(labels):
+    """Images of four pixels that hold their own number."""
+    return np.arange(len(labels), dtype=np.uint32).view(np.uint8).reshape(-1, 1, 2, 2)
+
+
+def numbers(split):
+    return split.images.numpy().reshape(-1, 4).view(np.uint32).ravel().tolist()
+
+
+@given(st.lists(st.integers(0, 5), min_size=3, max_size=300), st.data())
+def test_splits_are_disjoint_complete_and_as_large_as_asked(labels, draws):
+    first = draws.draw(st.integers(0, len(labels)))
+    second = draws.draw(st.integers(0, len(labels) - first))
+    splits = deal(numbered(labels), np.array(labels), first, second)
+    assert [len(split.images) for split in splits] == [first, second, len(labels) - first - second]
+    assert sorted(sum(map(numbers, splits), [])) == list(range(len(labels)))
+    for split in splits:
+        assert split.labels.tolist() == [labels[i] for i in numbers(split)]
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=300), st.data())
+def test_splits_hold_each_class_in_proportion(labels, draws):
+    size = draws.draw(st.integers(0, len(labels)))
+    counts, classes = np.bincount(labels), len(set(labels))
+    head = np.bincount(deal(numbered(labels), np.array(labels), size)[0].labels.numpy(), minlength=len(counts))
+    # A class of n images has n·t of them ± 1/2 among the first, and over all classes these add up to `size`.
+    allowed = 0.5 + counts * classes / (2 * len(labels))
+    assert (np.abs(head - counts * size / len(labels)) <= allowed + 1e-9).all()
+
+
+def test_splits_without_labels_are_shuffled_and_have_none():
+    first, second = deal(numbered(range(100)), None, 30)
+    assert first.labels is None
+    assert numbers(first) != sorted(numbers(first))
+    assert sorted(numbers(first) + numbers(second)) == list(range(100))
+
+
+@pytest.mark.parametrize(
+    ("config", "sizes", "side"),
+    [(DigitsConfig(), [1257, 180, 360], 8), (Mnist5kConfig(), [3500, 500, 1000], 28)],
+    ids=["digits", "mnist_5k"],
+)
+def test_embedded_digits_have_the_sizes_and_pixels_that_the_documentation_says(config, sizes, side):
+    splits = data.load(config)
+    assert [len(split.images) for _, split in splits.items()] == sizes
+    assert splits.shape == (1, side, side)
+    assert splits.grey
+    assert splits.classes == tuple("0123456789")
+    for _, split in splits.items():
+        assert split.images.dtype == torch.uint8
+        assert split.labels.dtype == torch.int64
+        assert split.images.max() == 255
+    assert splits.digest == DIGEST[config.name], "the splits have changed: results no longer compare with older ones"
+
+
+def test_mnist_5k_has_the_same_number_of_each_digit_in_every_split():
+    splits = data.load(Mnist5kConfig())
+    assert [split.labels.bincount().tolist() for _, split in splits.items()] == [[350] * 10, [50] * 10, [100] * 10]
+
+
+def test_digits_keep_their_seventeen_levels():
+    levels = torch.unique(data.load(DigitsConfig()).train.images)
+    assert levels.tolist() == [round(level * 255 / 16) for level in range(17)]
+
+
+def test_the_digest_covers_every_pixel_label_and_split():
+    train, test = deal(numbered(range(10)), np.arange(10), 5)
+    digests = {
+        data.assemble(train, None, test, None).digest,
+        data.assemble(train, test, None, None).digest,
+        data.assemble(test, None, train, None).digest,
+        data.assemble(data.Split(train.images, None), None, test, None).digest,
+        data.assemble(data.Split(train.images, train.labels.flip(0)), None, test, None).digest,
+        data.assemble(data.Split(train.images ^ 1, train.labels), None, test, None).digest,
+    }
+    assert len(digests) == 6
+
+
+def test_loading_again_gives_the_same_tensors_and_another_folder_other_ones(tmp_path):
+    assert data.load(DigitsConfig()) is data.load(DigitsConfig())
+    assert data.load(DigitsConfig()) is not data.load(DigitsConfig(root=str(tmp_path)))
+
+
+def test_moving_to_a_device_moves_every_split():
+    splits = data.load(DigitsConfig()).to(torch.device("meta"))
+    assert {split.images.device.type for _, split in splits.items()} == {"meta"}
+    assert splits.named("test").labels.device.type == "meta"
+
+
+# Binarisation
+
+
+def test_a_draw_is_white_as_often_as_the_pixel_is_bright():
+    n, images = 20_000, torch.tensor([0, 1, 64, 128, 254, 255], dtype=torch.uint8).repeat(20_000, 1)
+    drawn, p = draw(images, generator(0, "test")), images[0] / 255
+    assert set(drawn.unique().tolist()) == {0, 1}
+    assert (drawn.mean(0)[[0, 5]] == torch.tensor([0.0, 1.0])).all()
+    assert ((drawn.mean(0) - p).abs() <= 5 * (p * (1 - p) / n).sqrt()).all()
+
+
+def test_a_draw_is_new_each_time_and_the_same_from_the_same_generator():
+    images = torch.full((10, 1, 8, 8), 128, dtype=torch.uint8)
+    source = generator(0, "test")
+    first, second = draw(images, source), draw(images, source)
+    assert not torch.equal(first, second)
+    assert torch.equal(first, draw(images, generator(0, "test")))
+
+
+@pytest.mark.parametrize("binarize", ["static", "dynamic"])
+def test_binarised_images_are_black_and_white_and_the_same_in_every_process(binarize):
+    config = DigitsConfig(binarize=binarize)
+    first = data.load(config)
+    data._load.cache_clear()
+    second = data.load(config)
+    assert first is not second
+    assert first.digest == second.digest
+    assert not first.grey
+    for split in (first.val, first.test):
+        assert split.images.unique().tolist() == [0, 255]
+
+
+def test_static_training_images_are_drawn_once_and_dynamic_ones_stay_grey():
+    grey = data.load(DigitsConfig())
+    static, dynamic = (data.load(DigitsConfig(binarize=name)) for name in ("static", "dynamic"))
+    assert static.train.images.unique().tolist() == [0, 255]
+    assert torch.equal(dynamic.train.images, grey.train.images)
+    assert torch.equal(dynamic.test.images, static.test.images)
+    assert len({grey.digest, static.digest, dynamic.digest}) == 3
+
+
+def test_a_threshold_makes_pixels_above_it_white():
+    grey = data.load(DigitsConfig())
+    cut = data.load(DigitsConfig(binarize="static", threshold=0.5))
+    for name, split in cut.items():
+        assert torch.equal(split.images == 255, grey.named(name).images >= 128)
+        assert split.images.unique().tolist() == [0, 255]
+
+
+# The cache
+
+
+@pytest.fixture
+def fresh_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return cache_folder()
+
+
+def cache_file(folder):
+    (file,) = folder.iterdir()
+    return file
+
+
+def test_processes_that_start_at_once_without_a_cache_all_get_the_digits(fresh_cache):
+    script = "from vae_exp.data.mnist_5k import read_digits; import hashlib; print(hashlib.sha256(read_digits()).hexdigest())"
+    processes = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    digests = {process.communicate(timeout=120)[0].strip() for process in processes}
+    assert digests == {hashlib.sha256(mnist_5k.read_digits()).hexdigest()}
+    assert len(list(fresh_cache.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda b: b[:-1], lambda b: b + b"\0", lambda b: b"", lambda b: bytes([b[0] ^ 1]) + b[1:]]
+)
+def test_a_damaged_cache_is_noticed_and_the_log_says_so(fresh_cache, caplog, damage):
+    digits = np.zeros((5000, 785), np.uint8)
+    path = fresh_cache / "digits.bin"
+    mnist_5k._write_cache(path, digits)
+    assert np.array_equal(mnist_5k._read_cache(path), digits)
+    path.write_bytes(damage(path.read_bytes()))
+    assert mnist_5k._read_cache(path) is None
+    assert f"{path} is damaged and is made anew" in caplog.text
+
+
+def test_a_damaged_cache_is_replaced_by_a_whole_one(fresh_cache, caplog):
+    digits = data.load(Mnist5kConfig())
+    fresh_cache.mkdir()
+    path = fresh_cache / mnist_5k.cache_name()
+    path.write_bytes(b"torn")
+    data._load.cache_clear()
+    assert data.load(Mnist5kConfig()).digest == digits.digest
+    assert "damaged" in caplog.text
+    assert path.stat().st_size == 5000 * 785 + 32
+
+
+def test_without_a_writable_cache_the_digits_are_parsed_and_the_log_says_so(tmp_path, monkeypatch, caplog):
+    digits = mnist_5k.read_digits()
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert np.array_equal(mnist_5k.read_digits(), digits)
+    assert "can't be cached" in caplog.text
+
+
+# The folder
+
+
+def test_the_folder_is_the_key_then_the_environment_then_the_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("VAE_EXP_DATA", str(tmp_path / "environment"))
+    assert root_folder(str(tmp_path / "key")) == tmp_path / "key"
+    assert root_folder(None) == tmp_path / "environment"
+    monkeypatch.delenv("VAE_EXP_DATA")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert root_folder(None) == tmp_path / "cache" / "vae_exp" / "data"
+
+
+@pytest.mark.parametrize("root", ["", "\0", "a\nb", "~no such user/data"])
+def test_a_root_that_is_no_path_is_refused_by_name(root):
+    with pytest.raises(UserError, match=r"\Adata\.root must be a folder, got .*\Z"):
+        root_folder(root)
