@@ -142,7 +142,7 @@ def _match(config: Config, known: list[Job]) -> Job | None:
 def _new_job(overrides: list[str], config: Config, swept: list[str], threads: int) -> Job:
     config_dict = as_dict(complete(config, threads))
     label = ", ".join(_short(override) for override in overrides if override.split("=")[0].lstrip("+") in swept)
-    slug = re.sub(r"[^A-Za-z0-9=.,+-]+", "-", label.replace(", ", ",")).strip("-.") or "run"
+    slug = re.sub(r"[^A-Za-z0-9=._,+-]+", "-", label.replace(", ", ",")).strip("-.") or "run"
     return Job(f"{slug[:80]}_{identity_hash(config_dict)}", label or "run", overrides, config_dict)
 
 
