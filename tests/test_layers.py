@@ -1,0 +1,87 @@
+"""The import rule of the house: a module imports only from its own level or a lower one, and never in a circle."""
+
+import ast
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import vae_exp
+
+ROOT = Path(vae_exp.__file__).parent
+LEVELS = {
+    0: "config errors registry randomness distributions files memory process signals",
+    1: "data models objectives optimizers checkpoint records run_folder environment",
+    2: "training evaluation measures figures preparation",
+    3: "experiment sweep comparison reproduction loaded_run",
+    4: "tracking compose terminal job",
+    5: "train resume reproduce compare",
+}
+LEVEL = {room: level for level, rooms in LEVELS.items() for room in rooms.split()}
+ONLY_IN = {
+    "mlflow": {"tracking"},
+    "hydra": {"compose", "train", "resume"},
+    "omegaconf": {"compose", "train"},
+    "rich": {"terminal", "job", "comparison", "compare"},
+    "torchvision": {"data"},
+    "pickle": set(),
+}
+
+
+def files():
+    return sorted(ROOT.rglob("*.py"), key=lambda file: (len(file.parts), file.name != "__init__.py", file))
+
+
+def name_of(file):
+    return ".".join(["vae_exp", *file.relative_to(ROOT).with_suffix("").parts]).removesuffix(".__init__")
+
+
+def room_of(module):
+    """Return `data` for `vae_exp.data.idx`, and the empty string for `vae_exp` itself."""
+    return module.split(".")[1] if "." in module else ""
+
+
+MODULES = {name_of(file): file for file in files()}
+
+
+@cache
+def imports(file, anywhere=True):
+    """Return the modules that a file imports: anywhere in it, or only at its top, where Python runs them at once."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    nodes = ast.walk(tree) if anywhere else tree.body
+    found = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: imports are absolute"
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in MODULES else node.module for name in names}
+    return found
+
+
+@pytest.mark.parametrize("file", files()[1:], ids=name_of)  # the first is the package's face, which may show anything
+def test_a_module_imports_only_from_its_own_level_or_below(file):
+    room = room_of(name_of(file))
+    assert room in LEVEL, f"{room} has no level yet"
+    higher = [name for name in imports(file) if name.startswith("vae_exp.") and LEVEL[room_of(name)] > LEVEL[room]]
+    assert not higher
+
+
+@pytest.mark.parametrize("file", files(), ids=name_of)
+def test_a_library_is_imported_only_in_the_rooms_it_belongs_to(file):
+    room = room_of(name_of(file))
+    roots = {name.split(".")[0] for name in imports(file)}
+    strangers = {library for library, rooms in ONLY_IN.items() if library in roots and room not in rooms}
+    assert not strangers
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    graph = {name: {n for n in imports(file, anywhere=False) if n in MODULES} for name, file in MODULES.items()}
+    list(TopologicalSorter(graph).static_order())
+
+
+def test_every_level_names_rooms_that_exist():
+    rooms = {room_of(name) for name in MODULES} - {""}
+    assert rooms == set(LEVEL)
