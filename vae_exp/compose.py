@@ -27,6 +27,9 @@ from vae_exp.run_folder import RunFolder
 CONF = next(path for path in (Path(__file__).parent / "conf", Path(__file__).parents[1] / "conf") if path.is_dir())
 """The YAML files: inside the package when it was installed as a wheel, beside it in a checkout."""
 
+SCHEMAS = "hydra/schema"
+"""Where the schemas are among Hydra's groups: below `hydra/`, so that --help lists the YAML files alone."""
+
 _GROUPS_WITHOUT_OPTIONS = {"trainer": TrainerConfig, "evaluation": EvaluationConfig, "figures": FiguresConfig}
 
 
@@ -38,9 +41,9 @@ def register() -> None:
     for group, options in schemas().items():
         root[group] = MISSING  # the option that is chosen brings its own type
         for name, config_class in options.items():
-            store.store(group=group, name=f"{name}_schema", node=config_class)
+            store.store(group=f"{SCHEMAS}/{group}", name=name, node=config_class)
     for group, config_class in _GROUPS_WITHOUT_OPTIONS.items():
-        store.store(group=group, name="default_schema", node=config_class)
+        store.store(group=f"{SCHEMAS}/{group}", name="default", node=config_class)
     store.store(name="config_schema", node=root)
     OmegaConf.register_new_resolver("unique_name", unique_name, use_cache=True)
 
