@@ -108,7 +108,7 @@ def _is_grey(split: Split | None) -> bool:
 def _digest(splits: Sequence[Split | None]) -> str:
     sha = hashlib.sha256()
     for split in splits:
-        for tensor in () if split is None else (split.images, split.labels):
+        for tensor in (None,) if split is None else (split.images, split.labels):
             sha.update(b"none" if tensor is None else str(tuple(tensor.shape)).encode())
             sha.update(b"" if tensor is None else tensor.numpy().tobytes())
     return sha.hexdigest()
