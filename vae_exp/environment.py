@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import subprocess
@@ -47,24 +48,26 @@ def _cpu() -> str:
 
 
 def _git() -> dict[str, Any] | None:
-    """Return the commit of the checkout that the package runs from and its changed files; None when there is none."""
+    """Return the commit of the checkout that the package runs from, its changed files and the SHA-256 of the changes.
+
+    None when it runs from no checkout.
+    """
     root = Path(__file__).parents[1]
     if not (root / ".git").exists():
         return None
-    commit = _run(root, "rev-parse", "HEAD")
-    dirty = _run(root, "status", "--porcelain", "--untracked-files=no")
-    return {"commit": commit, "dirty": [line[3:] for line in (dirty or "").splitlines()]}
+    dirty = (_run(root, "diff", "HEAD", "--name-only") or "").splitlines()
+    changes = hashlib.sha256((_run(root, "diff", "HEAD") or "").encode()).hexdigest() if dirty else None
+    return {"commit": _run(root, "rev-parse", "HEAD"), "dirty": dirty, "changes": changes}
 
 
 def _run(root: Path, *arguments: str) -> str | None:
     environment = os.environ | {"GIT_OPTIONAL_LOCKS": "0"}
+    command = ["git", "-c", "core.quotePath=false", *arguments]
     try:
-        done = subprocess.run(
-            ["git", *arguments], cwd=root, env=environment, capture_output=True, text=True, timeout=10, check=True
-        )
+        done = subprocess.run(command, cwd=root, env=environment, capture_output=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.rstrip("\n")
+    return done.stdout.decode(errors="replace").rstrip("\n")
 
 
 def command_line() -> list[str]:

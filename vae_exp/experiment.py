@@ -130,8 +130,10 @@ class Experiment:
         """Write down how the run began and, whatever happens, how it ended."""
         self.folder.write_config(as_dict(self.config))
         session = environment.describe(self.device, environment.command_line())
-        self.folder.write_environment(session, self.splits.digest, origin)
+        data = {"digest": self.splits.digest, "image_shape": list(self.splits.shape)}
+        self.folder.write_environment(session, data, origin)
         self.folder.write_status("running")
+        self.folder.remove_final()
         with self.folder.logging():
             log.info("running in %s on %s with %s threads", self.folder.path, self.device, torch.get_num_threads())
             try:
@@ -157,21 +159,30 @@ class Experiment:
         model = build_model(self.config.model, self.splits.shape, self.config.seed).to(self.device)
         training = Training.start(model, self.config)
         for tensors, state in self.folder.saved_states():
-            if self._has_best(state):
+            if self._has_records(state) and self._has_best(state):
                 training.load(tensors, state)
                 self._append(state["record"])
                 log.info("going on after epoch %s", training.epoch)
                 break
         return training
 
+    def _has_records(self, state: dict[str, Any]) -> bool:
+        """Say whether the records of the epochs before this state's are on the disk; its own is inside it."""
+        known, needed = records.last_epoch(self.folder.metrics_file), int(state["epoch"]) - 1
+        if known < needed:
+            log.warning("%s ends with epoch %s; going back to it", self.folder.metrics_file, known)
+        return known >= needed
+
     def _has_best(self, state: dict[str, Any]) -> bool:
         """Say whether the best weights of this state are on the disk, or are sure to be written again after it."""
+        if state["best_epoch"] == 0:  # nothing was evaluated yet
+            return True
         try:
             _, epoch = self.folder.read_weights("best")
         except Damaged as error:
             log.warning("%s; going back to before it was written", error)
             return False
-        return epoch == state["best_epoch"] or epoch > state["epoch"]
+        return bool(epoch == state["best_epoch"] or epoch > state["epoch"])
 
     def train(self, training: Training) -> None:
         """Train until it is over. After each epoch everything is on the disk before anybody is told."""

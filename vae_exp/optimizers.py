@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import torch
@@ -48,7 +49,8 @@ def learning_rate(config: OptimizerConfig, epoch: int) -> float:
     if config.stages is None:
         return config.lr
     ends = [(3**stage - 1) // 2 for stage in range(1, config.stages)]  # 1, 4, 13, …
-    return config.lr * 10 ** (-sum(epoch > end for end in ends) / (STAGES - 1))
+    finished = sum(epoch > end for end in ends)
+    return config.lr * math.pow(10, -finished / (STAGES - 1))
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from typing import Any
 
 import torch
 
@@ -62,16 +63,30 @@ def agree(config: Config, folder: RunFolder, splits: Splits) -> Config:
     saved = folder.read_config()
     if saved is None:
         return complete(config)
-    config = complete(config, saved["trainer"]["threads"])
+    epochs, threads = (_saved_number(saved, folder, key) for key in ("epochs", "threads"))
+    config = complete(config, threads)
     if different := differences(identity(saved), identity(as_dict(config))):
         raise UserError(f"{folder.path} holds another experiment ({', '.join(different)}); choose another folder")
-    epochs = saved["trainer"]["epochs"]
     if (config.trainer.epochs or 0) < epochs:
         raise UserError(f"trainer.epochs must be at least {epochs}, as in {folder.path}, got {config.trainer.epochs}")
-    digest = folder.read_environment().get("data_digest", splits.digest)
+    require_same_data(folder, splits)
+    return config
+
+
+def _saved_number(saved: dict[str, Any], folder: RunFolder, key: str) -> int:
+    trainer = saved.get("trainer")
+    number = trainer.get(key) if isinstance(trainer, dict) else None
+    if type(number) is not int:
+        raise UserError(f"{folder.config_file}: trainer.{key} must be a number, got {number!r}")
+    return number
+
+
+def require_same_data(folder: RunFolder, splits: Splits) -> None:
+    """Raise UserError when the folder's run was trained on other images, labels or splits than these."""
+    data = folder.read_environment().get("data")
+    digest = str(data.get("digest")) if isinstance(data, dict) else splits.digest
     if digest != splits.digest:
         raise UserError(f"{folder.path} was trained on other data (digest {digest[:12]}, here {splits.digest[:12]})")
-    return config
 
 
 def is_finished(config: Config, folder: RunFolder) -> bool:
@@ -79,6 +94,8 @@ def is_finished(config: Config, folder: RunFolder) -> bool:
     if folder.state() != "finished":
         return False
     final, epochs = folder.read_final(), config.trainer.epochs or 0
+    if not final:  # somebody deleted it, and it can be measured again
+        return False
     if final["stopped_early"] and final["epochs"] < epochs:
         log.warning("%s stopped early after epoch %s and stays as it is", folder.path, final["epochs"])
     return bool(final["stopped_early"]) or final["epochs"] >= epochs

@@ -93,7 +93,7 @@ class RunFolder:
             lock.release()
 
     def read_config(self) -> dict[str, Any] | None:
-        """Return the saved configuration as plain data; None when there is none. Raises UserError when it is damaged."""
+        """Return the saved configuration as plain data; None when there is none. Raises UserError where damaged."""
         if not self.config_file.exists():
             return None
         try:
@@ -144,20 +144,24 @@ class RunFolder:
         """Return the epochs' records, in order. A last line that was torn by a crash is left out."""
         return records.read(self.metrics_file)
 
-    def write_environment(self, session: dict[str, Any], data_digest: str, origin: str | None) -> None:
-        """Note one more start of this run: where, with what, on which data."""
+    def write_environment(self, session: dict[str, Any], data: dict[str, Any], origin: str | None) -> None:
+        """Note one more start of this run: where, with what, on which data (its digest and an image's shape)."""
         known = self.read_environment()
         sessions = [*known.get("sessions", []), session]
-        content = {"data_digest": data_digest, "origin": known.get("origin", origin), "sessions": sessions}
+        content = {"data": data, "origin": known.get("origin", origin), "sessions": sessions}
         files.write_json(self.environment_file, content)
 
     def read_environment(self) -> dict[str, Any]:
-        """Return the digest of the data and every session; an empty dictionary before the first."""
+        """Return the data's digest and shape, the origin and every session; an empty dictionary before the first."""
         return read_json(self.environment_file) if self.environment_file.exists() else {}
 
     def write_final(self, final: dict[str, Any]) -> None:
         """Write what the run ended with."""
         files.write_json(self.final_file, final)
+
+    def remove_final(self) -> None:
+        """Take back what the run ended with: it goes on."""
+        self.final_file.unlink(missing_ok=True)
 
     def read_final(self) -> dict[str, Any]:
         """Return what the run ended with; an empty dictionary before its end."""
@@ -186,10 +190,13 @@ class RunFolder:
     # --- checkpoints ---------------------------------------------------------------------------------------------
 
     def write_checkpoint(self, epoch: int, tensors: Tensors, state: dict[str, Any], keep_every: int) -> None:
-        """Write the full state of an epoch; keep the two newest and every `keep_every`-th."""
+        """Write the full state of an epoch; keep the two newest up to it and every `keep_every`-th.
+
+        Later ones were passed over when the run went on; each is written again in its turn.
+        """
         self.checkpoints.mkdir(exist_ok=True)
         checkpoint.write(self._state_file(epoch), tensors, state)
-        for old in self._saved_epochs()[2:]:
+        for old in [saved for saved in self._saved_epochs() if saved <= epoch][2:]:
             if old % keep_every:
                 self._state_file(old).unlink(missing_ok=True)
 

@@ -98,7 +98,7 @@ def train_epoch(training: Training, images: Tensor, config: Config, on_step: OnS
     for step, batch in enumerate(batches(images, config, epoch), start=1):
         terms = training.objective(batch, training.model.encode(batch), training.model.decode, noise, epoch)
         training.optimizer.zero_grad(set_to_none=True)
-        terms.objective.mean().backward()
+        terms.objective.mean().backward()  # type: ignore[no-untyped-call]  # as torch has it
         training.optimizer.step()
         totals += torch.stack([getattr(terms, part).detach().sum() for part in PARTS])
         # Reading a number from a GPU would wait for it at each step: there, look once at the end of the epoch.
@@ -114,7 +114,7 @@ def batches(images: Tensor, config: Config, epoch: int) -> Iterator[Tensor]:
     """Yield the epoch's shuffled batches as floats in [0, 1]: (B, C, S, S); the last may be shorter."""
     order = torch.randperm(len(images), generator=generator(config.seed, "shuffle", epoch)).to(images.device)
     binarization = generator(config.seed, "binarize", epoch, device=images.device)
-    for indices in order.split(config.trainer.batch_size):
+    for indices in torch.split(order, config.trainer.batch_size):
         batch = images[indices]
         batch = draw(batch, binarization) if config.data.binarize == "dynamic" else pixels(batch)
         yield batch.contiguous(memory_format=torch.channels_last)
