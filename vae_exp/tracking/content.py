@@ -1,0 +1,150 @@
+"""What of a run folder is shown: parameters, tags, points, files and step images. Pure reading."""
+
+from __future__ import annotations
+
+import getpass
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+from vae_exp.config.identity import as_dict, identity
+from vae_exp.records import Record
+from vae_exp.registry import schemas
+from vae_exp.run_folder import RunFolder
+
+CORE = (
+    "model.name",
+    "model.latent_dim",
+    "model.channels",
+    "model.hidden",
+    "data.name",
+    "objective.name",
+    "optimizer.name",
+    "optimizer.lr",
+    "trainer.batch_size",
+    "seed",
+)
+"""The parameters that every run shows. More than about ten, and they push the pictures off the image grid."""
+
+STATUS = {"running": "RUNNING", "finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
+"""MLflow's word for each state."""
+
+Point = tuple[str, float, int, int]
+"""Key, value, milliseconds since 1970, step."""
+
+
+def parameters(config: dict[str, Any]) -> dict[str, str]:
+    """Return what a run is about: the core keys, and those of its identity that are not at their defaults.
+
+    The number of threads depends on the machine and says nothing about the model.
+    """
+    flat = identity(config)
+    default = identity(_defaults(config))
+    told = {key for key, value in flat.items() if key in default and value != default[key]} - {"trainer.threads"}
+    order = [key for key in CORE if key in flat] + sorted(told - set(CORE))
+    return {key: _text(flat[key]) for key in order}
+
+
+def _defaults(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the defaults of the options that a configuration has chosen."""
+    from vae_exp.config import EvaluationConfig, TrainerConfig
+
+    options = {
+        group: as_dict(classes[config[group]["name"]]())
+        for group, classes in schemas().items()
+        if isinstance(config.get(group), dict) and config[group].get("name") in classes
+    }
+    return {"trainer": as_dict(TrainerConfig()), "evaluation": as_dict(EvaluationConfig()), **options}
+
+
+def _text(value: Any) -> str:
+    """Return a value as the command line takes it: `[1,32,64]`, `null`, `true`."""
+    if isinstance(value, list):
+        return f"[{','.join(map(_text, value))}]"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
+
+
+def tags(folder: RunFolder, sweep: str | None) -> dict[str, str]:
+    """Return how a run can be found: its sweep, folder, command, commit and origin."""
+    environment = folder.read_environment()
+    session = (environment.get("sessions") or [{}])[-1]
+    found = {
+        "sweep": sweep,
+        "folder": str(folder.path.absolute()),
+        "origin": environment.get("origin"),
+        "command": " ".join(map(str, session.get("command") or [])),
+        "mlflow.source.name": "vae_exp",
+        "mlflow.source.type": "LOCAL",
+        "mlflow.source.git.commit": (session.get("git") or {}).get("commit"),
+        "mlflow.user": _user(),
+    }
+    return {key: str(value) for key, value in found.items() if value}
+
+
+def _user() -> str | None:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container may run as a number without a name
+        return None
+
+
+def points(records: list[Record]) -> list[Point]:
+    """Return every metric of these epochs, each with the time stamp that it was recorded with."""
+    return [
+        (key, value, int(record["timestamp"]), int(record["epoch"]))
+        for record in records
+        for key, value in record.items()
+        if key not in ("epoch", "timestamp")
+    ]
+
+
+def final_points(folder: RunFolder) -> list[Point]:
+    """Return the numbers of `final.json` as `final/…`, at the time when the run finished."""
+    final = folder.read_final()
+    timestamp = int(folder.read_status()["time"] * 1000)
+    step = int(final.get("epochs", 0))
+    return [(f"final/{_key(key)}", value, timestamp, step) for key, value in _numbers(final).items()]
+
+
+def _numbers(nested: dict[str, Any], prefix: str = "") -> dict[str, float]:
+    numbers: dict[str, float] = {}
+    for key, value in nested.items():
+        if isinstance(value, dict):
+            numbers |= _numbers(value, f"{prefix}{key}/")
+        elif type(value) in (int, float) and math.isfinite(value):
+            numbers[prefix + key] = float(value)
+    return numbers
+
+
+def _key(name: str) -> str:
+    """Return a name with only the characters that MLflow takes in a metric's name."""
+    return re.sub(r"[^A-Za-z0-9_\-. /]", "-", name)
+
+
+def first_files(folder: RunFolder) -> dict[str, Path]:
+    """Return what is sent as soon as a run starts, by its place among the artifacts."""
+    return _present({file.name: file for file in (folder.config_file, folder.environment_file)})
+
+
+def last_files(folder: RunFolder) -> dict[str, Path]:
+    """Return what is sent when a run has ended. The figures lie at the root, where the comparison page finds them."""
+    single = (folder.status_file, folder.metrics_file, folder.final_file, folder.log_file)
+    named = {file.name: file for file in single}
+    named |= {file.name: file for file in sorted(folder.figures.glob("*.png"))}
+    named |= {f"checkpoints/{file.name}": file for file in sorted(folder.checkpoints.glob("*.safetensors"))}
+    return first_files(folder) | _present(named)
+
+
+def step_images(folder: RunFolder) -> dict[int, Path]:
+    """Return the samples drawn during training, by epoch."""
+    steps = folder.figures / "steps"
+    found = {file: re.fullmatch(r"epoch_(\d{1,9})\.png", file.name) for file in sorted(steps.glob("epoch_*.png"))}
+    return {int(name[1]): file for file, name in found.items() if name and _present({"": file})}
+
+
+def _present(named: dict[str, Path]) -> dict[str, Path]:
+    """Leave out what is no regular file: a link in a stranger's folder could name any file of ours."""
+    return {name: file for name, file in named.items() if file.is_file() and not file.is_symlink()}

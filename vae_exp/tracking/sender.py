@@ -1,0 +1,199 @@
+"""Sends what is new in one run folder. Every step may be repeated: what the server has already is not doubled."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vae_exp.run_folder import RunFolder
+from vae_exp.tracking import content, receipt
+from vae_exp.tracking.content import STATUS, Point
+from vae_exp.tracking.receipt import Receipt
+from vae_exp.tracking.store import Store, open_experiment
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+LONGEST_BATCH = 1000
+"""Points that MLflow takes in one call."""
+
+TOKEN = "vae_exp.token"
+"""The tag that says which folder a run belongs to."""
+
+
+class Sender:
+    """One run folder and one tracking server."""
+
+    def __init__(self, folder: RunFolder, store: Store, told: Receipt, answered: Callable[[], None]) -> None:
+        """`told` is what the server has, `answered` is called after each answer of the server's."""
+        self.folder, self.store, self.told, self.answered = folder, store, told, answered
+        self.client: MlflowClient | None = None
+        self.run_id = ""
+
+    def send(self) -> None:
+        """Send everything that the server does not have; raises what MLflow raises."""
+        state = self.folder.state()
+        status_time = self.folder.read_status().get("time")
+        client = self._open()
+        self._send_points(client)
+        self._send_images(client)
+        if state in ("running", "planned"):
+            self._send_files(client, content.first_files(self.folder))
+            return
+        self._end(client, state)
+        self.told.ended = [state, status_time]
+        self._note()
+
+    def is_complete(self) -> bool:
+        """Say whether the server has everything, by what is written down here."""
+        return self.told.ended == [self.folder.state(), self.folder.read_status().get("time")]
+
+    def _note(self) -> None:
+        receipt.write(self.folder.path, self.store.shown, self.told)
+
+    # --- the run ---------------------------------------------------------------------------------------------------
+
+    def _open(self) -> MlflowClient:
+        """Return a client after the run has been found or made."""
+        if self.client is None:
+            client, self.told.experiment_id = open_experiment(self.store, self.told.experiment)
+            self.answered()
+            run = self._find(client)
+            if run is None:
+                self._create(client)
+            else:
+                self._go_on(client, run)
+            self.client = client
+        return self.client
+
+    def _find(self, client: MlflowClient) -> Run | None:
+        """Return the run that carries this folder's token, the oldest if a lost answer has made two of them."""
+        runs: list[Run] = list(
+            client.search_runs(
+                [str(self.told.experiment_id)], f"tags.`{TOKEN}` = '{self.told.token}'", order_by=["start_time ASC"]
+            )
+        )
+        self.answered()
+        runs.sort(key=lambda run: run.info.run_id != self.told.run_id)
+        for twin in runs[1:]:
+            client.delete_run(twin.info.run_id)
+        return runs[0] if runs else None
+
+    def _create(self, client: MlflowClient) -> None:
+        tags = {TOKEN: self.told.token, "mlflow.loggedImages": "true", **content.tags(self.folder, self.told.sweep)}
+        self._forget()
+        self._note()
+        run = client.create_run(str(self.told.experiment_id), self.told.started, tags, self.told.label)
+        self.run_id = self.told.run_id = run.info.run_id
+        self.answered()
+        self._send_parameters(client)
+        self._note()
+
+    def _forget(self) -> None:
+        """Take back what a run that is gone has received."""
+        self.told.run_id, self.told.epochs, self.told.files, self.told.ended = None, 0, {}, []
+
+    def _go_on(self, client: MlflowClient, run: Run) -> None:
+        if run.info.run_id != self.told.run_id:
+            self._forget()
+            self.run_id = self.told.run_id = run.info.run_id
+            self._send_parameters(client)
+        self.run_id = run.info.run_id
+        if run.info.status != "RUNNING" and not self.is_complete():
+            client.update_run(self.run_id, status="RUNNING")
+        if "error" in run.data.tags:
+            client.delete_tag(self.run_id, "error")
+        self.answered()
+        self._note()
+
+    def _send_parameters(self, client: MlflowClient) -> None:
+        from mlflow.entities import Param
+
+        parameters = content.parameters(self.folder.read_config() or {})
+        client.log_batch(self.run_id, params=[Param(*pair) for pair in parameters.items()], synchronous=True)
+        self.answered()
+
+    # --- what is in it ---------------------------------------------------------------------------------------------
+
+    def _send_points(self, client: MlflowClient) -> None:
+        records = self.folder.records()
+        if len(records) > self.told.epochs:
+            self._log(client, content.points(records[self.told.epochs :]))
+            self.told.epochs = len(records)
+            self._note()
+
+    def _log(self, client: MlflowClient, points: list[Point]) -> None:
+        from mlflow.entities import Metric
+
+        for batch in _batches([Metric(*point) for point in points]):
+            client.log_batch(self.run_id, metrics=batch, synchronous=True)
+            self.answered()
+
+    def _send_images(self, client: MlflowClient) -> None:
+        """Send the samples of each epoch as MLflow's `log_image` does, but under names that are the same each time."""
+        times = {int(record["epoch"]): int(record["timestamp"]) for record in self.folder.records()}
+        for epoch, file in content.step_images(self.folder).items():
+            name = f"images/samples+step+{epoch}+timestamp+{times.get(epoch, 0)}+{self._uuid(epoch)}"
+            if epoch in times and name not in self.told.files:
+                self._send_image(client, file, name)
+                self.told.files[name] = _version(file)
+                self._note()
+
+    def _send_image(self, client: MlflowClient, file: Path, name: str) -> None:
+        from PIL import Image
+
+        with tempfile.TemporaryDirectory() as place, Image.open(file) as image:
+            target = Path(place) / f"{Path(name).name}.png"
+            target.write_bytes(file.read_bytes())
+            small = Path(place) / f"{Path(name).name}+compressed.webp"
+            image.thumbnail((256, 256))
+            image.save(small)
+            for each in (target, small):
+                client.log_artifact(self.run_id, str(each), "images")
+                self.answered()
+
+    def _uuid(self, epoch: int) -> str:
+        return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.told.token} {epoch}"))
+
+    def _send_files(self, client: MlflowClient, named: dict[str, Path]) -> None:
+        """Send the files that the server does not have, or has as they were before."""
+        sent = False
+        for name, file in named.items():
+            version = _version(file)
+            if self.told.files.get(name) != version:
+                client.log_artifact(self.run_id, str(file), name.rpartition("/")[0] or None)
+                self.answered()
+                self.told.files[name], sent = version, True
+        if sent:
+            self._note()
+
+    def _end(self, client: MlflowClient, state: str) -> None:
+        """Send what a run ends with, its state last: FINISHED means that everything is there."""
+        status = self.folder.read_status()
+        if state == "finished":
+            self._log(client, content.final_points(self.folder))
+        self._send_files(client, content.last_files(self.folder))
+        if status.get("error"):
+            client.set_tag(self.run_id, "error", str(status["error"]), synchronous=True)
+        seconds = max(status.get("time") or time.time(), self._last_record() / 1000)
+        client.set_terminated(self.run_id, STATUS[state], int(seconds * 1000))
+        self.answered()
+
+    def _last_record(self) -> float:
+        records = self.folder.records()
+        return records[-1]["timestamp"] if records else 0.0
+
+
+def _batches(items: list[Any]) -> Iterator[list[Any]]:
+    for start in range(0, len(items), LONGEST_BATCH):
+        yield items[start : start + LONGEST_BATCH]
+
+
+def _version(file: Path) -> list[int]:
+    status = file.stat()
+    return [status.st_size, status.st_mtime_ns]

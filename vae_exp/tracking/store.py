@@ -1,0 +1,131 @@
+"""Where the caller's runs are shown, and how that place is opened without breaking it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from filelock import FileLock
+
+from vae_exp.errors import UserError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+SQLITE = "sqlite:///"
+KINDS = r"https?|databricks(-uc)?|(postgresql|mysql|mssql|sqlite)(\+\w+)?"
+
+QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_LOGGING_LEVEL": "ERROR"}
+"""MLflow reports its use to its makers, and says on the terminal what it does, unless it is told not to."""
+
+PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+"""With MLflow's own settings one call to a dead server takes four minutes. Sending is tried again by us."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """A tracking server, or a database that this process opens by itself."""
+
+    uri: str
+
+    @property
+    def shown(self) -> str:
+        """The address without the password that may be in it: it goes into files and onto the terminal."""
+        return re.sub(r"://[^/@]*@", "://", self.uri)
+
+    @property
+    def is_server(self) -> bool:
+        """Whether it is reached through HTTP."""
+        return self.uri.startswith(("http", "databricks"))
+
+    @property
+    def database(self) -> Path | None:
+        """The file of an SQLite database."""
+        is_file = self.uri.startswith(SQLITE) and len(self.uri) > len(SQLITE)
+        return Path(self.uri.removeprefix(SQLITE)) if is_file else None
+
+    def artifacts(self) -> str | None:
+        """Return where the artifacts of a new experiment go; None where the server decides."""
+        if self.is_server:
+            return None
+        folder = self.database.parent if self.database else Path.cwd()
+        return (folder / "mlartifacts").as_uri()
+
+    @contextlib.contextmanager
+    def opening(self) -> Iterator[None]:
+        """Hold a file database alone: a fresh one breaks for good when several processes open it at once."""
+        if self.database is None:
+            yield
+            return
+        self.database.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{self.database}.lock"):
+            yield
+
+
+def callers_store() -> Store:
+    """Return the store of MLFLOW_TRACKING_URI, or `mlflow.db` in the folder where the command was started."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "").strip()
+    if not uri:
+        return Store(_sqlite(Path.cwd() / "mlflow.db"))
+    if not re.match(rf"({KINDS})(://|$)", uri):
+        rule = "an http or https address or a database (sqlite:///…, postgresql://…)"
+        raise UserError(f"MLFLOW_TRACKING_URI must be {rule}, got {uri!r}; unset it for mlflow.db in this folder")
+    database = Store(uri).database
+    return Store(_sqlite(database.absolute()) if database else uri.rstrip("/"))
+
+
+def _sqlite(file: Path) -> str:
+    return SQLITE + file.as_posix()
+
+
+def import_client() -> type[MlflowClient]:
+    """Import MLflow, which takes seconds, without its messages."""
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    from mlflow import MlflowClient
+
+    return MlflowClient
+
+
+def be_quick() -> None:
+    """Let calls to a server fail soon in this process. What the user has set is kept."""
+    for name, value in PATIENCE.items():
+        os.environ.setdefault(name, value)
+
+
+def open_experiment(store: Store, name: str) -> tuple[MlflowClient, str]:
+    """Open the store; return a client and the number of the experiment, which is made if there is none.
+
+    The experiment has an artifact folder of its own: MLflow's default follows the working directory of whoever
+    was first. Raises MlflowException, or UserError when the experiment was deleted.
+    """
+    client_class = import_client()
+    from mlflow.exceptions import MlflowException
+
+    with store.opening():
+        client = client_class(tracking_uri=store.uri)
+        found = client.get_experiment_by_name(name)
+        if found is None:
+            try:
+                return client, client.create_experiment(name, artifact_location=store.artifacts())
+            except MlflowException:  # another process may have made it since
+                found = client.get_experiment_by_name(name)
+                if found is None:
+                    raise
+    if found.lifecycle_stage != "active":
+        raise UserError(f"tracking.experiment: {name!r} was deleted in MLflow; restore it there or choose another name")
+    return client, found.experiment_id
+
+
+def charts_link(base: str, experiment_id: str, sweep: str | None) -> str:
+    """Return the page with the charts of an experiment's runs, or of one sweep's alone."""
+    query = "workflowType=machine_learning&compareRunsMode=CHART"
+    if sweep is not None:
+        query = f"searchFilter={quote(f'''tags.sweep = '{sweep}' '''.strip(), safe='')}&{query}"
+    return f"{base}/#/experiments/{experiment_id}/runs?{query}"
