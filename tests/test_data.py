@@ -179,7 +179,7 @@ def cache_file(folder):
 
 
 def test_processes_that_start_at_once_without_a_cache_all_get_the_digits(fresh_cache):
-    script = "import hashlib; from vae_exp.data.mnist_5k import read_digits; print(hashlib.sha256(read_digits()).hexdigest())"
+    script = "import hashlib; from vae_exp.data.mnist_5k import *; print(hashlib.sha256(read_digits()).hexdigest())"
     processes = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) for _ in range(2)]
     digests = {process.communicate(timeout=120)[0].strip() for process in processes}
     assert digests == {hashlib.sha256(mnist_5k.read_digits()).hexdigest()}

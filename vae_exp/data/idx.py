@@ -25,7 +25,8 @@ def read_idx(path: Path, *shape: int) -> NDArray[np.uint8]:
         with path.open("rb") as file:
             size, found = path.stat().st_size, file.read(len(header))
             _check(path, "magic number", header[:4].hex(), found[:4].hex())
-            _check(path, "shape", list(shape), [length for (length,) in struct.iter_unpack(">I", found[4:])])
+            lengths = [int.from_bytes(found[i : i + 4], "big") for i in range(4, len(found), 4)]
+            _check(path, "shape", list(shape), lengths)
             _check(path, "size in bytes", expected, size)
             return np.fromfile(file, np.uint8).reshape(shape)
     except (OSError, ValueError) as error:

@@ -1,0 +1,336 @@
+"""A folder of the user's own images: what is read from it, and what is refused, by name."""
+
+import os
+import re
+import struct
+import subprocess
+import sys
+import zlib
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from vae_exp import data
+from vae_exp.config import ImagesConfig
+from vae_exp.data.image_files import read_image
+from vae_exp.errors import UserError
+
+GREY = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
+COLOUR = np.stack([GREY, 255 - GREY, np.full_like(GREY, 7)], axis=-1)
+
+
+def save(path, pixels=GREY, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path, **options)
+    return path
+
+
+def load(folder, **options):
+    return data.load(ImagesConfig(root=str(folder), **{"size": 8, "val_fraction": 0, "test_fraction": 0, **options}))
+
+
+def refusal(folder, **options):
+    """Return what is said of a folder that is refused, in one line."""
+    with pytest.raises(UserError) as error:
+        load(folder, **options)
+    assert str(error.value).isprintable()
+    return str(error.value)
+
+
+# What is read
+
+
+@pytest.mark.parametrize("name", ["a.png", "A.PNG"])
+def test_a_grey_image_keeps_its_pixels(tmp_path, name):
+    save(tmp_path / name)
+    splits = load(tmp_path)
+    assert splits.train.images.tolist() == [[GREY.tolist()]]
+    assert splits.train.labels is None
+    assert splits.classes is None
+
+
+def test_a_colour_image_keeps_its_pixels_channels_first(tmp_path):
+    save(tmp_path / "a.png", COLOUR)
+    assert torch.equal(load(tmp_path).train.images[0], torch.from_numpy(COLOUR).permute(2, 0, 1))
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".jpeg"])
+def test_a_jpeg_is_read(tmp_path, suffix):
+    save(tmp_path / f"a{suffix}", np.full((8, 8), 100, np.uint8), quality=95)
+    assert load(tmp_path).train.images.unique().tolist() == [100]
+
+
+def test_one_bit_images_are_grey_and_palettes_are_colour(tmp_path):
+    save(tmp_path / "bits" / "a.png", GREY > 100)
+    assert load(tmp_path / "bits").train.images.unique().tolist() == [0, 255]
+    palette = Image.fromarray(COLOUR).convert("P", palette=Image.Palette.ADAPTIVE)
+    (tmp_path / "palette").mkdir()
+    palette.save(tmp_path / "palette" / "a.png")
+    expected = np.asarray(palette.convert("RGB")).transpose(2, 0, 1)
+    assert load(tmp_path / "palette").train.images[0].tolist() == expected.tolist()
+
+
+def test_images_of_any_size_are_stretched_to_squares(tmp_path):
+    half = np.zeros((20, 40), np.uint8)
+    half[:, 20:] = 200
+    save(tmp_path / "a.png", half)
+    (image,) = load(tmp_path, size=4).train.images[:, 0]
+    assert image.shape == (4, 4)
+    assert (image[:, 0] == 0).all()
+    assert (image[:, 3] == 200).all()
+
+
+def test_a_photograph_taken_sideways_is_turned_upright(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: rotate by 90° clockwise
+    save(tmp_path / "a.png", GREY, exif=exif)
+    assert load(tmp_path).train.images[0, 0].tolist() == np.rot90(GREY, -1).tolist()
+
+
+def test_subfolders_are_labels_in_alphabetical_order_and_splits_are_stratified(tmp_path):
+    for label, number in (("zebra", 20), ("ant", 10)):
+        for i in range(number):
+            save(tmp_path / label / "deeper" / f"{i}.png", np.full((8, 8), number + i, np.uint8))
+    splits = load(tmp_path, val_fraction=0.1, test_fraction=0.2)
+    assert splits.classes == ("ant", "zebra")
+    assert {name: split.labels.bincount().tolist() for name, split in splits.items()} == {
+        "train": [7, 14],
+        "val": [1, 2],
+        "test": [2, 4],
+    }
+    for _, split in splits.items():
+        assert ((split.images[:, 0, 0, 0] >= 20).long() == split.labels).all()
+
+
+def test_the_splits_do_not_depend_on_the_order_in_which_the_disk_lists_files(tmp_path):
+    for folder, order in (("a", range(12)), ("b", reversed(range(12)))):
+        for i in order:
+            save(tmp_path / folder / f"{i}.png", np.full((8, 8), i, np.uint8))
+    digests = {load(tmp_path / folder, test_fraction=0.5).digest for folder in ("a", "b")}
+    assert len(digests) == 1
+
+
+def test_files_that_are_no_images_are_left_out_and_the_log_says_so(tmp_path, caplog):
+    save(tmp_path / "a.png")
+    (tmp_path / "notes.txt").write_text("hello")
+    (tmp_path / ".DS_Store").write_bytes(b"\0")
+    assert len(load(tmp_path).train.images) == 1
+    assert "2 files are neither PNG nor JPEG and left out" in caplog.text
+
+
+def test_a_link_to_an_image_in_the_same_folder_is_read(tmp_path):
+    (tmp_path / "b.png").symlink_to(save(tmp_path / "a.png"))
+    assert len(load(tmp_path).train.images) == 2
+
+
+def test_the_folder_itself_may_be_a_link_with_spaces_and_korean_letters(tmp_path):
+    save(tmp_path / "사진 한 장" / "강아지" / "가.png")
+    (tmp_path / "연결 된").symlink_to(tmp_path / "사진 한 장")
+    assert load(tmp_path / "연결 된").classes == ("강아지",)
+
+
+# What is refused
+
+
+def test_a_folder_that_is_missing_a_file_or_unset_is_refused(tmp_path):
+    assert refusal(tmp_path / "none") == f"data.root must be a folder that exists, got '{tmp_path / 'none'}'"
+    save(tmp_path / "a.png")
+    assert refusal(tmp_path / "a.png").startswith("data.root must be a folder that exists, got ")
+    with pytest.raises(UserError, match=r"^data\.root must be a folder of PNG or JPEG files, got None$"):
+        data.load(ImagesConfig())
+
+
+@pytest.mark.parametrize("file", [None, "notes.txt"])
+def test_a_folder_without_images_is_refused(tmp_path, file):
+    if file:
+        (tmp_path / file).touch()
+    found = f"found none among the {0 if file is None else 1} files of {tmp_path}"
+    assert refusal(tmp_path) == f"data.root must hold PNG or JPEG files, {found}"
+
+
+def test_grey_and_colour_together_are_refused_with_both_names(tmp_path):
+    grey, colour = save(tmp_path / "a.png"), save(tmp_path / "b.png", COLOUR)
+    assert refusal(tmp_path) == f"{colour} is colour, but {grey} is grey; data.root must hold images of one kind"
+
+
+def test_images_in_and_outside_of_subfolders_are_refused(tmp_path):
+    save(tmp_path / "cats" / "a.png")
+    save(tmp_path / "b.png")
+    assert "must hold images in subfolders or directly, got both: b.png is in none" in refusal(tmp_path)
+
+
+ALPHA = np.dstack([COLOUR, GREY])
+
+
+@pytest.mark.parametrize("make", [lambda path: save(path, ALPHA), lambda path: save(path, GREY, transparency=0)])
+def test_an_alpha_channel_is_refused(tmp_path, make):
+    path = make(tmp_path / "a.png")
+    assert refusal(tmp_path) == f"{path} must have no alpha channel; lay it on a background first"
+
+
+def test_sixteen_bits_and_printing_colours_are_refused(tmp_path):
+    deep = save(tmp_path / "deep" / "a.png", GREY.astype(np.uint16) * 256)
+    assert refusal(tmp_path / "deep").startswith(f"{deep} must be 8-bit grey or RGB, got Pillow's mode I;16")
+    (tmp_path / "printed").mkdir()
+    Image.fromarray(COLOUR).convert("CMYK").save(tmp_path / "printed" / "a.jpg")
+    assert "got Pillow's mode CMYK; convert it first" in refusal(tmp_path / "printed")
+
+
+@pytest.mark.parametrize("content", [b"", b"not an image", b"GIF89a", b"%!PS-Adobe-3.0 EPSF-3.0\n"])
+def test_an_image_that_is_none_is_named(tmp_path, content):
+    save(tmp_path / "a.png")
+    path = tmp_path / "b.png"
+    path.write_bytes(content)
+    assert refusal(tmp_path).startswith(f"{path} can't be read as PNG or JPEG: ")
+
+
+def test_another_format_behind_the_suffix_is_refused(tmp_path):
+    Image.fromarray(GREY).save(tmp_path / "a.gif")
+    path = (tmp_path / "a.gif").rename(tmp_path / "a.png")
+    assert refusal(tmp_path).startswith(f"{path} can't be read as PNG or JPEG: ")
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg"])
+def test_no_truncated_image_is_taken(tmp_path, name):
+    path = save(tmp_path / name, COLOUR)
+    content = path.read_bytes()
+    end = 32 if name == "a.png" else 2  # behind the last pixel come checksums and the mark of the end
+    for length in range(len(content) - end):
+        path.write_bytes(content[:length])
+        with pytest.raises(UserError, match=re.escape(str(path))):
+            read_image(path, 8)
+
+
+def damaged_images(tmp_path, draws):
+    """Return a file whose pixels, or what claims to describe them, were changed at random."""
+    path = tmp_path / draws.draw(st.sampled_from(["a.png", "a.jpg"]))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = bytearray(save(path, draws.draw(st.sampled_from([GREY, COLOUR])), exif=exif).read_bytes())
+    for _ in range(draws.draw(st.integers(1, 4))):
+        content[draws.draw(st.integers(0, len(content) - 1))] = draws.draw(st.integers(0, 255))
+    path.write_bytes(content[: draws.draw(st.integers(0, len(content)))])
+    return path
+
+
+def read_or_refuse(path):
+    try:
+        image = read_image(path, 8)
+    except UserError as error:
+        said = str(error)
+        assert said.startswith(str(path))
+        assert said.isprintable()
+    else:
+        assert image.shape in ((1, 8, 8), (3, 8, 8))
+
+
+quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+long = settings(quick, max_examples=20_000)
+
+
+@quick
+@given(st.data())
+def test_a_damaged_image_is_read_or_named(tmp_path, draws):
+    read_or_refuse(damaged_images(tmp_path, draws))
+
+
+@pytest.mark.faults
+@long
+@given(st.data())
+def test_many_damaged_images_are_read_or_named(tmp_path, draws):
+    read_or_refuse(damaged_images(tmp_path, draws))
+
+
+# Strangers
+
+
+def png(width, height, data=b""):
+    """A PNG that claims to be this large."""
+
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("side", [9_500, 30_000, 2**31 - 1])
+def test_a_small_file_that_claims_a_huge_image_is_refused_before_it_is_decoded(tmp_path, side):
+    path = tmp_path / "a.png"
+    path.write_bytes(png(side, side, zlib.compress(bytes(100_000))))
+    assert refusal(tmp_path).startswith(f"{path} can't be read as PNG or JPEG: ")
+
+
+def test_a_size_that_would_fill_the_memory_is_refused_before_anything_is_allocated(tmp_path):
+    save(tmp_path / "a.png")
+    said = refusal(tmp_path, size=10**9)
+    assert re.fullmatch(r"data\.size must be so small that 1 images take less than .*, got 1000000000", said)
+
+
+def test_a_link_out_of_the_folder_or_to_a_folder_is_not_followed(tmp_path):
+    secret = save(tmp_path / "secret" / "a.png")
+    for name, target in (("file.png", secret), ("folder", secret.parent), ("self.png", "self.png")):
+        folder = tmp_path / name.split(".")[0]
+        save(folder / "a.png")
+        (folder / name).symlink_to(target)
+        assert str(folder / name) in refusal(folder)
+
+
+def test_names_with_control_characters_are_refused_and_not_printed(tmp_path):
+    save(tmp_path / "a\x1b[31m.png")
+    assert "must have a name of printable characters" in refusal(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_pipe_among_the_images_is_refused_without_waiting_for_it(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    assert refusal(tmp_path) == f"{tmp_path / 'a.png'} must be a file or a folder"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root, to become somebody else")
+def test_a_folder_or_file_that_may_not_be_read_is_named(tmp_path):
+    # Root may read everything: ask as another user, from here, since the way to here is root's.
+    tmp_path.chmod(0o755)
+    for name, closed in (("folder", "."), ("file", "a.png")):
+        save(tmp_path / name / "a.png")
+        (tmp_path / name).chmod(0o755)
+        (tmp_path / name / closed).chmod(0)
+    script = (
+        "from vae_exp.data.image_files import *\nfrom pathlib import Path\nimport os\n"
+        "for name in ('folder', 'file'):\n"
+        "    try: read_images(find_images(Path(name)), 8)\n"
+        "    except UserError as error: print(error)\n"
+    )
+    # The interpreter may be root's alone, so it changes its user once everything is imported.
+    become = "import os, vae_exp.data.image_files, PIL.PngImagePlugin, PIL.JpegImagePlugin; os.setuid(65534)\n"
+    done = subprocess.run(
+        [sys.executable, "-c", become + script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    folder, file = done.stdout.splitlines()
+    assert folder.startswith("data.root can't be read: ")
+    assert "folder" in folder
+    assert file.startswith("file/a.png can't be read as PNG or JPEG: ")
+
+
+# Sizes
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"val_fraction": 0.1}, "data.val_fraction must be 0 or give at least one of 4 images, got 0.1"),
+        ({"test_fraction": 0.1}, "data.test_fraction must be 0 or give at least one of 4 images, got 0.1"),
+        (
+            {"val_fraction": 0.45, "test_fraction": 0.45},
+            "data.val_fraction + data.test_fraction must leave one of 4 images, got 0.9",
+        ),
+    ],
+)
+def test_fractions_that_leave_a_split_empty_are_refused(tmp_path, options, said):
+    for i in range(4):
+        save(tmp_path / f"{i}.png")
+    assert refusal(tmp_path, **options) == said
