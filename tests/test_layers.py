@@ -14,8 +14,8 @@ LEVELS = {
     0: "config errors registry randomness distributions files memory process signals",
     1: "data models objectives optimizers checkpoint records run_folder environment",
     2: "training evaluation measures figures preparation",
-    3: "experiment sweep comparison reproduction loaded_run",
-    4: "tracking compose terminal job",
+    3: "experiment sweep comparison reproduction",
+    4: "tracking compose terminal job loaded_run",
     5: "train resume reproduce compare",
 }
 LEVEL = {room: level for level, rooms in LEVELS.items() for room in rooms.split()}

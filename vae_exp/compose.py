@@ -11,8 +11,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import hydra
+from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import MISSING, DictConfig, OmegaConf, open_dict, read_write
@@ -130,16 +133,38 @@ def load(saved: dict[str, Any], where: str) -> Config:
     return config
 
 
-def override(config: Config, overrides: list[str], where: str) -> Config:
-    """Return the configuration with `key=value` overrides applied."""
+def defaults(options: list[str]) -> Config:
+    """Return what `conf/` says with these options of its groups (`tracking=none`), as the caller has it here."""
+    register()
     try:
-        changes = OmegaConf.from_dotlist(overrides)
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            return to_config(hydra.compose("config", options))
+    except HydraException as error:
+        raise UserError(" ".join(str(error).split())) from None
+
+
+def override(config: Config, overrides: list[str], where: str) -> Config:
+    """Return the configuration with overrides applied: `key=value`, or `group=option` for all that an option brings."""
+    for text in overrides:
+        if "=" not in text:
+            raise UserError(f"an override must be key=value, got {text!r}")
+    groups = [field.name for field in dataclasses.fields(Config) if field.name != "seed"]
+    options = [text for text, key in zip(overrides, _keys(overrides), strict=True) if key in groups]
+    if options:
+        chosen = defaults(options)
+        config = dataclasses.replace(config, **{name: getattr(chosen, name) for name in _keys(options)})
+    try:
+        changes = OmegaConf.from_dotlist([text for text in overrides if text not in options])
         merged = OmegaConf.merge(OmegaConf.structured(config), changes)
         changed = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
         raise UserError(f"{where}: {_explain(error)}") from None
     assert isinstance(changed, Config)
     return changed
+
+
+def _keys(overrides: list[str]) -> list[str]:
+    return [text.split("=")[0] for text in overrides]
 
 
 def _refuse_interpolations(value: object, where: str) -> None:

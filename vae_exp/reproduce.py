@@ -1,0 +1,112 @@
+"""`python -m vae_exp.reproduce RUN`: train a finished run again and compare, to the bit."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+from pathlib import Path
+
+from vae_exp import compose, job, reproduction
+from vae_exp.config import Config
+from vae_exp.config.identity import as_dict, identity
+from vae_exp.errors import UserError, complain
+from vae_exp.loaded_run import opened, read_config, require_finished
+from vae_exp.preparation import check, require_same_data
+from vae_exp.run_folder import RunFolder
+
+
+def main() -> None:
+    """Read the command line and call; nothing else."""
+    parser = argparse.ArgumentParser(prog="python -m vae_exp.reproduce", description=reproduce.__doc__)
+    parser.add_argument("run", help="folder of a finished run, or the id of an MLflow run")
+    parser.add_argument("overrides", nargs="*", help="key=value; where they change the experiment, nothing is compared")
+    parser.add_argument("--tolerance", type=_tolerance, help="largest relative difference of metrics; not for weights")
+    arguments = parser.parse_intermixed_args()
+    try:
+        code = reproduce(arguments.run, arguments.overrides, arguments.tolerance)
+    except UserError as error:
+        complain(str(error))
+        code = 2
+    raise SystemExit(code)
+
+
+def reproduce(run: str, overrides: list[str], tolerance: float | None) -> int:
+    """Train a finished run again in a new folder below outputs/ and compare metrics, final measures and weights.
+
+    Exit codes: 0 equal, 1 different or failed, 2 refused.
+    """
+    with opened(run) as origin:
+        require_finished(origin, f"go on with it first: python -m vae_exp.resume {run}")
+        saved = read_config(origin)
+        config = _ours(saved, overrides)
+        is_same = _is_same(saved, config)
+        _check(saved, config, origin)
+        folder = Path("outputs") / compose.unique_name()
+        name = run if run.startswith("runs:/") else str(Path(run).absolute())
+        label = f"{Path(run).name} again" if is_same else compose.label(overrides)
+        code = job.run(config, folder, label, name)
+        if code or not is_same:
+            return code
+        return _compare(origin, RunFolder(folder), run, tolerance)
+
+
+def _ours(saved: Config, overrides: list[str]) -> Config:
+    """Return the saved configuration with the caller's own tracking and folder of data: the saved ones are not used."""
+    data = dataclasses.replace(saved.data, root=None)
+    config = dataclasses.replace(saved, data=data, tracking=compose.defaults([]).tracking)
+    return compose.override(config, overrides, "overrides")
+
+
+def _is_same(saved: Config, config: Config) -> bool:
+    """Say whether the overrides leave the experiment as it was, so that its numbers can be compared."""
+    return _identity(saved) == _identity(config) and saved.trainer.epochs == config.trainer.epochs
+
+
+def _identity(config: Config, group: str = "") -> dict[str, object]:
+    return {key: value for key, value in identity(as_dict(config)).items() if key.startswith(group)}
+
+
+def _check(saved: Config, config: Config, origin: RunFolder) -> None:
+    """Raise UserError when the run can't start here, the origin is damaged, or its data was other data."""
+    for which in reproduction.WEIGHTS:
+        origin.read_weights(which)
+    try:
+        splits = check(config)
+        if _identity(saved, "data.") == _identity(config, "data."):
+            require_same_data(origin, splits)
+    except UserError as error:
+        if saved.data.root is None or config.data.root is not None:
+            raise
+        raise UserError(f"{error}; the run's own data.root is not used: give yours as data.root=FOLDER") from None
+
+
+def _compare(origin: RunFolder, again: RunFolder, run: str, tolerance: float | None) -> int:
+    """Say in one line that all is equal, or what differs; return the exit code."""
+    different = reproduction.metric_differences(origin, again, tolerance or 0)
+    if tolerance is None:
+        different += reproduction.weight_differences(origin, again)
+    what = f"{len(again.records())} epochs and the final measures"
+    if not different and tolerance is None:
+        _say(f"equal: {what}, last and best weights are those of {run}, bit for bit")
+    elif not different:
+        _say(f"equal within {tolerance:g}: {what} are those of {run}; weights are not compared")
+    else:
+        places = reproduction.environment_differences(origin, again) or ["environment: the same"]
+        _say("\n".join([f"different from {run}:", *different, *places]))
+    return 1 if different else 0
+
+
+def _say(text: str) -> None:
+    job.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def _tolerance(text: str) -> float:
+    value = float(text)
+    if not (math.isfinite(value) and value >= 0):
+        raise argparse.ArgumentTypeError(f"must be a number of at least 0, got {text}")
+    return value
+
+
+if __name__ == "__main__":
+    main()

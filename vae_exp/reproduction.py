@@ -1,0 +1,103 @@
+"""Two runs that should be the same, held against each other: every epoch, the final measures, the weights."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from itertools import zip_longest
+from typing import Any
+
+import torch
+
+from vae_exp import checkpoint
+from vae_exp.checkpoint import Tensors
+from vae_exp.config.identity import differences, flatten
+from vae_exp.errors import UserError
+from vae_exp.run_folder import RunFolder
+
+TIMES = ("timestamp", "seconds")
+"""What no two runs share."""
+WEIGHTS = ("last", "best")
+
+
+def metric_differences(old: RunFolder, new: RunFolder, tolerance: float = 0) -> list[str]:
+    """Return the first metric of the first epoch that differs, and the first final measure that does, if any.
+
+    Two numbers are the same when they differ by at most `tolerance` times the larger; with 0, when they are equal.
+    """
+    epochs = _first(_epochs(old, new), tolerance)
+    final = _first(_leaves(old.read_final(), new.read_final(), "final"), tolerance)
+    return [*epochs, *final]
+
+
+def weight_differences(old: RunFolder, new: RunFolder) -> list[str]:
+    """Return for the last and the best weights the first tensor of which a bit differs, and by how much, if any."""
+    found = []
+    for which in WEIGHTS:
+        before, after = _weights(old, which), _weights(new, which)
+        for name in sorted(before.keys() | after.keys()):
+            one, other = before.get(name, torch.empty(0)), after.get(name, torch.empty(0))
+            if checkpoint.digest({name: one}) != checkpoint.digest({name: other}):
+                found.append(f"{which} weights: {name} {_distance(one, other)}")
+                break
+    return found
+
+
+def _weights(folder: RunFolder, which: str) -> Tensors:
+    return folder.read_weights(which)[0]
+
+
+def environment_differences(old: RunFolder, new: RunFolder) -> list[str]:
+    """Return what differs between the places where the runs ran, `packages.torch: 2.13.0 → 2.15.0`, in any session."""
+    here = _places(new)[-1]
+    return list(dict.fromkeys(line for place in _places(old) for line in differences(place, here)))
+
+
+def _epochs(old: RunFolder, new: RunFolder) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the name and both values of every metric, epoch by epoch."""
+    for number, (before, after) in enumerate(zip_longest(old.records(), new.records(), fillvalue={}), start=1):
+        yield from _leaves(before, after, f"epoch {number}")
+
+
+def _leaves(before: dict[str, Any], after: dict[str, Any], where: str) -> Iterator[tuple[str, Any, Any]]:
+    one, other = flatten(before), flatten(after)
+    for key in dict.fromkeys([*one, *other]):
+        if key not in TIMES:
+            yield f"{where}: {key}", one.get(key), other.get(key)
+
+
+def _first(values: Iterator[tuple[str, Any, Any]], tolerance: float) -> list[str]:
+    return next(([_line(*value)] for value in values if not _same(value[1], value[2], tolerance)), [])
+
+
+def _same(one: Any, other: Any, tolerance: float) -> bool:
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(_same(a, b, tolerance) for a, b in zip(one, other, strict=True))
+    if _is_number(one) and _is_number(other):
+        return bool(abs(one - other) <= tolerance * max(abs(one), abs(other)))
+    return bool(one == other)
+
+
+def _line(name: str, one: Any, other: Any) -> str:
+    if not (_is_number(one) and _is_number(other)):
+        return f"{name} {'-' if one is None else one} → {'-' if other is None else other}"
+    distance = abs(one - other)
+    return f"{name} {one} → {other}, by {distance:.3g} (relative {distance / max(abs(one), abs(other)):.2g})"
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max
+
+
+def _distance(one: torch.Tensor, other: torch.Tensor) -> str:
+    if one.shape != other.shape:
+        return f"{list(one.shape)} → {list(other.shape)}"
+    return f"by up to {(one.double() - other.double()).abs().max().item():.3g}"
+
+
+def _places(folder: RunFolder) -> list[dict[str, Any]]:
+    """Return where each session of a run ran, by dotted key."""
+    sessions = folder.read_environment().get("sessions")
+    if not isinstance(sessions, list) or not all(isinstance(session, dict) for session in sessions):
+        raise UserError(f"{folder.environment_file}: sessions must be a list of objects")
+    return [{key: value for key, value in flatten(session).items() if key != "command"} for session in sessions]
