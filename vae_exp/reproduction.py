@@ -55,8 +55,8 @@ def environment_differences(old: RunFolder, new: RunFolder) -> list[str]:
 
 def _epochs(old: RunFolder, new: RunFolder) -> Iterator[tuple[str, Any, Any]]:
     """Yield the name and both values of every metric, epoch by epoch."""
-    for number, (before, after) in enumerate(zip_longest(old.records(), new.records(), fillvalue={}), start=1):
-        yield from _leaves(before, after, f"epoch {number}")
+    for number, (before, after) in enumerate(zip_longest(old.records(), new.records()), start=1):
+        yield from _leaves(before or {}, after or {}, f"epoch {number}")
 
 
 def _leaves(before: dict[str, Any], after: dict[str, Any], where: str) -> Iterator[tuple[str, Any, Any]]:
