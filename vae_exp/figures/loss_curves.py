@@ -1,0 +1,66 @@
+"""`loss_curves.png`: how the loss and its parts fell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from vae_exp.config import SPLITS
+from vae_exp.figures.palette import TEN
+from vae_exp.figures.sheet import GREY, sheet
+from vae_exp.figures.subject import Subject
+from vae_exp.records import Record
+
+PARTS = {"loss": "negative ELBO", "reconstruction": "reconstruction", "kl": "KL(q(z|x) ‖ p(z))"}
+OBJECTIVE = {"objective": "training objective"}
+COLOURS = {"train": TEN[4], "val": TEN[2], "test": TEN[0]}
+DASHES = {"train": "-", "val": "--", "test": ":"}
+
+
+def draw_loss_curves(subject: Subject) -> Figure:
+    """Draw loss, reconstruction and KL of each split against the epoch."""
+    return loss_curves(subject.records, f"Loss curves: {subject.title}")
+
+
+def loss_curves(records: Sequence[Record], title: str) -> Figure:
+    """Return the curves of these epochs; the objective is shown beside the loss where the two differ."""
+    parts = PARTS | (OBJECTIVE if any(_is_other(record) for record in records) else {})
+    best = best_epoch(records)
+    detail = "nats per image; training values are means over the epoch, as it went"
+    detail += f"; the line marks epoch {best}, the best" if best else ""
+    figure = sheet(360 * len(parts), 340, title, detail if records else "no epoch has been trained")
+    for axes, (part, name) in zip(figure.subplots(1, len(parts), squeeze=False)[0], parts.items(), strict=True):
+        _curves(axes, records, part)
+        axes.set(title=name, xlabel="epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if best:
+            axes.axvline(best, color=GREY, linewidth=0.8, linestyle="-.")
+    handles, names = figure.axes[0].get_legend_handles_labels()
+    if handles:
+        figure.legend(handles, names, loc="outside right upper", frameon=False)
+    figure.axes[0].set_ylabel("nats")
+    return figure
+
+
+def best_epoch(records: Sequence[Record]) -> int | None:
+    """Return the epoch of the lowest validation objective, the earlier of two; None without a validation split."""
+    judged = [record for record in records if "val/objective" in record]
+    return int(min(judged, key=lambda record: record["val/objective"])["epoch"]) if judged else None
+
+
+def _is_other(record: Record) -> bool:
+    """Say whether the objective of an epoch was something else than the loss."""
+    return abs(record.get("train/objective", 0) - record.get("train/loss", 0)) > 1e-6
+
+
+def _curves(axes: Axes, records: Sequence[Record], part: str) -> None:
+    for split in SPLITS:
+        key = f"{split}/{part}"
+        points = [(record["epoch"], record[key]) for record in records if key in record]
+        if points:
+            epochs, values = zip(*points, strict=True)
+            marker = "o" if len(points) <= 20 else None
+            axes.plot(epochs, values, DASHES[split], color=COLOURS[split], label=split, marker=marker, markersize=3)

@@ -1,0 +1,69 @@
+"""`reconstructions.png`, `interpolations.png`: images, and what the model makes of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from vae_exp.data import Split
+from vae_exp.figures.panels import Panel, draw_panels
+from vae_exp.figures.subject import Subject, array
+
+IMAGES, COLUMNS = 100, 10
+PAIRS, STEPS = 10, 10
+
+
+def draw_reconstructions(subject: Subject) -> Figure:
+    """Draw training images beside the means of p(x|z) at their posterior means."""
+    source = subject.stream("reconstructions")
+    split = subject.splits.train
+    chosen = torch.randperm(len(split.images), generator=source)[:IMAGES]
+    images = subject.images(split, chosen, source)
+    decoded = subject.decode(subject.encode(images).mean)
+    panels = [
+        Panel(array(images), COLUMNS, f"{len(images)} training images"),
+        Panel(decoded, COLUMNS, "the means of p(x|z), each at its z = E[z|x]"),
+    ]
+    detail = "training images, chosen at random, and what the model makes of them; means, not draws"
+    return draw_panels(panels, f"Reconstructions: {subject.title}", detail)
+
+
+def draw_interpolations(subject: Subject) -> Figure:
+    """Draw the way from one test image to another through latent space."""
+    split = subject.split("test")
+    source = subject.stream("interpolations")
+    first, last = choose_pairs(split, source)
+    images = subject.images(split, torch.cat([first, last]), source)
+    means = subject.encode(images).mean.cpu()
+    start, end = means.chunk(2)
+    ways = between(start, end, STEPS)
+    panels = [
+        Panel(array(images[: len(first)]), 1, "from"),
+        Panel(subject.decode(ways), STEPS, "means of p(x|z) on the straight line between their posterior means"),
+        Panel(array(images[len(first) :]), 1, "to"),
+    ]
+    return draw_panels(
+        panels, f"Interpolations: {subject.title}", f"between pairs of {subject.described('test')}, chosen at random"
+    )
+
+
+def between(start: Tensor, end: Tensor, steps: int) -> Tensor:
+    """Return points on the straight lines from start to end (N, D), both included: (N, steps, D)."""
+    weight = torch.linspace(0, 1, steps)[None, :, None]
+    return (1 - weight) * start[:, None] + weight * end[:, None]
+
+
+def choose_pairs(split: Split, source: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return the indices of the first and the last image of each pair, of different classes where there are several."""
+    order = torch.randperm(len(split.images), generator=source)
+    if split.labels is None:
+        ends = order.repeat(2 * PAIRS)[: 2 * PAIRS]
+        return ends[::2], ends[1::2]
+    labels = split.labels.cpu()[order].numpy()
+    classes = [order[torch.from_numpy(labels == label)] for label in np.unique(labels)]
+    n = len(classes)
+    first = [classes[i % n][i // n % len(classes[i % n])] for i in range(PAIRS)]
+    last = [classes[(i + 1) % n][-1 - i // n % len(classes[(i + 1) % n])] for i in range(PAIRS)]
+    return torch.stack(first), torch.stack(last)

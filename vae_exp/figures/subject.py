@@ -1,0 +1,127 @@
+"""What the figures are of: a model, its data and its epochs, as the arrays that are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vae_exp.config import Config
+from vae_exp.data import Split, Splits
+from vae_exp.data.binarize import draw
+from vae_exp.distributions import DiagonalGaussian
+from vae_exp.models.vae import Vae, pixels
+from vae_exp.randomness import generator
+from vae_exp.records import Record
+
+Floats = NDArray[np.floating]
+Images = NDArray[np.floating]
+"""(N, C, H, W), pixels in [0, 1]."""
+
+ACTIVE = 0.01
+"""A latent dimension is active when Var_x(E[z|x]) is above this (Burda et al. 2015, arXiv 1509.00519, section 5)."""
+MOST_IMAGES = 10_000
+"""Images of a split that are encoded for a figure, the first so many; each class keeps its share."""
+
+
+@dataclass(frozen=True)
+class Codes:
+    """Posteriors of N images in D dimensions."""
+
+    means: Floats
+    """(N, D)."""
+    kl: Floats
+    """KL(q(z|x) ‖ N(0, I)) in nats: (N, D)."""
+    labels: NDArray[np.int64] | None
+    """(N,), where the images have labels."""
+
+    @property
+    def activity(self) -> Floats:
+        """Return Var_x(E[z|x]) of each dimension: (D,)."""
+        variance: Floats = self.means.var(0)
+        return variance
+
+    def most_active(self, n: int) -> list[int]:
+        """Return the n dimensions of the highest activity, in their own order."""
+        return sorted(np.argsort(-self.activity, kind="stable")[:n].tolist())
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model in evaluation mode, its data on the same device, its epochs and its configuration."""
+
+    model: Vae
+    splits: Splits
+    records: Sequence[Record]
+    config: Config
+
+    def stream(self, figure: str) -> torch.Generator:
+        """Return the figure's own source of randomness; it is the CPU's, so that every device shows the same draws."""
+        return generator(self.config.seed, f"figures/{figure}")
+
+    @property
+    def title(self) -> str:
+        """Return what every title says: data set, model and latent dimensions."""
+        return f"{self.config.data.name}, {self.config.model.name}, latent_dim={self.model.latent_dim}"
+
+    @property
+    def latent_dim(self) -> int:
+        """Return D."""
+        return self.model.latent_dim
+
+    def split(self, name: str) -> Split:
+        """Return a split; where the data set has no such split the training images, as `described` says."""
+        return self.splits.named(name) or self.splits.train
+
+    def described(self, name: str) -> str:
+        """Return what a title calls the images of `split`."""
+        word = {"train": "training", "val": "validation", "test": "test"}[name]
+        missing = self.splits.named(name) is None
+        return f"training images (there is no {word} split)" if missing else f"{word} images"
+
+    def images(self, split: Split, indices: Tensor, source: torch.Generator) -> Tensor:
+        """Return these images as the model sees them: (N, C, H, W) in [0, 1]; dynamic binarisation draws them."""
+        images = split.images[indices.to(split.images.device)]
+        if self.config.data.binarize == "dynamic" and split is self.splits.train:
+            return draw(images.cpu(), source).to(images.device)
+        return pixels(images)
+
+    @torch.no_grad()
+    def encode(self, images: Tensor) -> DiagonalGaussian:
+        """Return q(z|x) of images (N, C, H, W), without gradients and in parts, so that memory is bounded."""
+        size = self.config.evaluation.batch_size
+        batches = (batch.contiguous(memory_format=torch.channels_last) for batch in torch.split(pixels(images), size))
+        parts = [self.model.encode(batch) for batch in batches]
+        return DiagonalGaussian(torch.cat([p.mean for p in parts]), torch.cat([p.log_variance for p in parts]))
+
+    @torch.no_grad()
+    def decode(self, z: Tensor) -> Images:
+        """Return the means of p(x|z) of latent points (..., D): (N, C, H, W)."""
+        points = z.reshape(-1, self.latent_dim).to(next(self.model.parameters()))
+        return array(self.model.decode(points).mean)
+
+    def prior(self, n: int, source: torch.Generator) -> Tensor:
+        """Return n draws of z from the prior: (n, D)."""
+        return torch.randn(n, self.latent_dim, generator=source)
+
+    def codes(self, split: Split) -> Codes:
+        """Return the posteriors of the first images of a split."""
+        posterior = self.encode(split.images[:MOST_IMAGES])
+        labels = None if split.labels is None else split.labels[:MOST_IMAGES].cpu().numpy()
+        return Codes(array(posterior.mean), array(posterior.kl()), labels)
+
+    @cached_property
+    def test_codes(self) -> Codes:
+        """Return the posteriors of the test images, which several figures show."""
+        return self.codes(self.split("test"))
+
+
+def array(tensor: Tensor) -> Floats:
+    """Return a tensor as an array on the CPU."""
+    values: Floats = tensor.detach().cpu().numpy()
+    return values
