@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from vae_exp.config import MlflowConfig, TrackingConfig
 from vae_exp.experiment import NoTracker, Tracker
+from vae_exp.tracking.download import fetch_run
+from vae_exp.tracking.links import how_to_look
+from vae_exp.tracking.reconciling import reconcile
 from vae_exp.tracking.store import callers_store
+from vae_exp.tracking.sweep_run import show_sweep
 from vae_exp.tracking.tracker import MlflowTracker
 
-__all__ = ["connect"]
+__all__ = ["connect", "fetch_run", "how_to_look", "reconcile", "show_sweep"]
 
 
 def connect(config: TrackingConfig, label: str, sweep: str | None) -> Tracker:

@@ -27,6 +27,8 @@ CORE = (
 )
 """The parameters that every run shows. More than about ten, and they push the pictures off the image grid."""
 
+UNTOLD = ("evaluation.", "trainer.threads", "trainer.checkpoint_every")
+
 STATUS = {"running": "RUNNING", "finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
 """MLflow's word for each state."""
 
@@ -37,11 +39,12 @@ Point = tuple[str, float, int, int]
 def parameters(config: dict[str, Any]) -> dict[str, str]:
     """Return what a run is about: the core keys, and those of its identity that are not at their defaults.
 
-    The number of threads depends on the machine and says nothing about the model.
+    How it is evaluated and saved, and by how many threads, says nothing about the model.
     """
     flat = identity(config)
     default = identity(_defaults(config))
-    told = {key for key, value in flat.items() if key in default and value != default[key]} - {"trainer.threads"}
+    changed = {key for key, value in flat.items() if key in default and value != default[key]}
+    told = {key for key in changed if not key.startswith(UNTOLD)}
     order = [key for key in CORE if key in flat] + sorted(told - set(CORE))
     return {key: _text(flat[key]) for key in order}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -84,4 +85,6 @@ def _parse(saved: object, file: Path) -> Receipt:
     for key, kind in _TYPES.items():
         if not isinstance(saved[key], kind):
             raise UserError(f"{file}: {key} must not be {saved[key]!r}")
+    if not re.fullmatch(r"[0-9a-f]{32}", saved["token"]):
+        raise UserError(f"{file}: token must have 32 hexadecimal digits, got {saved['token']!r}")
     return Receipt(**saved)

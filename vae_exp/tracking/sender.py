@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vae_exp.errors import UserError
 from vae_exp.run_folder import RunFolder
 from vae_exp.tracking import content, receipt
 from vae_exp.tracking.content import STATUS, Point
 from vae_exp.tracking.receipt import Receipt
 from vae_exp.tracking.store import Store, open_experiment
+from vae_exp.tracking.talk import say
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -49,10 +51,6 @@ class Sender:
         self.told.ended = [state, status_time]
         self._note()
 
-    def is_complete(self) -> bool:
-        """Say whether the server has everything, by what is written down here."""
-        return self.told.ended == [self.folder.state(), self.folder.read_status().get("time")]
-
     def _note(self) -> None:
         receipt.write(self.folder.path, self.store.shown, self.told)
 
@@ -63,26 +61,14 @@ class Sender:
         if self.client is None:
             client, self.told.experiment_id = open_experiment(self.store, self.told.experiment)
             self.answered()
-            run = self._find(client)
+            run = find(client, self.told)
+            self.answered()
             if run is None:
                 self._create(client)
             else:
                 self._go_on(client, run)
             self.client = client
         return self.client
-
-    def _find(self, client: MlflowClient) -> Run | None:
-        """Return the run that carries this folder's token, the oldest if a lost answer has made two of them."""
-        runs: list[Run] = list(
-            client.search_runs(
-                [str(self.told.experiment_id)], f"tags.`{TOKEN}` = '{self.told.token}'", order_by=["start_time ASC"]
-            )
-        )
-        self.answered()
-        runs.sort(key=lambda run: run.info.run_id != self.told.run_id)
-        for twin in runs[1:]:
-            client.delete_run(twin.info.run_id)
-        return runs[0] if runs else None
 
     def _create(self, client: MlflowClient) -> None:
         tags = {TOKEN: self.told.token, "mlflow.loggedImages": "true", **content.tags(self.folder, self.told.sweep)}
@@ -104,7 +90,7 @@ class Sender:
             self.run_id = self.told.run_id = run.info.run_id
             self._send_parameters(client)
         self.run_id = run.info.run_id
-        if run.info.status != "RUNNING" and not self.is_complete():
+        if run.info.status != "RUNNING" and not is_complete(self.folder, self.told):
             client.update_run(self.run_id, status="RUNNING")
         if "error" in run.data.tags:
             client.delete_tag(self.run_id, "error")
@@ -187,6 +173,36 @@ class Sender:
     def _last_record(self) -> float:
         records = self.folder.records()
         return records[-1]["timestamp"] if records else 0.0
+
+
+def begin(folder: Path, store: Store, experiment: str, label: str, sweep: str | None) -> Receipt:
+    """Return what the caller's server has of a folder. Other servers that the folder names are never asked."""
+    try:
+        shown = receipt.read(folder)
+    except UserError as error:
+        say(f"{error}; the run is shown anew")
+        shown = {}
+    if shown and store.shown not in shown:
+        others = ", ".join(sorted(shown))
+        say(f"{folder.name} was shown at {others}; it is shown anew at {store.shown} (or set MLFLOW_TRACKING_URI)")
+    told = shown.get(store.shown) or Receipt(experiment, label, sweep)
+    receipt.write(folder, store.shown, told)
+    return told
+
+
+def is_complete(folder: RunFolder, told: Receipt) -> bool:
+    """Say whether a server has everything of a run that has ended, by what is written down here."""
+    return told.ended == [folder.state(), folder.read_status().get("time")]
+
+
+def find(client: MlflowClient, told: Receipt) -> Run | None:
+    """Return the run that carries a folder's token. An answer that was lost can have made two: one is deleted."""
+    wanted = f"tags.`{TOKEN}` = '{told.token}'"
+    runs = list(client.search_runs([str(told.experiment_id)], wanted, order_by=["start_time ASC"]))
+    runs.sort(key=lambda run: run.info.run_id != told.run_id)
+    for twin in runs[1:]:
+        client.delete_run(twin.info.run_id)
+    return runs[0] if runs else None
 
 
 def _batches(items: list[Any]) -> Iterator[list[Any]]:

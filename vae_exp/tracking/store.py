@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from filelock import FileLock
 
@@ -43,6 +42,11 @@ class Store:
     def is_server(self) -> bool:
         """Whether it is reached through HTTP."""
         return self.uri.startswith(("http", "databricks"))
+
+    @property
+    def is_address(self) -> bool:
+        """Whether it can be asked by anybody who speaks HTTP."""
+        return self.uri.startswith("http")
 
     @property
     def database(self) -> Path | None:
@@ -121,11 +125,3 @@ def open_experiment(store: Store, name: str) -> tuple[MlflowClient, str]:
     if found.lifecycle_stage != "active":
         raise UserError(f"tracking.experiment: {name!r} was deleted in MLflow; restore it there or choose another name")
     return client, found.experiment_id
-
-
-def charts_link(base: str, experiment_id: str, sweep: str | None) -> str:
-    """Return the page with the charts of an experiment's runs, or of one sweep's alone."""
-    query = "workflowType=machine_learning&compareRunsMode=CHART"
-    if sweep is not None:
-        query = f"searchFilter={quote(f'''tags.sweep = '{sweep}' '''.strip(), safe='')}&{query}"
-    return f"{base}/#/experiments/{experiment_id}/runs?{query}"

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import re
-import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 
-from vae_exp.errors import UserError
-from vae_exp.files import one_line
 from vae_exp.run_folder import RunFolder
-from vae_exp.tracking import receipt
-from vae_exp.tracking.receipt import Receipt
-from vae_exp.tracking.sender import Sender
+from vae_exp.tracking.sender import Sender, begin
 from vae_exp.tracking.store import Store, be_quick, import_client
+from vae_exp.tracking.talk import later, probe, reason, say
 
 LONGEST_SILENCE = 30.0
 """Seconds without any answer of the server's after which the end of a run does not wait for it any longer."""
@@ -25,8 +17,6 @@ LONGEST_SILENCE_WHEN_STOPPED = 5.0
 """The same for a run that somebody has stopped."""
 LONGEST_PAUSE = 30.0
 """Seconds between two attempts to reach a server that does not answer."""
-PROBE = 5.0
-"""Seconds in which a server has to answer anything at all when a run starts."""
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +34,7 @@ class MlflowTracker:
     def start(self, folder: RunFolder) -> None:
         """Begin, or go on, with the run in this folder."""
         self.folder = folder
-        told = begin(folder, self.store, self.experiment, self.label, self.sweep)
+        told = begin(folder.path, self.store, self.experiment, self.label, self.sweep)
         sender = Sender(folder, self.store, told, self._answered)
         self.thread = threading.Thread(target=self._work, args=[sender], name="tracking", daemon=True)
         self.thread.start()
@@ -66,7 +56,7 @@ class MlflowTracker:
             self.thread.join(0.1)
         self.abandoned.set()
         if self.thread.is_alive() or self.failure:
-            say(f"{self.store.shown} does not have all of this run; send it with: {later(self.folder)}")
+            say(f"{self.store.shown} does not have all of this run; send it with: {later(self.folder.path)}")
 
     def _is_silent(self, began: float, longest: float) -> bool:
         return self.answered_at is not None and time.monotonic() - max(began, self.answered_at) > longest
@@ -101,8 +91,7 @@ class MlflowTracker:
     def _reach(self, sender: Sender) -> None:
         """Before MLflow is imported, which takes seconds, see whether there is any server at all."""
         if sender.client is None:
-            if self.store.is_server:
-                probe(self.store)
+            probe(self.store)
             be_quick()
             import_client()
             self.answered_at = time.monotonic()
@@ -112,42 +101,3 @@ class MlflowTracker:
         log.info("tracking: %s", reason(error), exc_info=error if failures == 0 else None)
         if failures == 0 and not self.ending.is_set():
             say(f"{self.store.shown} can't be used: {reason(error)}; training goes on, and it is tried again")
-
-
-def begin(folder: RunFolder, store: Store, experiment: str, label: str, sweep: str | None) -> Receipt:
-    """Return what the caller's server has of a folder. Other servers that the folder names are never asked."""
-    try:
-        shown = receipt.read(folder.path)
-    except UserError as error:
-        say(f"{error}; the run is shown anew")
-        shown = {}
-    if shown and store.shown not in shown:
-        others = ", ".join(sorted(shown))
-        say(f"this run was shown at {others}; it is shown anew at {store.shown} (or set MLFLOW_TRACKING_URI)")
-    told = shown.get(store.shown) or Receipt(experiment, label, sweep)
-    receipt.write(folder.path, store.shown, told)
-    return told
-
-
-def probe(store: Store) -> None:
-    """Raise OSError unless a server answers something, whatever it is, within PROBE seconds."""
-    with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(f"{store.uri}/health", timeout=PROBE):
-        pass
-
-
-def reason(error: Exception) -> str:
-    """Return why something could not be sent, in one short line."""
-    text = one_line(error)
-    cause = re.search(r"Caused by \w+\(.*?(?:: |, ')([^:']+)'?\)+$", text)
-    return cause[1] if cause else text[:200]
-
-
-def later(folder: RunFolder) -> str:
-    """Return the command that sends what is missing."""
-    return f"python -m vae_exp.resume {folder.path}"
-
-
-def say(text: str) -> None:
-    """Say something about tracking on standard error, above the progress bar, and in the log."""
-    log.warning("%s", text)
-    print(f"tracking: {text}", file=sys.stderr, flush=True)

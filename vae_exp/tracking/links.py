@@ -1,0 +1,52 @@
+"""How to open the interface on runs."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from vae_exp.config import MlflowConfig, TrackingConfig
+from vae_exp.errors import UserError
+from vae_exp.run_folder import RunFolder
+from vae_exp.tracking import receipt
+from vae_exp.tracking.store import Store, callers_store
+
+PORT = 5000
+"""Where `mlflow ui` listens unless it is told otherwise."""
+
+
+def how_to_look(config: TrackingConfig, folders: Sequence[RunFolder], sweep: str | None) -> list[str]:
+    """Return the lines to print at the end: the command that opens the interface, and the link to these runs' charts.
+
+    `sweep` is the name of the sweep's folder; None links all runs of the experiment. Nothing was shown, no lines.
+    """
+    if not isinstance(config, MlflowConfig):
+        return []
+    store = callers_store()
+    number = next((number for folder in folders if (number := _experiment_id(folder, store))), None)
+    if number is None:
+        return []
+    if store.is_server:
+        return [charts(store.shown, number, sweep)]
+    return [
+        f"mlflow ui --backend-store-uri {shlex.quote(store.shown)} --port {PORT}",
+        charts(f"http://127.0.0.1:{PORT}", number, sweep),
+    ]
+
+
+def _experiment_id(folder: RunFolder, store: Store) -> str | None:
+    try:
+        told = receipt.read(folder.path).get(store.shown)
+    except UserError:
+        return None
+    return told.experiment_id if told else None
+
+
+def charts(base: str, experiment_id: str, sweep: str | None) -> str:
+    """Return the page with the charts of an experiment's runs, or of one sweep's alone."""
+    query = "workflowType=machine_learning&compareRunsMode=CHART"
+    if sweep is not None:
+        wanted = sweep.replace("'", "")
+        query = "searchFilter=" + quote(f"tags.sweep = '{wanted}'", safe="") + "&" + query
+    return f"{base}/#/experiments/{quote(experiment_id, safe='')}/runs?{query}"

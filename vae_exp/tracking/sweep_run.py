@@ -1,0 +1,121 @@
+"""The sweep as one run of a second experiment: its report, its table, its best run and the states of all jobs."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vae_exp.config import MlflowConfig, TrackingConfig
+from vae_exp.run_folder import RunFolder
+from vae_exp.tracking import receipt
+from vae_exp.tracking.receipt import Receipt
+from vae_exp.tracking.sender import TOKEN, begin, find
+from vae_exp.tracking.store import Store, be_quick, callers_store, open_experiment
+from vae_exp.tracking.talk import later, probe, reason, say
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+LONGEST_NOTE = 7500
+"""Characters of a description; MLflow takes 8000 in a tag."""
+FILES = ("report.html", "comparison.csv", "sweep.json")
+
+Jobs = Sequence[tuple[str, RunFolder]]
+"""Label and folder of each planned job."""
+
+
+def show_sweep(
+    config: TrackingConfig, sweep: Path, jobs: Jobs, table: Sequence[Sequence[str]], best: RunFolder | None
+) -> None:
+    """Show a sweep that has ended, in whatever way, as one run of the experiment `<tracking.experiment> sweeps`.
+
+    `table` holds rows of plain text, the header first; `best` is the job that validation prefers. Shown again, it is
+    the same run. What can't be sent is said; nothing is raised but UserError for a bad MLFLOW_TRACKING_URI.
+    """
+    if not isinstance(config, MlflowConfig):
+        return
+    store = callers_store()
+    told = begin(sweep, store, f"{config.experiment} sweeps", sweep.name, None)
+    be_quick()
+    try:
+        probe(store)
+        client, told.experiment_id = open_experiment(store, told.experiment)
+        _send(client, store, sweep, told, jobs, _note(store, jobs, table, best))
+        receipt.write(sweep, store.shown, told)
+    except Exception as error:  # whatever a server answers: the folder has everything, and can be sent again
+        say(f"{store.shown} does not show the sweep: {reason(error)}; {later(sweep)}")
+
+
+def _send(client: MlflowClient, store: Store, sweep: Path, told: Receipt, jobs: Jobs, note: str) -> None:
+    states = Counter(folder.state() for _, folder in jobs)
+    tags = {
+        "mlflow.note.content": note,
+        "sweep": sweep.name,
+        "folder": str(sweep.absolute()),
+        "jobs": ", ".join(f"{number} {state}" for state, number in sorted(states.items())),
+        "mlflow.source.name": "vae_exp",
+        "mlflow.source.type": "LOCAL",
+    }
+    run = find(client, told)
+    if run is None:
+        run = client.create_run(str(told.experiment_id), told.started, {TOKEN: told.token}, told.label)
+    told.run_id = run.info.run_id
+    for key, value in tags.items():
+        client.set_tag(told.run_id, key, value, synchronous=True)
+    for name in FILES:
+        if (sweep / name).is_file() and not (sweep / name).is_symlink():
+            client.log_artifact(told.run_id, str(sweep / name))
+    client.set_terminated(told.run_id, _status(states))
+
+
+def _status(states: Counter[str]) -> str:
+    """Return FINISHED when all jobs are, FAILED when one is, KILLED when some were never run to their end."""
+    if states["failed"]:
+        return "FAILED"
+    return "FINISHED" if states.keys() <= {"finished"} else "KILLED"
+
+
+def _note(store: Store, jobs: Jobs, table: Sequence[Sequence[str]], best: RunFolder | None) -> str:
+    """Return the description, Markdown: the best run, the table, and every job with its state."""
+    linked = [(_link(store, label, folder), folder) for label, folder in jobs]
+    lines = [f"**Best by validation:** {link}\n" for link, folder in linked if best and folder.path == best.path]
+    if table:
+        header, *rows = ([escape(cell) for cell in row] for row in table)
+        lines += [_row(header), _row(["---"] * len(header)), *map(_row, rows), ""]
+    lines += ["**Jobs**\n", *(f"- {link}: {folder.state()}" for link, folder in linked)]
+    return _cut(lines)
+
+
+def _link(store: Store, label: str, folder: RunFolder) -> str:
+    """Return a job's label as a link to its run, where it has one; the address is relative to the interface's."""
+    told = receipt.read(folder.path).get(store.shown)
+    run = rf"#/experiments/{told.experiment_id}/runs/{told.run_id}" if told and told.run_id else None
+    safe = run is not None and re.fullmatch(r"#/experiments/\w+/runs/\w+", run)
+    return f"[{escape(label)}]({run})" if safe else escape(label)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cut(lines: list[str]) -> str:
+    """Join lines as far as they fit into a tag."""
+    length, kept = 0, list[str]()
+    for line in lines:
+        length += len(line) + 1
+        if length > LONGEST_NOTE:
+            kept += ["", f"… {len(lines) - len(kept)} more lines: see report.html"]
+            break
+        kept.append(line)
+    return "\n".join(kept)
+
+
+def escape(text: str) -> str:
+    """Return text that Markdown shows as it is: no markup, no HTML, no second line, no end of a table's cell."""
+    one_line = " ".join(text.split())
+    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "&#124;")):
+        one_line = one_line.replace(character, entity)
+    return re.sub(r"([\\`*_{}\[\]()+!~])", r"\\\1", one_line)

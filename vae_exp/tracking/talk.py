@@ -1,0 +1,48 @@
+"""What is said about tracking, and why something could not be sent."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+import shlex
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from vae_exp.files import one_line
+from vae_exp.tracking.store import Store
+
+PROBE = 5.0
+"""Seconds in which a server has to answer anything at all."""
+
+log = logging.getLogger(__name__)
+
+
+def say(text: str) -> None:
+    """Say something on standard error, where a progress bar makes room for it, and in the run's log."""
+    log.warning("%s", text)
+    print(f"tracking: {text}", file=sys.stderr, flush=True)
+
+
+def reason(error: Exception) -> str:
+    """Return why something could not be sent, in one short line."""
+    text = one_line(error)
+    cause = re.search(r"Caused by \w+\(.*?(?:: |, ')([^:']+)'?\)+$", text)
+    return cause[1] if cause else text[:200]
+
+
+def later(folder: Path) -> str:
+    """Return the command that sends what is missing."""
+    return f"python -m vae_exp.resume {shlex.quote(str(folder))}"
+
+
+def probe(store: Store) -> None:
+    """Raise OSError unless a server answers something, whatever it is, within PROBE seconds.
+
+    It costs nothing, where importing MLflow only to find a dead server takes seconds.
+    """
+    if store.is_address:
+        with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(f"{store.uri}/health", timeout=PROBE):
+            pass
