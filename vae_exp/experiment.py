@@ -21,6 +21,7 @@ from vae_exp.config.identity import as_dict
 from vae_exp.data import Splits
 from vae_exp.errors import Diverged, Interrupted, UserError
 from vae_exp.evaluation import evaluate
+from vae_exp.figures.steps import draw_step
 from vae_exp.memory import keep_freed_memory
 from vae_exp.models import build_model
 from vae_exp.objectives import PARTS
@@ -190,6 +191,7 @@ class Experiment:
         self.progress.start(self.config.trainer.epochs or 0, steps, training.epoch)
         while not training.is_over(self.config):
             record = self._epoch(training)
+            self._draw_step(training)
             state = training.state() | {"record": record}
             every = self.config.trainer.checkpoint_every
             self.folder.write_checkpoint(training.epoch, training.tensors(), state, every)
@@ -221,6 +223,12 @@ class Experiment:
         if not all(map(math.isfinite, means.values())):
             raise Diverged(f"{name}/loss became NaN or infinite at epoch {training.epoch}; try a lower optimizer.lr")
         return {f"{name}/{part}": value for part, value in means.items()}
+
+    def _draw_step(self, training: Training) -> None:
+        """Draw samples after the first epoch and every `trainer.checkpoint_every`-th, for a tracker to show in turn."""
+        epoch, every = training.epoch, self.config.trainer.checkpoint_every
+        if "samples" in self.config.figures.which and (epoch == 1 or epoch % every == 0):
+            self.folder.write_figure(f"steps/epoch_{epoch:04d}", draw_step(training.model, self.config.seed))
 
     def _append(self, record: Record) -> None:
         """Append an epoch's record, unless an earlier process already did.

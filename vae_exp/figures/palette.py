@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from vae_exp.figures.subject import Floats
 
-TEN = ("#332288", "#88CCEE", "#117733", "#DDCC77", "#882255", "#44AA99", "#CC6677", "#999933", "#AA4499", "#555555")
-"""Ten colours that stay apart for every kind of colour blindness (Paul Tol's "muted", with a darker grey)."""
+TEN = ("#00009D", "#FFC43B", "#9D2700", "#4EEBD8", "#4E143B", "#FF3B00", "#3B629D", "#B19DFF", "#279D89", "#B100FF")
+"""Ten colours found by a search for the largest smallest distance between two of them, in OKLab, in the eyes of the
+colour-blind (Machado et al. 2009) as in all others'. Dark and light ones take turns."""
 MARKERS = ("o", "^")
 """The first ten labels are discs, the next ten triangles of the same colours."""
 

@@ -41,7 +41,7 @@ def magnification(side: int, tile: int = TILE) -> float:
 def png(picture: Picture) -> bytes:
     """Return a picture as a PNG file, which holds its pixels and nothing else: no date, no program."""
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG", optimize=True)
+    Image.fromarray(picture).save(file, "PNG")
     return file.getvalue()
 
 

@@ -1,0 +1,20 @@
+"""`steps/epoch_0010.png`: samples of the model as it learns. Drawn between two epochs, so without matplotlib."""
+
+from __future__ import annotations
+
+import torch
+
+from vae_exp.figures.subject import array
+from vae_exp.figures.tiles import grid_png
+from vae_exp.models import Vae
+from vae_exp.randomness import generator
+
+IMAGES, COLUMNS = 100, 10
+
+
+@torch.no_grad()
+def draw_step(model: Vae, seed: int) -> bytes:
+    """Return the means of p(x|z) as a PNG, at the same draws of z from the prior whatever the epoch."""
+    model.eval()
+    z = torch.randn(IMAGES, model.latent_dim, generator=generator(seed, "figures/steps"))
+    return grid_png(array(model.decode(z.to(next(model.parameters()))).mean), COLUMNS)
