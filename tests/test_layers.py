@@ -12,7 +12,7 @@ import vae_exp
 ROOT = Path(vae_exp.__file__).parent
 LEVELS = {
     0: "config errors registry randomness distributions files memory process signals",
-    1: "data models objectives optimizers checkpoint records run_folder environment",
+    1: "data models objectives optimizers checkpoint records contents run_folder environment",
     2: "training evaluation measures figures preparation",
     3: "experiment sweep comparison reproduction",
     4: "tracking compose terminal job loaded_run",

@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -29,24 +30,57 @@ class Damaged(UserError):
 def write(path: Path, tensors: Tensors, state: dict[str, Any]) -> None:
     """Write tensors (copied to the CPU) and JSON-compatible state, atomically."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    text = json.dumps(state)
+    text = json.dumps(state, allow_nan=False)
     files.write(path, save(tensors, {"state": text, "digest": _digest(tensors, text)}))
 
 
-def read(path: Path) -> tuple[Tensors, dict[str, Any]]:
-    """Return tensors on the CPU and the state; raise Damaged, naming the file, if anything is wrong with it."""
+def read(path: Path, types: dict[str, files.Types]) -> tuple[Tensors, dict[str, Any]]:
+    """Return tensors on the CPU and the state, which must have values of these types under these keys.
+
+    Raises Damaged, naming the file, if anything is wrong with it. The file's size is checked before anything is
+    allocated, and its header can't claim more than that.
+    """
     try:
+        _require_room(path)
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors: Tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        text = metadata.get("state", "")
+        found = _digest(tensors, text)
     except FileNotFoundError:
         raise Damaged(f"{path} does not exist") from None
     except (SafetensorError, OSError, ValueError, RuntimeError) as error:
-        raise Damaged(f"{path} is damaged: {str(error).splitlines()[0]}") from None
-    text = metadata.get("state", "")
-    if metadata.get("digest") != _digest(tensors, text):
+        raise Damaged(f"{path} is damaged: {files.one_line(error)}") from None
+    if metadata.get("digest") != found:
         raise Damaged(f"{path} is damaged: its content does not match its digest")
-    return tensors, json.loads(text)
+    try:
+        return tensors, files.parse_json(text, f"{path}: its state", types)
+    except UserError as error:
+        raise Damaged(str(error)) from None
+
+
+def _require_room(path: Path) -> None:
+    """Refuse what is no file, and one that the free memory can't hold: a sparse file of any size costs nothing."""
+    size, free = files.require_file(path).st_size, psutil.virtual_memory().available
+    if size > free:
+        raise Damaged(f"{path} has {size} bytes, more than the free memory ({free})")
+
+
+def require_fit(path: Path, tensors: Tensors, required: Tensors, optional: Tensors | None = None) -> None:
+    """Raise Damaged, naming file and tensor, unless the names, shapes and types are those that the run needs.
+
+    Only shapes and types of `required` and `optional` count: they may be on the device `meta`. An optimizer that was
+    given a shorter state than its parameters would read beyond its end.
+    """
+    allowed = required | (optional or {})
+    for name in sorted(required.keys() | tensors.keys()):
+        wanted, found = _described(allowed.get(name)), _described(tensors.get(name))
+        if wanted != found:
+            raise Damaged(f"{path} does not fit the configuration: {name!a} must be {wanted}, got {found}")
+
+
+def _described(tensor: Tensor | None) -> str:
+    return "absent" if tensor is None else f"{list(tensor.shape)} of {tensor.dtype}"
 
 
 def digest(tensors: Tensors) -> str:

@@ -23,7 +23,7 @@ from vae_exp.errors import Diverged, Interrupted, UserError
 from vae_exp.evaluation import evaluate
 from vae_exp.figures.steps import draw_step
 from vae_exp.memory import keep_freed_memory
-from vae_exp.models import build_model
+from vae_exp.models import Vae, build_model
 from vae_exp.objectives import PARTS
 from vae_exp.preparation import agree, check, choose_device, is_finished
 from vae_exp.randomness import make_deterministic
@@ -159,8 +159,8 @@ class Experiment:
         records.mend(self.folder.metrics_file)
         model = build_model(self.config.model, self.splits.shape, self.config.seed).to(self.device)
         training = Training.start(model, self.config)
-        for tensors, state in self.folder.saved_states():
-            if self._has_records(state) and self._has_best(state):
+        for tensors, state in self.folder.saved_states(*training.layout(self.config)):
+            if self._has_records(state) and self._has_best(state, training.model):
                 training.load(tensors, state)
                 self._append(state["record"])
                 log.info("going on after epoch %s", training.epoch)
@@ -174,12 +174,12 @@ class Experiment:
             log.warning("%s ends with epoch %s; going back to it", self.folder.metrics_file, known)
         return known >= needed
 
-    def _has_best(self, state: dict[str, Any]) -> bool:
+    def _has_best(self, state: dict[str, Any], model: Vae) -> bool:
         """Say whether the best weights of this state are on the disk, or are sure to be written again after it."""
         if state["best_epoch"] == 0:  # nothing was evaluated yet
             return True
         try:
-            _, epoch = self.folder.read_weights("best")
+            _, epoch = self.folder.read_weights("best", model.state_dict())
         except Damaged as error:
             log.warning("%s; going back to before it was written", error)
             return False
@@ -246,7 +246,7 @@ class Experiment:
         self.folder.write_weights("last", training.model.state_dict(), training.epoch)
         if training.best_epoch == 0:
             self.folder.write_weights("best", training.model.state_dict(), training.epoch)
-        weights, best_epoch = self.folder.read_weights("best")
+        weights, best_epoch = self.folder.read_weights("best", training.model.state_dict())
         training.model.load_state_dict(weights)
         training.model.eval()
         final: dict[str, Any] = {

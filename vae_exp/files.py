@@ -4,15 +4,37 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
-import tempfile
+import secrets
+import stat
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from vae_exp.errors import UserError
 
 LARGEST_TEXT = 64 * 2**20
-"""Bytes of a JSON or YAML file above which it is refused: no run writes one as large."""
+"""Bytes of a JSON file above which it is refused: no run writes one as large."""
+LARGEST_YAML = 2**18
+"""Bytes of a YAML file above which it is refused. A configuration has 2,000."""
+DEEPEST_YAML = 20
+"""Levels of a YAML file."""
+LONGEST_SCALAR = 5000
+"""Characters of a value in a YAML file: longer than any path."""
+
+Types = tuple[type, ...]
+NUMBER: Types = (int, float)
+NONE = type(None)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it; raise UserError where that can't be done."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{path} can't be made: {one_line(error)}; choose another folder") from None
 
 
 def write(path: Path, content: bytes) -> None:
@@ -20,16 +42,18 @@ def write(path: Path, content: bytes) -> None:
 
     Raises OSError (disk full, read-only folder) and leaves the old file, if there was one, as it was.
     """
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
+        temporary.replace(path)
+    except BaseException as error:
         with contextlib.suppress(OSError):
-            Path(temporary).unlink()
+            temporary.unlink()
+        if isinstance(error, OSError):  # a full disk is reported without a name, or with the temporary file's
+            error.filename, error.filename2 = str(path), None
         raise
     _sync_folder(path.parent)
 
@@ -52,31 +76,116 @@ def append_line(path: Path, line: str) -> None:
         os.fsync(file.fileno())
 
 
-def read_text(path: Path) -> str:
-    """Return a text file; raise UserError when it is too large to be ours, unreadable or no UTF-8."""
+def require_file(path: Path) -> os.stat_result:
+    """Return what the system says of a file; raise UserError for a link, a pipe or a device, OSError for none.
+
+    A stranger's folder may hold a link to a file of ours, or a pipe that never ends.
+    """
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode):
+        raise UserError(f"{path} must be a file, no folder, link, pipe or device")
+    return status
+
+
+def read_bytes(path: Path, largest: int = LARGEST_TEXT) -> bytes:
+    """Return a file's content; raise UserError when it is no file, larger than `largest` bytes or unreadable."""
     try:
-        size = path.stat().st_size
-        if size > LARGEST_TEXT:
-            raise UserError(f"{path} must have at most {LARGEST_TEXT} bytes, got {size}")
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        size = require_file(path).st_size
+        if size > largest:
+            raise UserError(f"{path} must have at most {largest} bytes, got {size}")
+        return path.read_bytes()
+    except OSError as error:
         raise UserError(f"{path} can't be read: {one_line(error)}") from None
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Return a JSON file's object; raise UserError, naming the file, when it is anything else."""
+def read_text(path: Path, largest: int = LARGEST_TEXT) -> str:
+    """Return a text file; raise UserError when it is too large to be ours, unreadable or no UTF-8."""
     try:
-        content = json.loads(read_text(path))
+        return read_bytes(path, largest).decode()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} can't be read: {one_line(error)}") from None
+
+
+def read_json(path: Path, types: dict[str, Types] | None = None) -> dict[str, Any]:
+    """Return a JSON file's object, which must have values of these types under these keys.
+
+    Raises UserError, naming the file, when it is anything else.
+    """
+    return parse_json(read_text(path), str(path), types or {})
+
+
+def parse_json(text: str, where: str, types: dict[str, Types]) -> dict[str, Any]:
+    """Return the object that a text holds. NaN, infinities and integers beyond 64 bits are refused: we write none."""
+    try:
+        content = json.loads(text, parse_constant=_refuse_number, parse_int=_parse_int, parse_float=_parse_float)
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is no JSON: {one_line(error)}") from None
+        raise UserError(f"{where} is no JSON: {one_line(error)}") from None
     if not isinstance(content, dict):
-        raise UserError(f"{path} must hold an object, got {type(content).__name__}")
+        raise UserError(f"{where} must hold an object, got {type(content).__name__}")
+    for key, allowed in types.items():
+        if type(content.get(key, ...)) not in allowed:
+            rule = " or ".join("null" if kind is NONE else kind.__name__ for kind in allowed)
+            raise UserError(f"{where}: {key} must be of type {rule}, got {short(content.get(key, 'nothing'))}")
     return content
 
 
+class _PlainLoader(yaml.SafeLoader):
+    """YAML without tags, anchors and aliases, and not deep: what `yaml.safe_dump` makes of a configuration.
+
+    A few aliases of aliases are a list of a billion entries (a "billion laughs").
+    """
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # as yaml has it
+        self._refuse_unless(getattr(event, "anchor", None) is None, "must have no anchors and aliases", event)
+        self._refuse_unless(getattr(event, "tag", None) is None, "must have no tags", event)
+        self._refuse_unless(len(getattr(event, "value", "")) <= LONGEST_SCALAR, "has a value that is too long", event)
+        self._refuse_unless(self.depth < DEEPEST_YAML, "is nested too deeply", event)
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def _refuse_unless(self, holds: bool, rule: str, event: Any) -> None:
+        if not holds:
+            raise yaml.composer.ComposerError(None, None, rule, event.start_mark)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return a YAML file's mapping as plain data; raise UserError, naming the file, when it is anything else."""
+    try:
+        content = yaml.load(read_text(path, LARGEST_YAML), _PlainLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: 2001-99-99, which is no date
+        raise UserError(f"{path} is no plain YAML: {one_line(error)}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path} must hold a mapping, got {type(content).__name__}")
+    return content
+
+
+def _refuse_number(text: str) -> float:
+    raise ValueError(f"{text[:20]} is no number that is written here")
+
+
+def _parse_int(text: str) -> int:
+    return value if len(text) <= 20 and abs(value := int(text)) < 2**63 else int(_refuse_number(text))
+
+
+def _parse_float(text: str) -> float:
+    return value if math.isfinite(value := float(text)) else _refuse_number(text)
+
+
+def short(value: object) -> str:
+    """Return a value as an error shows it: in one line of printable characters, and not a long one."""
+    text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
+    return text if len(text) <= 80 else f"{text[:80]}…"
+
+
 def one_line(error: BaseException) -> str:
-    """Return an error's message with its line breaks taken out."""
-    return " ".join(str(error).split())
+    """Return an error's message in one line, without control characters that a terminal would obey."""
+    text = " ".join(str(error).split())
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 def _sync_folder(folder: Path) -> None:

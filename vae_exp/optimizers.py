@@ -59,6 +59,20 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     return {f"{i}/{key}": value for i, values in state.items() for key, value in values.items() if value is not None}
 
 
+def optimizer_layout(config: OptimizerConfig, parameters: list[nn.Parameter]) -> dict[str, Tensor]:
+    """Return tensors without memory, with the names, shapes and types that `optimizer_tensors` gives after a step."""
+    probe = nn.Parameter(torch.zeros(2))
+    probe.grad = torch.zeros(2)
+    optimizer = build_optimizer(config, [probe])
+    optimizer.step()
+    names = {name.split("/")[1]: tensor for name, tensor in optimizer_tensors(optimizer).items()}
+    return {
+        f"{i}/{key}": torch.empty_like(parameter if tensor.shape == probe.shape else tensor, device="meta")
+        for i, parameter in enumerate(parameters)
+        for key, tensor in names.items()
+    }
+
+
 def load_optimizer_tensors(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
     """Put back what `optimizer_tensors` returned."""
     whole = optimizer.state_dict()

@@ -9,33 +9,37 @@ from pathlib import Path
 
 from vae_exp import files
 from vae_exp.errors import UserError
-from vae_exp.files import one_line, read_text
+from vae_exp.files import NUMBER, one_line, parse_json, read_bytes
 
 Record = dict[str, float]
 """`epoch`, `timestamp` (milliseconds since 1970), `seconds`, and the epoch's metrics by name."""
 
 LONGEST = 2**16
 """Bytes of the longest line."""
+_TYPES = {"epoch": (int,), "timestamp": NUMBER, "seconds": NUMBER}
 
 log = logging.getLogger(__name__)
 
 
 def read(path: Path) -> list[Record]:
-    """Return the records, in order; raise UserError, naming the line, for one that is none.
+    """Return the records, in order; raise UserError, naming the line, for one that is none or of another epoch.
 
     A last line that was torn by a crash is left out.
     """
     if not path.exists():
         return []
-    whole = read_text(path).split("\n")[:-1]  # what stands behind the last newline is empty, or torn
-    return [_parse(line, f"{path}:{number}") for number, line in enumerate(whole, start=1)]
+    whole = read_bytes(path).split(b"\n")[:-1]  # what stands behind the last newline is empty, or torn
+    try:
+        return [_parse(line, f"{path}:{number}", number) for number, line in enumerate(whole, start=1)]
+    except UserError as error:
+        raise UserError(f"{error}; delete this line and all after it, and their epochs are trained again") from None
 
 
 def mend(path: Path) -> None:
     """Cut a torn last line off, so that the next one can be appended."""
     if not path.exists():
         return
-    content = path.read_bytes()
+    content = read_bytes(path)
     if content and not content.endswith(b"\n"):
         log.warning("%s: the last line was torn by a crash and is written again", path)
         files.write(path, content[: content.rfind(b"\n") + 1])
@@ -48,7 +52,7 @@ def last_epoch(path: Path) -> int:
     with path.open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - LONGEST))
         lines = file.read().split(b"\n")[:-1]
-    return int(_parse(lines[-1].decode(), str(path))["epoch"]) if lines else 0
+    return int(_parse(lines[-1], str(path))["epoch"]) if lines else 0
 
 
 def append(path: Path, record: Record) -> None:
@@ -56,13 +60,18 @@ def append(path: Path, record: Record) -> None:
     files.append_line(path, json.dumps(record, allow_nan=False))
 
 
-def _parse(line: str, where: str) -> Record:
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{where} is no JSON: {one_line(error)}") from None
-    if not isinstance(record, dict) or not all(type(value) in (int, float) for value in record.values()):
+def require_record(record: Record, where: str, epoch: int | None = None) -> None:
+    """Raise UserError unless every value is a number and the epoch is this one."""
+    if not all(type(value) in NUMBER for value in record.values()):
         raise UserError(f"{where} must be an object of numbers")
-    if not isinstance(record.get("epoch"), int):
-        raise UserError(f"{where} must have an epoch")
+    if not _TYPES.keys() <= record.keys() or epoch not in (None, record["epoch"]):
+        raise UserError(f"{where} must be of epoch {epoch}, got {record.get('epoch')}")
+
+
+def _parse(line: bytes, where: str, epoch: int | None = None) -> Record:
+    try:
+        record = parse_json(line.decode(), where, _TYPES)
+    except UnicodeDecodeError as error:
+        raise UserError(f"{where} can't be read: {one_line(error)}") from None
+    require_record(record, where, epoch)
     return record

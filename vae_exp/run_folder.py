@@ -14,10 +14,10 @@ from typing import Any
 import yaml
 from filelock import FileLock, Timeout
 
-from vae_exp import checkpoint, files, process, records
+from vae_exp import checkpoint, contents, files, process, records
 from vae_exp.checkpoint import Damaged, Tensors
 from vae_exp.errors import UserError
-from vae_exp.files import one_line, read_json, read_text
+from vae_exp.files import make_folder, read_json, read_yaml, short
 from vae_exp.records import Record
 
 STATES = ("planned", "running", "finished", "failed", "interrupted")
@@ -76,10 +76,25 @@ class RunFolder:
 
     # --- who is here ---------------------------------------------------------------------------------------------
 
+    def refuse_links(self) -> None:
+        """Raise UserError when something that is written to leads elsewhere: a stranger's folder may hold a link.
+
+        The folder itself may be one.
+        """
+        names = (".lock", ".hydra", *(path.name for path in self._written()))
+        for name in names:
+            if (self.path / name).is_symlink():
+                raise UserError(f"{self.path / name} must be no link: what a run writes stays in its folder")
+
+    def _written(self) -> tuple[Path, ...]:
+        files = (self.config_file, self.environment_file, self.status_file, self.metrics_file, self.final_file)
+        return (*files, self.log_file, self.figures, self.checkpoints)
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the folder alone. The lock dies with its process. Raises UserError when another process has it."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path)
+        self.refuse_links()
         lock = FileLock(self.path / ".lock")
         try:
             lock.acquire(timeout=0)
@@ -94,15 +109,10 @@ class RunFolder:
 
     def read_config(self) -> dict[str, Any] | None:
         """Return the saved configuration as plain data; None when there is none. Raises UserError where damaged."""
+        self.refuse_links()
         if not self.config_file.exists():
             return None
-        try:
-            config = yaml.safe_load(read_text(self.config_file))
-        except yaml.YAMLError as error:
-            raise UserError(f"{self.config_file} is no YAML: {one_line(error)}") from None
-        if not isinstance(config, dict):
-            raise UserError(f"{self.config_file} must hold a mapping, got {type(config).__name__}")
-        return config
+        return read_yaml(self.config_file)
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Save the resolved configuration."""
@@ -110,7 +120,7 @@ class RunFolder:
 
     def read_status(self) -> dict[str, Any]:
         """Return state, error and process as written; an empty dictionary when there is none."""
-        return read_json(self.status_file) if self.status_file.exists() else {}
+        return read_json(self.status_file, contents.STATUS) if self.status_file.exists() else {}
 
     def write_status(self, state: str, error: str | None = None) -> None:
         """Write the state and the process that is in it."""
@@ -122,7 +132,7 @@ class RunFolder:
         status = self.read_status()
         state = status.get("state", "planned")
         if state not in STATES:
-            raise UserError(f"{self.status_file}: state must be one of {', '.join(STATES)}, got {state!r}")
+            raise UserError(f"{self.status_file}: state must be one of {', '.join(STATES)}, got {short(state)}")
         return "interrupted" if state == "running" and not self._is_alive(status) else str(state)
 
     def _is_alive(self, status: dict[str, Any]) -> bool:
@@ -153,7 +163,12 @@ class RunFolder:
 
     def read_environment(self) -> dict[str, Any]:
         """Return the data's digest and shape, the origin and every session; an empty dictionary before the first."""
-        return read_json(self.environment_file) if self.environment_file.exists() else {}
+        if not self.environment_file.exists():
+            return {}
+        content = read_json(self.environment_file, contents.ENVIRONMENT)
+        if not all(isinstance(session, dict) for session in content["sessions"]):
+            raise UserError(f"{self.environment_file}: sessions must be a list of objects")
+        return content
 
     def write_final(self, final: dict[str, Any]) -> None:
         """Write what the run ended with."""
@@ -165,7 +180,7 @@ class RunFolder:
 
     def read_final(self) -> dict[str, Any]:
         """Return what the run ended with; an empty dictionary before its end."""
-        return read_json(self.final_file) if self.final_file.exists() else {}
+        return read_json(self.final_file, contents.FINAL) if self.final_file.exists() else {}
 
     def write_figure(self, name: str, png: bytes) -> None:
         """Write a picture under its name; `steps/epoch_0010` is one of a series."""
@@ -200,22 +215,35 @@ class RunFolder:
             if old % keep_every:
                 self._state_file(old).unlink(missing_ok=True)
 
-    def saved_states(self) -> Iterator[tuple[Tensors, dict[str, Any]]]:
-        """Yield the full states that are whole, newest first; a damaged one is named in the log and passed over."""
+    def saved_states(self, required: Tensors, optional: Tensors) -> Iterator[tuple[Tensors, dict[str, Any]]]:
+        """Yield the full states that are whole and have the tensors of this run (see `checkpoint.require_fit`).
+
+        Newest first; a damaged one is named in the log and passed over.
+        """
         for epoch in self._saved_epochs():
+            path = self._state_file(epoch)
             try:
-                yield checkpoint.read(self._state_file(epoch))
+                tensors, state = checkpoint.read(path, contents.TRAINING)
+                contents.require_training(state, epoch, path)
+                checkpoint.require_fit(path, tensors, required, optional)
             except Damaged as error:
                 log.warning("%s; the one before it is used", error)
+            else:
+                yield tensors, state
 
     def write_weights(self, which: str, tensors: Tensors, epoch: int) -> None:
         """Write the weights alone as `best` or `last`."""
         self.checkpoints.mkdir(exist_ok=True)
         checkpoint.write(self.weights_file(which), tensors, {"epoch": epoch})
 
-    def read_weights(self, which: str) -> tuple[Tensors, int]:
-        """Return the weights alone and their epoch; raise Damaged, naming the file."""
-        tensors, state = checkpoint.read(self.weights_file(which))
+    def read_weights(self, which: str, required: Tensors | None = None) -> tuple[Tensors, int]:
+        """Return the weights alone and their epoch; raise Damaged, naming the file.
+
+        Where `required` is given, they must have its names, shapes and types.
+        """
+        tensors, state = checkpoint.read(self.weights_file(which), contents.WEIGHTS)
+        if required is not None:
+            checkpoint.require_fit(self.weights_file(which), tensors, required)
         return tensors, int(state["epoch"])
 
     def _state_file(self, epoch: int) -> Path:

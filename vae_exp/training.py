@@ -15,7 +15,13 @@ from vae_exp.data.binarize import draw
 from vae_exp.errors import Diverged
 from vae_exp.models.vae import Vae, pixels
 from vae_exp.objectives import PARTS, Objective, build_objective
-from vae_exp.optimizers import build_optimizer, learning_rate, load_optimizer_tensors, optimizer_tensors
+from vae_exp.optimizers import (
+    build_optimizer,
+    learning_rate,
+    load_optimizer_tensors,
+    optimizer_layout,
+    optimizer_tensors,
+)
 from vae_exp.randomness import generator
 
 OnStep = Callable[[], None]
@@ -41,8 +47,13 @@ class Training:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return weights and optimizer state by name."""
-        weights = {f"model/{name}": tensor for name, tensor in self.model.state_dict().items()}
-        return weights | {f"optimizer/{name}": tensor for name, tensor in optimizer_tensors(self.optimizer).items()}
+        optimizer = optimizer_tensors(self.optimizer)
+        return _above("model/", self.model.state_dict()) | _above("optimizer/", optimizer)
+
+    def layout(self, config: Config) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Return what `tensors` must hold, and what it may: a parameter that never had a gradient has no state."""
+        optimizer = optimizer_layout(config.optimizer, list(self.model.parameters()))
+        return _above("model/", self.model.state_dict()), _above("optimizer/", optimizer)
 
     def state(self) -> dict[str, Any]:
         """Return everything else, as JSON can hold it."""
@@ -78,6 +89,10 @@ class Training:
             return False
         self.best_epoch, self.best_objective = self.epoch, objective
         return True
+
+
+def _above(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}{name}": tensor for name, tensor in tensors.items()}
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -31,7 +31,8 @@ def find_images(folder: Path) -> list[Path]:
     holds links that lead out of it, links to folders, or names with control characters.
     """
     found = sorted(_walk(folder), key=lambda path: path.relative_to(folder).as_posix())
-    images, others = [], []
+    images: list[Path] = []
+    others: list[Path] = []
     for path in found:
         (images if path.suffix.lower() in SUFFIXES else others).append(path)
     if not images:
