@@ -70,6 +70,7 @@ def agree(config: Config, folder: RunFolder, splits: Splits) -> Config:
     if (config.trainer.epochs or 0) < epochs:
         raise UserError(f"trainer.epochs must be at least {epochs}, as in {folder.path}, got {config.trainer.epochs}")
     require_same_data(folder, splits)
+    folder.records()  # a broken line is refused here, not after hours of training
     return config
 
 

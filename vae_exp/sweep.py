@@ -16,6 +16,7 @@ from vae_exp import files
 from vae_exp.config import Config
 from vae_exp.config.identity import as_dict, identity, identity_hash
 from vae_exp.errors import UserError
+from vae_exp.files import short
 from vae_exp.preparation import complete
 from vae_exp.run_folder import RunFolder
 
@@ -66,21 +67,17 @@ class SweepFolder:
 
     def jobs(self) -> list[Job]:
         """Return the planned jobs; raise UserError when the plan is damaged or of another version."""
-        plan = self.read_plan()
-        try:
-            jobs = [Job(**job) for job in plan["jobs"]]
-        except (KeyError, TypeError):
-            raise UserError(f"{self.plan_file} must hold a list of jobs") from None
+        jobs = [_read_job(job, self.plan_file) for job in self.read_plan()["jobs"]]
         for job in jobs:
-            if not isinstance(job.name, str) or not re.fullmatch(NAME, job.name) or not isinstance(job.config, dict):
-                raise UserError(f"{self.plan_file}: a job must have a folder's name and a config, got {job.name!r}")
+            if (self.path / job.name).is_symlink():
+                raise UserError(f"{self.path / job.name} must be no link: what a sweep writes stays in its folder")
         return jobs
 
     def read_plan(self) -> dict[str, Any]:
         """Return the content of `sweep.json`."""
         if not self.plan_file.is_file():
             raise UserError(f"{self.path} is no sweep: it has no sweep.json")
-        plan = files.read_json(self.plan_file)
+        plan = files.read_json(self.plan_file, {"jobs": (list,), "command": (list,)})
         if plan.get("version") != VERSION:
             raise UserError(f"{self.plan_file} must be of version {VERSION}, got {plan.get('version')!r}")
         return plan
@@ -105,8 +102,30 @@ class SweepFolder:
             lock.release()
 
 
-NAME = r"[A-Za-z0-9=._,+-]{1,120}"
-"""What a job's folder may be called: one name, no path."""
+NAME = r"[A-Za-z0-9=_,+][A-Za-z0-9=._,+-]{0,119}"
+"""What a job's folder may be called: one name, no path, not hidden and no option of a command."""
+OVERRIDE = r"\+{0,2}(?!hydra\b)[A-Za-z_][\w.]*=.*"
+"""What a planned job may have been given: no key of Hydra's, which could name code to run."""
+
+
+def _read_job(saved: Any, file: Path) -> Job:
+    """Return a job of a plan, which may come from a stranger; raise UserError unless it has what the sweep relies on."""
+    try:
+        job = Job(**saved)
+    except TypeError:
+        raise UserError(f"{file}: a job must have a name, a label, overrides and a config") from None
+    if not isinstance(job.name, str) or not re.fullmatch(NAME, job.name):
+        raise UserError(f"{file}: a job's name must be that of a folder inside the sweep's, got {short(job.name)}")
+    if not isinstance(job.label, str) or not job.label.isprintable():
+        raise UserError(f"{file}: {job.name} must have a label of one line, got {short(job.label)}")
+    for override in job.overrides if isinstance(job.overrides, list) else [job.overrides]:
+        if not isinstance(override, str) or not re.fullmatch(OVERRIDE, override):
+            raise UserError(f"{file}: {job.name} must have overrides like model.latent_dim=2, got {short(override)}")
+    trainer = job.config.get("trainer") if isinstance(job.config, dict) else None
+    for key in ("epochs", "threads"):
+        if not isinstance(trainer, dict) or type(trainer.get(key)) is not int:
+            raise UserError(f"{file}: {job.name} must have a config with a number as trainer.{key}")
+    return job
 
 
 def plan(requests: list[tuple[list[str], Config]], swept: list[str], known: list[Job], threads: int) -> list[Job]:

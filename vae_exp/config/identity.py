@@ -7,7 +7,7 @@ import hashlib
 import json
 from typing import Any
 
-from vae_exp.registry import schema_of
+from vae_exp.registry import schema_of, schemas
 
 NOT_IDENTITY = ("data.root", "figures.", "tracking.", "trainer.device", "trainer.epochs")
 """Keys that may differ between two starts of the same run. `trainer.epochs` may only grow."""
@@ -37,7 +37,7 @@ def identity(nested: dict[str, Any]) -> dict[str, Any]:
 
 
 def _defaults(group: str, options: dict[str, Any]) -> dict[str, Any]:
-    return as_dict(schema_of(group, options["name"])()) if "name" in options else {}
+    return as_dict(schema_of(group, options["name"])()) if group in schemas() and "name" in options else {}
 
 
 def identity_hash(nested: dict[str, Any]) -> str:

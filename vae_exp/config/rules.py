@@ -5,22 +5,23 @@ from __future__ import annotations
 import math
 
 from vae_exp.errors import UserError
+from vae_exp.files import short
 
 
 def require(holds: bool, key: str, rule: str, value: object) -> None:
     """Raise UserError unless the rule holds: `key must be rule, got value`."""
     if not holds:
-        raise UserError(f"{key} must be {rule}, got {value!r}")
+        raise UserError(f"{key} must be {rule}, got {short(value)}")
 
 
 def at_least(key: str, value: float, least: float) -> None:
     """Require a finite number of at least `least`."""
-    require(math.isfinite(value) and value >= least, key, f"at least {least}", value)
+    require(least <= value < math.inf, key, f"at least {least}", value)
 
 
 def positive(key: str, value: float) -> None:
     """Require a finite number above 0."""
-    require(math.isfinite(value) and value > 0, key, "above 0", value)
+    require(0 < value < math.inf, key, "above 0", value)
 
 
 def fraction(key: str, value: float) -> None:

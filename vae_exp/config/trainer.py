@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vae_exp.config.rules import at_least
+from vae_exp.config.rules import at_least, require
+
+MOST_THREADS = 1024
+"""More than any machine has cores: far more would end the process."""
 
 
 @dataclass
@@ -34,4 +37,5 @@ class TrainerConfig:
             at_least("trainer.patience", self.patience, 1)
         at_least("trainer.checkpoint_every", self.checkpoint_every, 1)
         if self.threads is not None:
-            at_least("trainer.threads", self.threads, 1)
+            rule = f"at least 1 and at most {MOST_THREADS}"
+            require(1 <= self.threads <= MOST_THREADS, "trainer.threads", rule, self.threads)

@@ -1,0 +1,363 @@
+"""Files that a bad disk, a crash or an editor damaged: each is named in one line, none ends in a traceback."""
+
+import json
+import logging
+import shutil
+
+import pytest
+import torch
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from vae_exp import checkpoint, compose, contents, experiment, records
+from vae_exp.checkpoint import Damaged
+from vae_exp.config import (
+    Config,
+    DigitsConfig,
+    EvaluationConfig,
+    FiguresConfig,
+    MlpConfig,
+    NoTrackingConfig,
+    TrainerConfig,
+)
+from vae_exp.config.identity import as_dict
+from vae_exp.errors import UserError
+from vae_exp.files import read_json, read_yaml
+from vae_exp.run_folder import RunFolder
+from vae_exp.sweep import Job, SweepFolder
+
+
+def config(epochs=2):
+    return Config(
+        model=MlpConfig(hidden=[3]),
+        data=DigitsConfig(),
+        trainer=TrainerConfig(epochs=epochs, batch_size=500, device="cpu", threads=1),
+        evaluation=EvaluationConfig(final=False),
+        figures=FiguresConfig(which=[]),
+        tracking=NoTrackingConfig(),
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run of two epochs, not to be changed."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    experiment.run(config(), folder)
+    return folder
+
+
+@pytest.fixture
+def folder(finished, tmp_path):
+    """A copy of it, to be damaged."""
+    return RunFolder(shutil.copytree(finished, tmp_path / "run"))
+
+
+@pytest.fixture(scope="module")
+def scratch(finished, tmp_path_factory):
+    """A copy that a test of many examples damages and mends."""
+    return RunFolder(shutil.copytree(finished, tmp_path_factory.mktemp("scratch") / "run"))
+
+
+def series(examples):
+    return settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def refusal(read, *arguments):
+    """Return what is said, in one printable line, when a reader refuses what it reads; None when it doesn't."""
+    try:
+        read(*arguments)
+    except UserError as error:
+        said = str(error)
+        assert said.isprintable(), said
+        return said
+    return None
+
+
+# Checkpoints
+
+
+def newest(folder):
+    return folder.checkpoints / "epoch_0002.safetensors"
+
+
+@st.composite
+def damage(draw):
+    """A function that damages bytes: cuts them, changes some, or puts some in."""
+    kind, where = draw(st.sampled_from(["flip", "cut", "insert", "overwrite"])), draw(st.floats(0, 1))
+    header = draw(st.booleans())  # most of a checkpoint's weak places are in its first 2,000 bytes
+    noise, bit = draw(st.binary(min_size=1, max_size=8)), draw(st.integers(0, 7))
+
+    def apply(content):
+        at = int(where * (min(len(content), 2000 if header else len(content)) - 1))
+        if kind == "flip":
+            return content[:at] + bytes([content[at] ^ (1 << bit)]) + content[at + 1 :]
+        if kind == "cut":
+            return content[:at]
+        return content[:at] + noise + content[at + (0 if kind == "insert" else len(noise)) :]
+
+    return apply
+
+
+def check_damaged_checkpoint(finished, tmp_path_factory, apply):
+    content = newest(RunFolder(finished)).read_bytes()
+    path = tmp_path_factory.mktemp("checkpoint") / "epoch_0002.safetensors"
+    path.write_bytes(apply(content))
+    try:
+        tensors, state = checkpoint.read(path, contents.TRAINING)
+    except Damaged as error:
+        said = str(error)
+        assert said.startswith(str(path))
+        assert said.isprintable()
+    else:
+        whole, whole_state = checkpoint.read(newest(RunFolder(finished)), contents.TRAINING)
+        assert checkpoint.digest(tensors) == checkpoint.digest(whole)
+        assert state == whole_state
+
+
+@series(100)
+@given(apply=damage())
+def test_a_damaged_checkpoint_is_named_or_holds_what_was_written(finished, tmp_path_factory, apply):
+    check_damaged_checkpoint(finished, tmp_path_factory, apply)
+
+
+@pytest.mark.faults
+@series(20_000)
+@given(apply=damage())
+def test_many_damaged_checkpoints_are_named_or_hold_what_was_written(finished, tmp_path_factory, apply):
+    check_damaged_checkpoint(finished, tmp_path_factory, apply)
+
+
+def test_every_flipped_bit_of_the_tensors_and_every_short_file_is_noticed(finished, tmp_path):
+    content = newest(RunFolder(finished)).read_bytes()
+    start = 8 + int.from_bytes(content[:8], "little")
+    path = tmp_path / "damaged.safetensors"
+    for at in range(start, len(content), 97):
+        path.write_bytes(content[:at] + bytes([content[at] ^ (1 << at % 8)]) + content[at + 1 :])
+        with pytest.raises(Damaged, match="its content does not match its digest"):
+            checkpoint.read(path, contents.TRAINING)
+    for length in [*range(12), start - 1, start, start + 1, len(content) - 1]:
+        path.write_bytes(content[:length])
+        with pytest.raises(Damaged, match="is damaged"):
+            checkpoint.read(path, contents.TRAINING)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda t, s: s.pop("record"), "record must be of type dict, got 'nothing'"),
+        (lambda t, s: s.update(epoch="2"), "epoch must be of type int, got '2'"),
+        (lambda t, s: s.update(epoch=True), "epoch must be of type int, got True"),
+        (lambda t, s: s.update(epoch=3), "must be of epoch 2, got 3"),
+        (lambda t, s: s.update(best_epoch=9), "must be of epoch 2, got 2, with the best at 9"),
+        (lambda t, s: s["record"].update(epoch=1), "its record must be of epoch 2, got 1"),
+        (lambda t, s: s["record"].update(seconds="long"), "its record must be an object of numbers"),
+        (lambda t, s: t.pop("model/encoder.1.weight"), "'model/encoder.1.weight' must be [3, 64] of torch.float32"),
+        (lambda t, s: t.update(more=torch.zeros(1)), "'more' must be absent, got [1] of torch.float32"),
+        (
+            lambda t, s: t.update({"optimizer/0/exp_avg": torch.zeros(1)}),
+            "'optimizer/0/exp_avg' must be [3, 64] of torch.float32, got [1] of torch.float32",
+        ),
+        (
+            lambda t, s: t.update({"model/encoder.1.bias": torch.zeros(3, dtype=torch.float64)}),
+            "'model/encoder.1.bias' must be [3] of torch.float32, got [3] of torch.float64",
+        ),
+    ],
+)
+def test_a_whole_checkpoint_of_something_else_is_named_and_passed_over(folder, change, said):
+    tensors, state = checkpoint.read(newest(folder), {})
+    change(tensors, state)
+    checkpoint.write(newest(folder), tensors, state)
+    records_before = folder.records()
+    experiment.run(config(epochs=3), folder.path)
+    log = folder.log_file.read_text()
+    assert f"WARNING {newest(folder)}" in log
+    assert said in log
+    assert "going on after epoch 1" in log
+    assert [strip(record) for record in folder.records()[:2]] == [strip(record) for record in records_before]
+
+
+def strip(record):
+    return {key: value for key, value in record.items() if key not in ("seconds", "timestamp")}
+
+
+@pytest.mark.parametrize("victims", [["epoch_0002"], ["epoch_0002", "epoch_0001"], ["best"]])
+def test_a_run_whose_checkpoints_are_damaged_goes_on_to_the_same_bits(folder, tmp_path, victims):
+    whole = tmp_path / "whole"
+    experiment.run(config(epochs=3), whole)
+    for name in victims:
+        path = folder.checkpoints / f"{name}.safetensors"
+        content = bytearray(path.read_bytes())
+        content[-1] ^= 1
+        path.write_bytes(content)
+    experiment.run(config(epochs=3), folder.path)
+    for which in ("best", "last"):
+        ours, theirs = (RunFolder(path).read_weights(which)[0] for path in (folder.path, whole))
+        assert checkpoint.digest(ours) == checkpoint.digest(theirs)
+    assert list(map(strip, folder.records())) == list(map(strip, RunFolder(whole).records()))
+    for name in victims:
+        assert f"{name}.safetensors is damaged: its content does not match its digest" in folder.log_file.read_text()
+
+
+def test_damaged_best_weights_of_a_finished_run_are_named(folder):
+    path = folder.weights_file("best")
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(Damaged, match=f"^{path} is damaged: "):
+        folder.read_weights("best")
+
+
+# Metrics
+
+
+def test_a_last_line_torn_anywhere_is_left_out_and_written_again(folder, caplog):
+    content = folder.metrics_file.read_bytes()
+    whole = folder.records()
+    second = content.index(b"\n") + 1
+    for length in range(second + 1, len(content)):
+        folder.metrics_file.write_bytes(content[:length])
+        assert folder.records() == whole[:1]
+        assert records.last_epoch(folder.metrics_file) == 1
+    with caplog.at_level(logging.WARNING):
+        records.mend(folder.metrics_file)
+    assert folder.metrics_file.read_bytes() == content[:second]
+    assert f"{folder.metrics_file}: the last line was torn by a crash and is written again" in caplog.text
+    experiment.run(config(epochs=3), folder.path)
+    assert [record["epoch"] for record in folder.records()] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b"{}", "epoch must be of type int"),
+        (b"", "is no JSON"),
+        (b"{" * 100_000, "is no JSON"),
+        (b"[1]", "must hold an object, got list"),
+        (b'{"epoch": 2, "timestamp": 1, "seconds": 1, "val/loss": "low"}', "must be an object of numbers"),
+        (b'{"epoch": 2, "timestamp": 1, "seconds": 1, "val/loss": NaN}', "is no JSON"),
+        (b'{"epoch": 2, "timestamp": 1, "seconds": 1, "val/loss": 1e999}', "is no JSON"),
+        (b'{"epoch": 2, "timestamp": 1, "seconds": 1, "val/loss": 1' + b"0" * 5000 + b"}", "is no JSON"),
+        (b'{"epoch": 3, "timestamp": 1, "seconds": 1}', "must be of epoch 2, got 3"),
+        (b"\xff\xfe", "can't be read"),
+    ],
+)
+def test_a_broken_line_in_the_middle_is_named_before_anything_is_changed(folder, line, said):
+    lines = folder.metrics_file.read_bytes().splitlines()
+    folder.metrics_file.write_bytes(b"\n".join([lines[0], line, lines[1]]) + b"\n")
+    before = {path: path.read_bytes() for path in folder.path.rglob("*") if path.is_file()}
+    with pytest.raises(UserError) as error:
+        experiment.run(config(epochs=3), folder.path)
+    assert str(error.value).startswith(f"{folder.metrics_file}:2")
+    assert said in str(error.value)
+    assert "delete this line and all after it" in str(error.value)
+    assert str(error.value).isprintable()
+    assert {path: path.read_bytes() for path in folder.path.rglob("*") if path.is_file()} == before
+
+
+def check_damaged_metrics(finished, scratch, apply):
+    scratch.metrics_file.write_bytes(apply(RunFolder(finished).metrics_file.read_bytes()))
+    for read in (scratch.records, lambda: records.last_epoch(scratch.metrics_file)):
+        said = refusal(read)
+        assert said is None or said.startswith(str(scratch.metrics_file))
+
+
+@series(100)
+@given(apply=damage())
+def test_damaged_metrics_are_named_or_read(finished, scratch, apply):
+    check_damaged_metrics(finished, scratch, apply)
+
+
+@pytest.mark.faults
+@series(20_000)
+@given(apply=damage())
+def test_many_damaged_metrics_are_named_or_read(finished, scratch, apply):
+    check_damaged_metrics(finished, scratch, apply)
+
+
+# JSON and YAML
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just(10**400),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def paths(nested, prefix=()):
+    """Return the path of every value in nested data."""
+    items = nested.items() if isinstance(nested, dict) else enumerate(nested) if isinstance(nested, list) else ()
+    return [prefix, *(path for key, value in items for path in paths(value, (*prefix, key)))]
+
+
+def changed(nested, path, value):
+    """Return nested data with another value at a path, or without it where the value is `...`."""
+    if not path:
+        return value
+    copy = dict(nested) if isinstance(nested, dict) else list(nested)
+    if len(path) == 1 and value is ...:
+        del copy[path[0]]
+    else:
+        copy[path[0]] = changed(copy[path[0]], path[1:], value)
+    return copy
+
+
+def jobs_and_state(sweep):
+    for job in sweep.jobs():
+        compose.load(job.config, str(sweep.plan_file))
+        sweep.needs_run(job)
+
+
+FILES = ["config.yaml", "status.json", "environment.json", "final.json", "sweep.json"]
+
+
+@pytest.fixture(scope="module")
+def sweep(scratch):
+    """A sweep whose one job is the scratch run."""
+    plan = SweepFolder(scratch.path.parent)
+    plan.write_plan([Job(scratch.path.name, "run", [], as_dict(config()))], ["python"])
+    return plan
+
+
+def use(scratch, sweep):
+    """Do what commands do with a run folder before they train."""
+    saved = scratch.read_config()
+    if saved is not None:
+        loaded = compose.load(saved, str(scratch.config_file))
+        if as_dict(loaded) == as_dict(config()):
+            experiment.run(loaded, scratch.path)
+    experiment.run(config(), scratch.path) if scratch.state() == "finished" else None
+    scratch.read_environment()
+    scratch.read_final()
+    jobs_and_state(sweep)
+
+
+def check_changed_file(scratch, sweep, draws):
+    file = scratch.path / draws.draw(st.sampled_from(FILES[:-1]))
+    if draws.draw(st.integers(0, 4)) == 0:
+        file = sweep.plan_file
+    before = file.read_bytes()
+    try:
+        if draws.draw(st.booleans()):
+            file.write_bytes(draws.draw(damage())(before))
+        else:
+            data = (read_yaml if file.suffix == ".yaml" else read_json)(file)
+            path = draws.draw(st.sampled_from(paths(data)[1:]))
+            data = changed(data, path, draws.draw(anything | st.just(...)))
+            text = yaml.safe_dump(data) if file.suffix == ".yaml" else json.dumps(data)
+            file.write_bytes(text.encode(errors="surrogatepass"))
+        refusal(use, scratch, sweep)
+    finally:
+        file.write_bytes(before)
+
+
+@series(60)
+@given(draws=st.data())
+def test_a_changed_file_of_a_run_is_refused_in_one_line_or_works(scratch, sweep, draws):
+    check_changed_file(scratch, sweep, draws)
+
+
+@pytest.mark.faults
+@series(10_000)
+@given(draws=st.data())
+def test_many_changed_files_of_runs_are_refused_in_one_line_or_work(scratch, sweep, draws):
+    check_changed_file(scratch, sweep, draws)
