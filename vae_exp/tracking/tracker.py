@@ -56,7 +56,8 @@ class MlflowTracker:
             self.thread.join(0.1)
         self.abandoned.set()
         if self.thread.is_alive() or self.failure:
-            say(f"{self.store.shown} does not have all of this run; send it with: {later(self.folder.path)}")
+            why = reason(self.failure) if self.failure else "no answer"
+            say(f"{self.store.shown} does not have all of this run: {why}; send it with: {later(self.folder.path)}")
 
     def _is_silent(self, began: float, longest: float) -> bool:
         return self.answered_at is not None and time.monotonic() - max(began, self.answered_at) > longest

@@ -1,0 +1,387 @@
+"""What MLflow has of a run: everything, once, truthfully, and nothing that a stranger's folder asks for."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from tracked import TRACKING, Run, assert_complete, runs, whole_run
+
+from vae_exp.config import Config, ElboConfig, MlpConfig, NoTrackingConfig, TrainerConfig
+from vae_exp.config.identity import as_dict
+from vae_exp.errors import UserError
+from vae_exp.run_folder import RunFolder
+from vae_exp.tracking import connect, fetch_run, how_to_look, reconcile, show_sweep
+from vae_exp.tracking.content import parameters
+from vae_exp.tracking.store import Store
+from vae_exp.tracking.sweep_run import escape
+
+TESTS = str(Path(__file__).parent)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """One folder with one store for all tests here: a fresh store takes seconds."""
+    return tmp_path_factory.mktemp("a place with 한글, spaces and 100 %")
+
+
+@pytest.fixture(autouse=True)
+def _here(place, monkeypatch):
+    monkeypatch.chdir(place)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+@pytest.fixture(scope="module")
+def store(place):
+    return MlflowClient(f"sqlite:///{place / 'mlflow.db'}")
+
+
+def experiment(name):
+    return type(TRACKING)(experiment=name)
+
+
+# --- one run ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def finished(place):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.setenv("MLFLOW_RUN_ID", "0123456789abcdef0123456789abcdef")  # a stranger's, which must not be written to
+        return whole_run(place / "finished", tracking=experiment("one"))
+
+
+def test_every_point_is_there_once_with_its_own_time(finished, store):
+    run = runs(store, "one")["latent_dim=2"]
+    assert run.info.status == "FINISHED"
+    assert_complete(store, run, finished)
+
+
+def test_the_store_and_the_artifacts_lie_where_the_command_was_started(finished, store, place):
+    run = runs(store, "one")["latent_dim=2"]
+    assert (place / "mlflow.db").is_file()
+    artifacts = place / "mlartifacts" / run.info.run_id / "artifacts"
+    for name in ("config.yaml", "environment.json", "metrics.jsonl", "final.json", "checkpoints/best.safetensors"):
+        assert (artifacts / name).read_bytes() == (finished.path / name).read_bytes()
+    assert (artifacts / "samples.png").read_bytes() == (finished.figures / "samples.png").read_bytes()
+
+
+def test_a_run_is_tagged_with_its_sweep_command_and_commit(finished, store):
+    tags = runs(store, "one")["latent_dim=2"].data.tags
+    assert tags["sweep"] == "a_sweep"
+    assert tags["command"] == "python -m vae_exp.train"
+    assert tags["mlflow.source.git.commit"] == "c0ffee"
+    assert tags["folder"] == str(finished.path)
+
+
+def test_parameters_are_the_core_and_what_is_not_at_its_default():
+    core = parameters(as_dict(Config()))
+    assert list(core) == [
+        *("model.name", "model.latent_dim", "model.channels", "data.name", "objective.name"),
+        *("optimizer.name", "optimizer.lr", "trainer.batch_size", "seed"),
+    ]
+    assert core["model.channels"] == "[1,32,64]"
+    beta = parameters(as_dict(Config(model=MlpConfig(), objective=ElboConfig(beta=4.0), trainer=TrainerConfig(9, 9))))
+    assert beta.keys() - core.keys() == {"model.hidden", "objective.beta"}
+    assert (beta["objective.beta"], beta["trainer.batch_size"]) == ("4.0", "9")
+
+
+def test_no_tracking_makes_no_store(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = whole_run(tmp_path / "run", tracking=NoTrackingConfig())
+    show_sweep(NoTrackingConfig(), tmp_path, [("a", folder)], [], None)
+    reconcile(NoTrackingConfig(), [folder])
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert not (folder.path / "mlflow.json").exists()
+
+
+@pytest.mark.parametrize("uri", ["mlruns", "file:///tmp/mlruns", "ftp://host", "C:\\mlruns"])
+def test_an_address_that_mlflow_can_not_use_is_refused_at_once(uri, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with pytest.raises(UserError, match="MLFLOW_TRACKING_URI must be"):
+        connect(TRACKING, "label", None)
+
+
+def test_a_password_in_the_address_is_shown_nowhere():
+    assert Store("https://me:secret@host:1/x").shown == "https://host:1/x"
+    assert Store("postgresql://me:secret@host/db").shown == "postgresql://host/db"
+
+
+# --- going on, and ending --------------------------------------------------------------------------------------------
+
+
+def test_an_interrupted_run_goes_on_as_the_same_run(place, store):
+    run = Run(place / "stopped", tracking=experiment("stopped")).start()
+    run.train(2)
+    run.finish("interrupted", "stopped by a signal")
+    before = runs(store, "stopped")["latent_dim=2"]
+    assert (before.info.status, before.data.tags["error"]) == ("KILLED", "stopped by a signal")
+    again = Run(place / "stopped", tracking=experiment("stopped")).start()
+    again.train(2)
+    again.finish()
+    after = runs(store, "stopped")["latent_dim=2"]
+    assert (after.info.run_id, after.info.status) == (before.info.run_id, "FINISHED")
+    assert "error" not in after.data.tags
+    assert_complete(store, after, run.folder)
+
+
+def test_a_failed_run_says_why(place, store):
+    run = Run(place / "failed", tracking=experiment("failed")).start()
+    run.train(1)
+    run.finish("failed", "the loss became NaN")
+    shown = runs(store, "failed")["latent_dim=2"]
+    assert (shown.info.status, shown.data.tags["error"]) == ("FAILED", "the loss became NaN")
+    assert_complete(store, shown, run.folder)
+
+
+def test_what_was_sent_but_not_noted_is_not_there_twice(place, store):
+    """A process can die between the server's answer and the note of it: everything is then sent again."""
+    folder = whole_run(place / "twice", tracking=experiment("twice"))
+    note = folder.path / "mlflow.json"
+    told = json.loads(note.read_text())
+    for forgotten in ({"epochs": 0, "files": {}, "ended": []}, {"run_id": None, "epochs": 0, "files": {}, "ended": []}):
+        for server in told["shown"].values():
+            server |= forgotten
+        note.write_text(json.dumps(told))
+        reconcile(experiment("twice"), [folder])
+        assert_complete(store, runs(store, "twice")["latent_dim=2"], folder)
+
+
+KILLED = """
+import os, sys, time
+sys.path.insert(0, sys.argv[1])
+from tracked import TRACKING, Run
+run = Run(sys.argv[2], tracking=type(TRACKING)(experiment="gone")).start()
+run.train(2)
+while '"epochs": 2' not in (run.folder.path / "mlflow.json").read_text():
+    time.sleep(0.05)
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_run_whose_process_is_gone_is_killed_by_the_next_command(place, store):
+    folder = RunFolder(place / "gone")
+    done = subprocess.run([sys.executable, "-c", KILLED, TESTS, str(folder.path)], check=False)
+    assert done.returncode == -9
+    assert runs(store, "gone")["latent_dim=2"].info.status == "RUNNING"
+    reconcile(experiment("gone"), [folder])
+    shown = runs(store, "gone")["latent_dim=2"]
+    assert shown.info.status == "KILLED"
+    assert shown.info.end_time >= folder.records()[-1]["timestamp"]
+    assert_complete(store, shown, folder)
+
+
+def test_a_run_that_is_deleted_in_mlflow_is_shown_anew(place, store):
+    folder = whole_run(place / "deleted", tracking=experiment("deleted"))
+    store.delete_run(runs(store, "deleted")["latent_dim=2"].info.run_id)
+    again = Run(folder.path, tracking=experiment("deleted")).start()
+    again.train(1)
+    again.finish()
+    assert_complete(store, runs(store, "deleted")["latent_dim=2"], folder)
+
+
+# --- several at once -------------------------------------------------------------------------------------------------
+
+EIGHT = """
+import multiprocessing, sys, time
+sys.path.insert(0, sys.argv[1])
+from mlflow import MlflowClient
+import mlflow.store.tracking.sqlalchemy_store
+from tracked import whole_run
+if __name__ == "__main__":
+    fork = multiprocessing.get_context("fork")
+    names = [f"sweep{number % 2}/run{number}" for number in range(8)]
+    jobs = [fork.Process(target=whole_run, args=[name], kwargs={"label": name}) for name in names]
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join()
+    sys.exit(max(job.exitcode for job in jobs))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="eight processes are started by fork, which Windows lacks")
+def test_eight_jobs_of_two_sweeps_open_one_fresh_store_at_once(tmp_path):
+    script = tmp_path / "eight.py"
+    script.write_text(EIGHT)
+    command = [sys.executable, str(script), TESTS]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    shown = runs(client)
+    assert len(shown) == 8
+    for label, run in shown.items():
+        assert run.info.status == "FINISHED"
+        assert_complete(client, run, RunFolder(tmp_path / label))
+
+
+# --- the sweep -------------------------------------------------------------------------------------------------------
+
+
+def test_a_sweep_is_one_run_that_links_its_jobs(place, store):
+    tracking = experiment("whole")
+    first = whole_run(place / "sweep" / "a", label="latent_dim=2", tracking=tracking)
+    second = Run(place / "sweep" / "b", label="beta=<b>|x|", tracking=tracking).start()
+    second.finish("failed", "no memory")
+    (place / "sweep" / "report.html").write_text("<p>report</p>")
+    jobs = [("latent_dim=2", first), ("beta=<b>|x|", second.folder)]
+    for _ in ("at the end", "after a resume"):
+        show_sweep(tracking, place / "sweep", jobs, [["run", "val/loss"], ["latent_dim=2", "99.5"]], first)
+    (shown,) = runs(store, "whole sweeps").values()
+    note = shown.data.tags["mlflow.note.content"]
+    best = runs(store, "whole")["latent_dim=2"].info
+    assert (
+        f"**Best by validation:** [latent\\_dim=2](#/experiments/{best.experiment_id}/runs/{best.run_id})"
+        in note.splitlines()
+    )
+    assert "| latent\\_dim=2 | 99.5 |" in note.splitlines()
+    assert "beta=&lt;b&gt;&#124;x&#124;" in note
+    assert "<b>" not in note
+    assert shown.data.tags["jobs"] == "1 failed, 1 finished"
+    assert shown.info.status == "FAILED"
+    assert "report.html" in {info.path for info in store.list_artifacts(shown.info.run_id)}
+
+
+def test_a_description_keeps_within_what_mlflow_takes(place, store):
+    rows = [["run", "loss"], *([f"latent_dim={number}", "x" * 50] for number in range(500))]
+    folder = whole_run(place / "long" / "a", tracking=experiment("long"))
+    show_sweep(experiment("long"), place / "long", [("a", folder)], rows, None)
+    (shown,) = runs(store, "long sweeps").values()
+    assert "more lines: see report.html" in shown.data.tags["mlflow.note.content"]
+
+
+def test_markup_in_a_name_is_shown_as_it_is():
+    payload = "<img src=x onerror=alert(1)> [a](javascript:alert(1)) `x` *y* | z\n# title"
+    escaped = escape(payload)
+    assert "<" not in escaped
+    assert "\n" not in escaped
+    assert r"\[a\]\(javascript:alert\(1\)\)" in escaped
+
+
+def test_the_lines_at_the_end_open_just_this_sweep(finished, place):
+    command, link = how_to_look(experiment("one"), [RunFolder(place / "no"), finished], "a_sweep")
+    assert command == f"mlflow ui --backend-store-uri 'sqlite:///{place / 'mlflow.db'}' --port 5000"
+    assert "/runs?searchFilter=tags.sweep%20%3D%20%27a_sweep%27&workflowType=machine_learning" in link
+
+
+# --- what a stranger's folder or run asks for ------------------------------------------------------------------------
+
+
+def test_a_server_that_only_the_folder_names_is_named_and_never_asked(place, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.2)
+        stranger = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        folder = whole_run(place / "strange", tracking=experiment("strange"))
+        note = folder.path / "mlflow.json"
+        told = json.loads(note.read_text())
+        told["shown"] = {stranger: told["shown"].popitem()[1]}
+        note.write_text(json.dumps(told))
+        reconcile(experiment("strange"), [folder])
+        Run(folder.path, label="anew", tracking=experiment("strange")).start().finish()
+        with pytest.raises(TimeoutError):
+            listener.accept()
+    assert stranger in capsys.readouterr().err
+    assert set(runs(MlflowClient(f"sqlite:///{place / 'mlflow.db'}"), "strange")) == {"latent_dim=2", "anew"}
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"version": 2}', '{"version": 1, "shown": {"x": {"token": "y"}}}'])
+def test_a_damaged_note_is_named_and_the_run_is_shown_anew(place, text, capsys, store, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "mlflow.json").write_text(text)
+    folder = whole_run(tmp_path / "run", tracking=experiment("damaged"))
+    assert "mlflow.json" in capsys.readouterr().err
+    (run,) = runs(store, "damaged").values()
+    assert_complete(store, run, folder)
+    store.delete_run(run.info.run_id)
+
+
+def test_a_link_in_the_folder_is_not_followed_to_the_server(place, store):
+    secret = place / "secret.txt"
+    secret.write_text("secret")
+    run = Run(place / "linked", tracking=experiment("linked")).start()
+    run.folder.figures.mkdir()
+    (run.folder.figures / "stolen.png").symlink_to(secret)
+    run.finish()
+    shown = runs(store, "linked")["latent_dim=2"]
+    assert "stolen.png" not in {info.path for info in store.list_artifacts(shown.info.run_id)}
+
+
+def test_a_run_comes_back_as_a_folder(finished, store, tmp_path):
+    fetched = RunFolder(fetch_run(runs(store, "one")["latent_dim=2"].info.run_id, tmp_path / "fetched"))
+    assert fetched.state() == "finished"
+    assert fetched.records() == finished.records()
+    assert fetched.read_config() == finished.read_config()
+    assert fetched.weights_file("best").read_bytes() == finished.weights_file("best").read_bytes()
+    names = {str(path.relative_to(fetched.path)) for path in fetched.path.rglob("*") if path.is_file()}
+    assert "run.log" not in names
+
+
+@pytest.fixture
+def strange_run(store, tmp_path):
+    """A run of a stranger's, with the folder of its artifacts."""
+
+    def make(location=None):
+        number = store.create_experiment(f"strange {tmp_path.name}", location or (tmp_path / "art").as_uri())
+        run = store.create_run(number)
+        artifacts = tmp_path / "art" / run.info.run_id / "artifacts"
+        artifacts.mkdir(parents=True)
+        return run.info.run_id, artifacts
+
+    return make
+
+
+def test_a_link_among_the_artifacts_is_refused(strange_run, tmp_path):
+    run_id, artifacts = strange_run()
+    (tmp_path / "secret").write_text("secret: 1")
+    (artifacts / "config.yaml").symlink_to(tmp_path / "secret")
+    with pytest.raises(UserError, match="must be no link"):
+        fetch_run(run_id, tmp_path / "fetched")
+    assert not list((tmp_path / "fetched").iterdir())
+
+
+def test_a_linked_folder_among_the_artifacts_is_refused(strange_run, tmp_path):
+    run_id, artifacts = strange_run()
+    (artifacts / "config.yaml").write_text("a: 1")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "best.safetensors").write_text("secret")
+    (artifacts / "checkpoints").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match="must be no link|outside the artifact directory"):
+        fetch_run(run_id, tmp_path / "fetched")
+
+
+def test_an_artifact_that_is_too_large_is_refused_before_anything_is_copied(strange_run, tmp_path):
+    run_id, artifacts = strange_run()
+    (artifacts / "config.yaml").write_text("a: 1")
+    with (artifacts / "metrics.jsonl").open("wb") as file:
+        file.truncate(2**40)  # a file with a hole: it takes no room here
+    with pytest.raises(UserError, match=r"metrics\.jsonl must have at most \d+ bytes, got 1099511627776"):
+        fetch_run(run_id, tmp_path / "fetched")
+    assert not list((tmp_path / "fetched").iterdir())
+
+
+def test_artifacts_at_an_address_of_the_strangers_are_not_fetched(strange_run, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.2)
+        run_id, _ = strange_run(f"http://127.0.0.1:{listener.getsockname()[1]}/x")
+        with pytest.raises(UserError, match="artifacts must be in one of"):
+            fetch_run(run_id, tmp_path / "fetched")
+        with pytest.raises(TimeoutError):
+            listener.accept()
+
+
+def test_a_run_that_is_none_of_ours_or_does_not_exist_is_refused(strange_run, tmp_path, monkeypatch):
+    run_id, _ = strange_run()
+    with pytest.raises(UserError, match=r"must have config\.yaml"):
+        fetch_run(run_id, tmp_path / "fetched")
+    with pytest.raises(UserError, match="can't be read from"):
+        fetch_run("0" * 32, tmp_path / "fetched")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="does not exist"):
+        fetch_run(run_id, tmp_path / "fetched")
+    assert not (tmp_path / "mlflow.db").exists()

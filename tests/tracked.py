@@ -1,0 +1,107 @@
+"""Run folders as a training leaves them, made in milliseconds, and what a tracking store has of them."""
+
+import struct
+import time
+import zlib
+from pathlib import Path
+
+import torch
+
+from vae_exp import records
+from vae_exp.config import Config, DigitsConfig, MlflowConfig
+from vae_exp.config.identity import as_dict
+from vae_exp.run_folder import RunFolder
+from vae_exp.tracking import connect
+
+TRACKING = MlflowConfig()
+KEYS = [f"{split}/{part}" for split in ("train", "val", "test") for part in ("loss", "reconstruction", "kl")]
+
+
+class Run:
+    """A run that writes what a training writes, in its order, and tells its tracker."""
+
+    def __init__(self, path, label="latent_dim=2", sweep="a_sweep", tracking=TRACKING, config=None):
+        self.folder = RunFolder(Path(path))
+        self.tracker = connect(tracking, label, sweep)
+        self.config = config or Config(data=DigitsConfig())
+
+    def start(self):
+        self.folder.path.mkdir(parents=True, exist_ok=True)
+        self.folder.write_config(as_dict(self.config))
+        session = {"command": ["python", "-m", "vae_exp.train"], "git": {"commit": "c0ffee", "dirty": []}}
+        self.folder.write_environment(session, {"digest": "d", "image_shape": [1, 8, 8]}, None)
+        self.folder.write_status("running")
+        self.tracker.start(self.folder)
+        return self
+
+    def train(self, epochs, pause=0.0):
+        """Go on for so many epochs, each a different loss; return the longest time that one took, in seconds."""
+        longest = 0.0
+        first = records.last_epoch(self.folder.metrics_file) + 1
+        for epoch in range(first, first + epochs):
+            began = time.perf_counter()
+            self.folder.write_checkpoint(epoch, {"w": torch.tensor([epoch])}, {"epoch": epoch}, 10)
+            values = {key: 100.0 / epoch + number for number, key in enumerate(KEYS)}
+            record = {"epoch": epoch, "timestamp": int(time.time() * 1000), "seconds": 0.1, **values}
+            records.append(self.folder.metrics_file, record)
+            if epoch % 2 == 0:
+                self.folder.write_figure(f"steps/epoch_{epoch:04d}", png(epoch))
+            self.tracker.update()
+            longest = max(longest, time.perf_counter() - began)
+            time.sleep(pause)
+        return longest
+
+    def finish(self, state="finished", error=None):
+        """End as the state says; return the seconds that the tracker took."""
+        if state == "finished":
+            epochs = len(self.folder.records())
+            for name in ("best", "last"):
+                self.folder.write_weights(name, {"w": torch.tensor([epochs])}, epochs)
+            final = {"epochs": epochs, "best_epoch": epochs, "stopped_early": False, "seconds": 0.1}
+            self.folder.write_final(final | {"test/loss": 99.5, "active_units": 2})
+            self.folder.write_figure("samples", png(1))
+        self.folder.write_status(state, error)
+        began = time.perf_counter()
+        self.tracker.finish()
+        return time.perf_counter() - began
+
+
+def whole_run(path, **options):
+    """Return the folder of a run of three epochs that was tracked from its beginning to its end."""
+    run = Run(path, **options).start()
+    run.train(3)
+    run.finish()
+    return run.folder
+
+
+def png(grey):
+    """Return an image of 8×8 pixels in one grey."""
+    rows = zlib.compress((b"\0" + bytes([grey]) * 8) * 8)
+    chunks = ((b"IHDR", struct.pack(">2I5B", 8, 8, 8, 0, 0, 0, 0)), (b"IDAT", rows), (b"IEND", b""))
+    checked = (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(checked)
+
+
+def runs(client, experiment="vae_exp"):
+    """Return the runs of an experiment, by name; no two have the same."""
+    found = client.search_runs([client.get_experiment_by_name(experiment).experiment_id])
+    named = {run.info.run_name: run for run in found}
+    assert len(named) == len(found)
+    return named
+
+
+def assert_complete(client, run, folder):
+    """Require every point of the folder to be in the store exactly once, with its step, value and time."""
+    written = folder.records()
+    for key in (*KEYS, "seconds"):
+        points = sorted((p.step, p.value, p.timestamp) for p in client.get_metric_history(run.info.run_id, key))
+        assert points == [(record["epoch"], record[key], record["timestamp"]) for record in written], key
+    if folder.state() == "finished":
+        (final,) = client.get_metric_history(run.info.run_id, "final/test/loss")
+        assert (final.step, final.value) == (len(written), 99.5)
+    images = [info.path for info in client.list_artifacts(run.info.run_id, "images")]
+    steps = sorted(int(path.split("+")[2]) for path in images)
+    expected = [epoch for epoch in range(2, len(written) + 1, 2) for _ in ("full", "compressed")]
+    assert steps == expected
