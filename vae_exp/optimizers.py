@@ -75,9 +75,21 @@ def optimizer_layout(config: OptimizerConfig, parameters: list[nn.Parameter]) ->
 
 def load_optimizer_tensors(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
     """Put back what `optimizer_tensors` returned."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     whole = optimizer.state_dict()
     whole["state"] = {}
     for name, tensor in tensors.items():
         index, key = name.split("/")
-        whole["state"].setdefault(int(index), {})[key] = tensor
+        whole["state"].setdefault(int(index), {})[key] = _laid_out_like(parameters[int(index)], tensor)
     optimizer.load_state_dict(whole)
+
+
+def _laid_out_like(parameter: Tensor, tensor: Tensor) -> Tensor:
+    """Return a tensor of a parameter's shape in its memory format.
+
+    The fused kernels go through memory as it lies, so that weights in channels_last and averages that aren't would
+    be paired wrongly (torch 2.15, CPU).
+    """
+    if tensor.shape != parameter.shape:
+        return tensor
+    return torch.empty_like(parameter, dtype=tensor.dtype, requires_grad=False).copy_(tensor)
