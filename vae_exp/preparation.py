@@ -6,7 +6,9 @@ import dataclasses
 import logging
 from typing import Any
 
+import psutil
 import torch
+from torch import Tensor, nn
 
 from vae_exp import data
 from vae_exp.config import Config
@@ -14,6 +16,7 @@ from vae_exp.config.identity import as_dict, differences, identity
 from vae_exp.data import Splits
 from vae_exp.errors import UserError
 from vae_exp.models import build_model
+from vae_exp.models.vae import Shape
 from vae_exp.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -28,9 +31,46 @@ def check(config: Config) -> Splits:
         raise UserError(f"trainer.batch_size must be {rule}, got {config.trainer.batch_size}")
     if "tsne" in config.figures.which and splits.named(config.figures.tsne_split) is None:
         raise UserError(f"figures.tsne_split must be a split that the data has, got {config.figures.tsne_split!r}")
-    build_model(config.model, splits.shape, config.seed)
     choose_device(config.trainer.device)
+    require_memory(config, splits.shape)
     return splits
+
+
+def require_memory(config: Config, shape: Shape) -> None:
+    """Raise UserError when the configuration fits no image of this shape, or a training step not the free memory.
+
+    Nothing is allocated to find out: the model is built and run without data. What is counted is a lower bound.
+    """
+    try:
+        needed, free = _bytes_of_a_step(config, shape), psutil.virtual_memory().available
+    except NotImplementedError:  # an extension's model that looks at its data can't run without
+        build_model(config.model, shape, config.seed)
+        return
+    except (RuntimeError, OverflowError, TypeError) as error:  # what torch raises for sizes beyond 64 bits
+        raise UserError(f"model.* must have sizes that torch can hold: {str(error).partition(chr(10))[0]}") from None
+    if needed > free:
+        rule = f"fit into the free memory of {free / 2**30:.1f} GiB"
+        raise UserError(f"model.*, trainer.batch_size and objective.samples must {rule}, got {needed / 2**30:.3g} GiB")
+
+
+def _bytes_of_a_step(config: Config, shape: Shape) -> int:
+    """Return the bytes of weights and gradients, and of what each layer puts out for a batch and keeps."""
+    outputs: list[int] = []
+
+    def note(_module: nn.Module, _inputs: object, output: object) -> None:
+        outputs.append(output.numel() * output.element_size() if isinstance(output, Tensor) else 0)
+
+    with torch.device("meta"), torch.no_grad():
+        model = build_model(config.model, shape, config.seed)
+        for module in model.modules():
+            if not any(module.children()):
+                module.register_forward_hook(note)
+        model.encode(torch.zeros(1, *shape))
+        encoder = sum(outputs)
+        model.decode(torch.zeros(1, config.model.latent_dim))
+        decoder = sum(outputs) - encoder
+    weights = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
+    return 2 * weights + config.trainer.batch_size * (encoder + config.objective.samples * decoder)
 
 
 def choose_device(name: str | None) -> torch.device:
@@ -39,19 +79,19 @@ def choose_device(name: str | None) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError):
+        torch.zeros(1, device=device).tolist()
+    except (RuntimeError, AssertionError, ImportError):
         raise UserError(f"trainer.device must be a device that is here, got {name!r}; cpu always is") from None
     return device
 
 
 def complete(config: Config, threads: int | None = None) -> Config:
     """Return the configuration with the numbers that `null` stood for: epochs of the stages, threads of this job."""
-    trainer = dataclasses.replace(config.trainer)
+    trainer = config.trainer
     if trainer.epochs is None and config.optimizer.stages is not None:
-        trainer.epochs = (3**config.optimizer.stages - 1) // 2
+        trainer = dataclasses.replace(trainer, epochs=(3**config.optimizer.stages - 1) // 2)
     if trainer.threads is None:
-        trainer.threads = threads or torch.get_num_threads()
+        trainer = dataclasses.replace(trainer, threads=threads or torch.get_num_threads())
     return dataclasses.replace(config, trainer=trainer)
 
 

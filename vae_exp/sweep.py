@@ -109,7 +109,7 @@ OVERRIDE = r"\+{0,2}(?!hydra\b)[A-Za-z_][\w.]*=.*"
 
 
 def _read_job(saved: Any, file: Path) -> Job:
-    """Return a job of a plan, which may come from a stranger; raise UserError unless it has what the sweep relies on."""
+    """Return a job of a plan, which may come from a stranger; raise UserError unless it has what we rely on."""
     try:
         job = Job(**saved)
     except TypeError:

@@ -37,5 +37,5 @@ class TrainerConfig:
             at_least("trainer.patience", self.patience, 1)
         at_least("trainer.checkpoint_every", self.checkpoint_every, 1)
         if self.threads is not None:
-            rule = f"at least 1 and at most {MOST_THREADS}"
-            require(1 <= self.threads <= MOST_THREADS, "trainer.threads", rule, self.threads)
+            at_least("trainer.threads", self.threads, 1)
+            require(self.threads <= MOST_THREADS, "trainer.threads", f"at most {MOST_THREADS}", self.threads)
