@@ -135,6 +135,7 @@ class Experiment:
         self.folder.write_environment(session, data, origin)
         self.folder.write_status("running")
         self.folder.remove_final()
+        self.folder.remove_leftovers()
         with self.folder.logging():
             log.info("running in %s on %s with %s threads", self.folder.path, self.device, torch.get_num_threads())
             try:

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,12 @@ class RunFolder:
         for name in names:
             if (self.path / name).is_symlink():
                 raise UserError(f"{self.path / name} must be no link: what a run writes stays in its folder")
+
+    def remove_leftovers(self) -> None:
+        """Remove what a killed process had begun to write; only for who holds `locked()`."""
+        names = (self.path.glob(f".{file.name}.*.tmp") for file in self._written())
+        for file in [*chain(*names), *self.checkpoints.glob(".*.tmp"), *self.figures.rglob(".*.tmp")]:
+            file.unlink(missing_ok=True)
 
     def _written(self) -> tuple[Path, ...]:
         files = (self.config_file, self.environment_file, self.status_file, self.metrics_file, self.final_file)

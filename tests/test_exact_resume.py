@@ -1,0 +1,327 @@
+"""A run that is killed, damaged or asked for more epochs ends with the bits of one that was left alone."""
+
+import dataclasses
+import json
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import time
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from vae_exp import checkpoint, experiment, files
+from vae_exp.config import (
+    Config,
+    ConvConfig,
+    DigitsConfig,
+    EvaluationConfig,
+    FiguresConfig,
+    NoTrackingConfig,
+    TrainerConfig,
+)
+from vae_exp.errors import Diverged, UserError
+from vae_exp.run_folder import RunFolder
+
+CONFIG = Config(
+    model=ConvConfig(channels=[1, 4]),
+    data=DigitsConfig(),
+    trainer=TrainerConfig(epochs=6, batch_size=40, patience=3, checkpoint_every=4, device="cpu", threads=1),
+    evaluation=EvaluationConfig(final=False),
+    figures=FiguresConfig(which=[]),
+    tracking=NoTrackingConfig(),
+)
+needs_sigkill = pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither SIGKILL nor fork")
+
+
+def changed(config=CONFIG, **groups):
+    """Return the configuration with `trainer={"epochs": 9}` changed."""
+    return dataclasses.replace(
+        config, **{group: dataclasses.replace(getattr(config, group), **keys) for group, keys in groups.items()}
+    )
+
+
+def ended(folder):
+    """Return everything that a run leaves behind but for the time that it took."""
+    folder = RunFolder(folder)
+    return {
+        "state": folder.state(),
+        "config": folder.read_config(),
+        "metrics": [timeless(record) for record in folder.records()],
+        "checkpoints": {path.name: content(path) for path in sorted(folder.checkpoints.glob("*.safetensors"))},
+        "final": timeless(folder.read_final()),
+        "figures": {path.name: path.read_bytes() for path in sorted(folder.figures.rglob("*.png"))},
+        "files": sorted(str(path.relative_to(folder.path)) for path in folder.path.rglob("*")),
+    }
+
+
+def timeless(record):
+    return {key: value for key, value in record.items() if key not in ("seconds", "timestamp")}
+
+
+def content(path):
+    """Return a checkpoint's tensors as a digest, and its state but for the time."""
+    with safe_open(path, framework="pt") as file:
+        state = json.loads(file.metadata()["state"])
+    state["record"] = timeless(state.get("record", {}))
+    return checkpoint.digest(load_file(path)), state
+
+
+def start(folder, config=CONFIG, die_at=None):
+    """Run in a process of its own; return the process. With `die_at` it kills itself at that flush to the disk.
+
+    The process is forked from a server that has imported torch already, so that many can be started.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["vae_exp.experiment", "vae_exp.data.digits", "sklearn.datasets", "torch._dynamo"])
+    process = context.Process(target=run_or_die, args=(config, folder, die_at))
+    process.start()
+    return process
+
+
+def run_or_die(config, folder, die_at):
+    flushes, flush = 0, os.fsync
+
+    def flush_or_die(descriptor):
+        nonlocal flushes
+        flushes += 1
+        if flushes == die_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        flush(descriptor)
+
+    os.fsync = flush_or_die
+    experiment.run(config, folder)
+
+
+def run(folder, config=CONFIG):
+    experiment.run(config, folder)
+    return ended(folder)
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """What a run ends with that nobody disturbs."""
+    return run(tmp_path_factory.mktemp("alone") / "run")
+
+
+def killed_at_random_moments(folder, kills, seed):
+    """Kill a run so often, each time some milliseconds after it began or went on, and let it end."""
+    moments = random.Random(seed)
+    for _ in range(kills):
+        before = RunFolder(folder).read_status().get("pid")
+        process = start(folder)
+        while process.is_alive() and RunFolder(folder).read_status().get("pid") == before:
+            time.sleep(0.001)
+        process.join(moments.uniform(0, 0.25))
+        process.kill()
+        process.join()
+    process = start(folder)
+    process.join()
+    assert process.exitcode == 0
+    return ended(folder)
+
+
+@needs_sigkill
+def test_a_run_killed_at_three_random_moments_ends_with_the_same_bits(tmp_path, alone):
+    seed = random.randrange(10**6)
+    assert killed_at_random_moments(tmp_path / "run", 3, seed) == alone, f"seed {seed}"
+
+
+@needs_sigkill
+@pytest.mark.faults
+@pytest.mark.parametrize("seed", range(10))
+def test_a_run_killed_at_twenty_random_moments_ends_with_the_same_bits(tmp_path, alone, seed):
+    assert killed_at_random_moments(tmp_path / "run", 20, seed) == alone
+
+
+def killed_at_flush(folder, number):
+    """Kill a run at its so-many-th flush to the disk and let it go on to its end; say whether it came so far."""
+    process = start(folder, die_at=number)
+    process.join()
+    came_so_far = process.exitcode == -signal.SIGKILL
+    process = start(folder)
+    process.join()
+    assert process.exitcode == 0
+    return came_so_far
+
+
+@needs_sigkill
+@pytest.mark.parametrize("number", [8, 12, 13, 14])
+def test_a_run_killed_while_it_writes_ends_with_the_same_bits(tmp_path, alone, number):
+    assert killed_at_flush(tmp_path / "run", number)
+    assert ended(tmp_path / "run") == alone
+
+
+@needs_sigkill
+@pytest.mark.faults
+def test_a_run_killed_at_any_of_its_writes_ends_with_the_same_bits(tmp_path, alone):
+    number = 1
+    while killed_at_flush(tmp_path / f"{number}", number):
+        assert ended(tmp_path / f"{number}") == alone, f"flush {number}"
+        number += 1
+    assert number > 40
+
+
+@pytest.mark.parametrize("keep", [0.5, 0.999])
+def test_a_checkpoint_cut_short_is_named_and_the_one_before_it_used(tmp_path, alone, caplog, keep):
+    run(tmp_path / "run", changed(trainer={"epochs": 3}))
+    newest = RunFolder(tmp_path / "run").checkpoints / "epoch_0003.safetensors"
+    newest.write_bytes(newest.read_bytes()[: int(newest.stat().st_size * keep)])
+    assert run(tmp_path / "run") == alone
+    assert f"{newest} is damaged" in caplog.text
+    assert "going on after epoch 2" in caplog.text
+
+
+@pytest.mark.parametrize("place", [9, 3000, -1])
+def test_a_checkpoint_with_a_flipped_bit_is_named_and_the_one_before_it_used(tmp_path, alone, caplog, place):
+    run(tmp_path / "run", changed(trainer={"epochs": 3}))
+    newest = RunFolder(tmp_path / "run").checkpoints / "epoch_0003.safetensors"
+    content = bytearray(newest.read_bytes())
+    content[place] ^= 4
+    newest.write_bytes(content)
+    assert run(tmp_path / "run") == alone
+    assert f"{newest} is damaged" in caplog.text
+
+
+def test_damaged_best_weights_are_trained_again(tmp_path, alone, caplog):
+    run(tmp_path / "run", changed(trainer={"epochs": 3}))
+    best = RunFolder(tmp_path / "run").weights_file("best")
+    best.write_bytes(best.read_bytes()[:-1])
+    assert run(tmp_path / "run") == alone
+    assert f"{best} is damaged" in caplog.text
+
+
+def test_a_run_without_any_good_checkpoint_begins_again(tmp_path, alone):
+    run(tmp_path / "run", changed(trainer={"epochs": 3}))
+    for state in RunFolder(tmp_path / "run").checkpoints.glob("epoch_*"):
+        state.write_bytes(b"")
+    assert run(tmp_path / "run") == alone
+
+
+def test_a_new_checkpoint_is_kept_below_a_damaged_later_one(tmp_path):
+    folder = RunFolder(tmp_path)
+    for epoch in (5, 6, 1, 2, 3):
+        folder.write_checkpoint(epoch, {}, {"epoch": epoch}, keep_every=10)
+    assert sorted(path.name[:10] for path in folder.checkpoints.iterdir()) == [f"epoch_000{i}" for i in (2, 3, 5, 6)]
+
+
+@pytest.mark.parametrize("lines", [0, 1])
+def test_lost_records_are_trained_again(tmp_path, alone, lines):
+    run(tmp_path / "run", changed(trainer={"epochs": 3}))
+    metrics = RunFolder(tmp_path / "run").metrics_file
+    metrics.write_text("".join(metrics.read_text().splitlines(keepends=True)[:lines]))
+    assert run(tmp_path / "run") == alone
+
+
+def test_a_torn_last_record_is_written_again(tmp_path, alone):
+    run(tmp_path / "run", changed(trainer={"epochs": 3}))
+    metrics = RunFolder(tmp_path / "run").metrics_file
+    metrics.write_bytes(metrics.read_bytes()[:-20])
+    assert run(tmp_path / "run") == alone
+
+
+def test_more_epochs_end_like_the_longer_run(tmp_path, alone):
+    for epochs in (0, 1, 4):
+        run(tmp_path / "run", changed(trainer={"epochs": epochs}))
+    assert run(tmp_path / "run") == alone
+
+
+@pytest.mark.parametrize("every", [2, 4])
+def test_more_epochs_end_like_the_longer_run_where_only_some_are_evaluated(tmp_path, every):
+    config = changed(evaluation={"every": every}, trainer={"patience": None})
+    for epochs in (1, 3):
+        run(tmp_path / "run", changed(config, trainer={"epochs": epochs}))
+    assert run(tmp_path / "run", config) == run(tmp_path / "alone", config)
+
+
+EARLY = changed(optimizer={"lr": 0.3}, trainer={"patience": 2, "epochs": 40})
+"""At this rate the validation objective soon gets worse."""
+
+
+def test_more_epochs_stop_early_where_the_longer_run_does(tmp_path):
+    longer = run(tmp_path / "alone", EARLY)
+    assert longer["final"]["stopped_early"]
+    for epochs in range(1, longer["final"]["epochs"]):
+        run(tmp_path / "run", changed(EARLY, trainer={"epochs": epochs}))
+    assert run(tmp_path / "run", EARLY) == longer
+
+
+def test_a_run_that_stopped_early_says_so_and_stays(tmp_path, caplog):
+    before = run(tmp_path / "run", EARLY)
+    final = experiment.run(changed(EARLY, trainer={"epochs": 80}), tmp_path / "run")
+    assert final["epochs"] == before["final"]["epochs"]
+    assert "stopped early after epoch" in caplog.text
+    assert ended(tmp_path / "run") == before
+
+
+def test_a_finished_run_is_returned_and_nothing_is_written(tmp_path):
+    first = experiment.run(changed(trainer={"epochs": 1}), tmp_path / "run")
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.name != ".lock"}
+    assert experiment.run(changed(trainer={"epochs": 1}), tmp_path / "run") == first
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.name != ".lock"} == before
+
+
+def test_final_measures_that_were_deleted_are_made_again(tmp_path, alone):
+    run(tmp_path / "run")
+    RunFolder(tmp_path / "run").final_file.unlink()
+    assert run(tmp_path / "run") == alone
+
+
+def test_a_run_that_goes_on_has_no_final_measures_until_its_end(tmp_path, monkeypatch):
+    experiment.run(changed(trainer={"epochs": 1}), tmp_path / "run")
+    seen = []
+    monkeypatch.setattr(experiment.Experiment, "train", lambda self, training: seen.append(self.folder.read_final()))
+    experiment.run(changed(trainer={"epochs": 2}), tmp_path / "run")
+    assert seen == [{}]
+
+
+def test_a_diverged_run_fails_in_the_same_way_when_it_is_started_again(tmp_path):
+    config = changed(optimizer={"lr": 1e30})
+    errors = []
+    for _ in range(2):
+        with pytest.raises(Diverged) as raised:
+            experiment.run(config, tmp_path / "run")
+        folder = RunFolder(tmp_path / "run")
+        errors.append((str(raised.value), folder.state(), folder.read_status()["error"], folder.records()))
+    assert errors[0] == errors[1]
+    assert errors[0][1] == "failed"
+    assert "optimizer.lr" in errors[0][2]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"model": {"latent_dim": 3}}, "model.latent_dim: 2 → 3"),
+        ({"trainer": {"threads": 2}}, "trainer.threads: 1 → 2"),
+        ({"optimizer": {"lr": 0.1}, "trainer": {"batch_size": 7}}, "optimizer.lr: 0.001 → 0.1, trainer.batch_size: 40"),
+        ({"trainer": {"epochs": 0}}, "trainer.epochs must be at least 1"),
+    ],
+)
+def test_another_experiment_is_refused_with_its_keys_and_nothing_changes(tmp_path, change, named):
+    config = changed(trainer={"epochs": 1})
+    before = run(tmp_path / "run", config)
+    with pytest.raises(UserError, match=named.replace(".", r"\.")):
+        experiment.run(changed(config, **change), tmp_path / "run")
+    assert ended(tmp_path / "run") == before
+
+
+def test_the_number_of_threads_of_the_first_start_is_used_again(tmp_path):
+    config = changed(trainer={"epochs": 0, "threads": 2, "batch_size": 1257})
+    experiment.run(config, tmp_path / "run")
+    torch.set_num_threads(1)
+    experiment.run(changed(config, trainer={"epochs": 1, "threads": None}), tmp_path / "run")
+    assert torch.get_num_threads() == 2
+    assert RunFolder(tmp_path / "run").read_config()["trainer"]["threads"] == 2
+    torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize("trainer", ["{}", "3", "{epochs: x, threads: 1}", "{epochs: 1}"])
+def test_a_saved_configuration_without_numbers_is_named(tmp_path, trainer):
+    run(tmp_path / "run", changed(trainer={"epochs": 1}))
+    files.write_text(RunFolder(tmp_path / "run").config_file, f"trainer: {trainer}\n")
+    with pytest.raises(UserError, match=r"config\.yaml: trainer\.\w+ must be a number"):
+        experiment.run(CONFIG, tmp_path / "run")
