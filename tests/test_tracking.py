@@ -351,7 +351,7 @@ def test_a_linked_folder_among_the_artifacts_is_refused(strange_run, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "best.safetensors").write_text("secret")
     (artifacts / "checkpoints").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(UserError, match="must be no link|outside the artifact directory"):
+    with pytest.raises(UserError, match=r"must be no link|outside the artifact directory"):
         fetch_run(run_id, tmp_path / "fetched")
 
 

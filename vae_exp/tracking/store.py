@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 SQLITE = "sqlite:///"
 KINDS = r"https?|databricks(-uc)?|(postgresql|mysql|mssql|sqlite)(\+\w+)?"
 
-QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_LOGGING_LEVEL": "ERROR"}
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
 """MLflow reports its use to its makers, and says on the terminal what it does, unless it is told not to."""
 
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}

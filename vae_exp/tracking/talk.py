@@ -17,6 +17,15 @@ from vae_exp.tracking.store import Store
 PROBE = 5.0
 """Seconds in which a server has to answer anything at all."""
 
+CAUSES = (
+    r"Connection refused|Connection reset|No route to host|Name or service not known|Read timed out|timed out|"
+    r"Remote end closed|too many \d+ error responses|failed with error code \d+"
+)
+"""What requests and MLflow bury in layers of their own."""
+
+LONGEST_REASON = 200
+"""Characters: a server may answer with a page."""
+
 log = logging.getLogger(__name__)
 
 
@@ -27,10 +36,12 @@ def say(text: str) -> None:
 
 
 def reason(error: Exception) -> str:
-    """Return why something could not be sent, in one short line."""
+    """Return why something could not be sent, in one short line: `Connection refused`, not five layers around it."""
+    if isinstance(error, urllib.error.URLError) and isinstance(error.reason, Exception):
+        return reason(error.reason)
     text = one_line(error)
-    cause = re.search(r"Caused by \w+\(.*?(?:: |, ')([^:']+)'?\)+$", text)
-    return cause[1] if cause else text[:200]
+    cause = re.search(CAUSES, text)
+    return cause[0] if cause else text[:LONGEST_REASON]
 
 
 def later(folder: Path) -> str:

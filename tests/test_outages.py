@@ -1,0 +1,220 @@
+"""A real tracking server goes away under runs: training goes on, and in the end nothing is missing or there twice."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from servers import postgresql, proxy, server, why_no_postgresql
+from tracked import TRACKING, Run, assert_complete, runs
+
+from vae_exp.run_folder import RunFolder
+from vae_exp.tracking import reconcile
+
+SEED = 20260101
+TESTS = str(Path(__file__).parent)
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="servers are stopped with signals that Windows lacks")
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    with server(tmp_path_factory.mktemp("server")) as started:
+        yield started
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch, tmp_path):
+    """A server that hangs is given up after two seconds instead of ten: the wait is the same, only shorter."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.chdir(tmp_path)
+
+
+def experiment(path):
+    return type(TRACKING)(experiment=path.name)
+
+
+def start(path, uri, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    return Run(path / "run", tracking=experiment(path)).start()
+
+
+def require_all(uri, folder, tracking):
+    """Send what is missing, as the next command does, and require the server's history to be whole."""
+    reconcile(tracking, [folder])
+    client = MlflowClient(uri)
+    (run,) = runs(client, tracking.experiment).values()
+    assert run.info.status == "FINISHED"
+    assert_complete(client, run, folder)
+
+
+def wait_until(holds):
+    while not holds():
+        time.sleep(0.05)
+
+
+def sent(run, epochs):
+    return lambda: f'"epochs": {epochs}' in (run.folder.path / "mlflow.json").read_text()
+
+
+def test_a_server_that_is_down_at_the_start_is_named_and_gets_everything_when_it_is_there(
+    running, tmp_path, monkeypatch, capsys
+):
+    running.kill()
+    run = start(tmp_path, running.uri, monkeypatch)
+    said, began = "", time.monotonic()
+    while "training goes on" not in (said := said + capsys.readouterr().err):
+        assert time.monotonic() - began < 10  # what is promised, not how fast it is: nobody is there to be waited for
+        time.sleep(0.05)
+    assert f"{running.uri} can't be used: Connection refused" in said
+    run.train(2)
+    running.start().wait()
+    wait_until(sent(run, 2))
+    run.train(2)
+    run.finish()
+    client = MlflowClient(running.uri)
+    shown = runs(client, tmp_path.name)["latent_dim=2"]
+    assert shown.info.status == "FINISHED"
+    assert_complete(client, shown, run.folder)
+
+
+def test_a_server_that_is_killed_gets_the_rest_from_the_next_command(running, tmp_path, monkeypatch, capsys):
+    run = start(tmp_path, running.uri, monkeypatch)
+    run.train(2)
+    wait_until(sent(run, 2))
+    running.kill()
+    assert run.train(3) < 1
+    run.finish()
+    assert f"resume {run.folder.path}" in capsys.readouterr().err
+    reconcile(experiment(tmp_path), [run.folder])
+    assert "can't be reached" in capsys.readouterr().err
+    running.start().wait()
+    require_all(running.uri, run.folder, experiment(tmp_path))
+
+
+def test_a_server_that_hangs_is_given_up_and_gets_the_rest_later(running, tmp_path, monkeypatch, capsys):
+    run = start(tmp_path, running.uri, monkeypatch)
+    run.train(2)
+    wait_until(sent(run, 2))
+    running.signal(signal.SIGSTOP)
+    try:
+        assert run.train(3) < 1
+        run.finish()
+        assert "python -m vae_exp.resume" in capsys.readouterr().err
+    finally:
+        running.signal(signal.SIGCONT)
+    running.wait()
+    require_all(running.uri, run.folder, experiment(tmp_path))
+
+
+@pytest.mark.parametrize("status", [500, 403])
+def test_a_server_that_answers_with_an_error_gets_the_rest_later(running, tmp_path, monkeypatch, capsys, status):
+    with proxy(running.uri) as between:
+        run = start(tmp_path, between.uri, monkeypatch)
+        run.train(2)
+        wait_until(sent(run, 2))
+        between.status = status
+        assert run.train(2) < 1
+        run.finish()
+        assert "does not have all of this run" in capsys.readouterr().err
+        between.status = None
+        require_all(between.uri, run.folder, experiment(tmp_path))
+
+
+def test_answers_that_are_lost_make_nothing_twice(running, tmp_path, monkeypatch):
+    """Every call that changes something is carried out, and at first its answer does not arrive."""
+    with proxy(running.uri) as between:
+        between.lose = 8
+        run = start(tmp_path, between.uri, monkeypatch)
+        wait_until(lambda: between.lose < 6)
+        run.train(4)
+        run.finish()
+        between.lose = 0
+        require_all(between.uri, run.folder, experiment(tmp_path))
+
+
+# --- the long series -------------------------------------------------------------------------------------------------
+
+JOB = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from tracked import Run, TRACKING
+run = Run(sys.argv[2], label=sys.argv[3], tracking=type(TRACKING)(experiment="series")).start()
+longest = run.train(60, pause=0.5)
+run.finish()
+print(longest)
+"""
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("backend", ["sqlite", "postgresql"])
+def test_four_jobs_lose_nothing_to_a_server_that_is_killed_at_random(tmp_path, monkeypatch, backend, request):
+    random.seed(SEED)
+    address = request.getfixturevalue("postgresql_address") if backend == "postgresql" else None
+    with server(tmp_path / "server", address) as victim:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", victim.uri)
+        jobs = [
+            subprocess.Popen([sys.executable, "-c", JOB, TESTS, f"job{number}", f"job{number}"], stdout=subprocess.PIPE)
+            for number in range(4)
+        ]
+        kills = 0
+        while any(job.poll() is None for job in jobs):
+            time.sleep(random.uniform(0, 12))
+            victim.kill()
+            kills += 1
+            time.sleep(random.uniform(0, 4))
+            victim.start()
+            if random.random() < 0.7:
+                victim.wait()
+        victim.wait()
+        assert kills >= 3
+        longest = [float(job.communicate()[0]) for job in jobs]
+        assert max(longest) < 1
+        tracking = type(TRACKING)(experiment="series")
+        folders = [RunFolder(tmp_path / f"job{number}") for number in range(4)]
+        reconcile(tracking, folders)
+        client = MlflowClient(victim.uri)
+        shown = runs(client, "series")
+        assert set(shown) == {f"job{number}" for number in range(4)}
+        for folder in folders:
+            assert shown[folder.path.name].info.status == "FINISHED"
+            assert_complete(client, shown[folder.path.name], folder)
+
+
+@pytest.mark.faults
+def test_a_server_whose_disk_is_full_gets_the_rest_when_there_is_room(tmp_path, monkeypatch, capsys):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(disk)], check=False)
+    if mounted.returncode:
+        pytest.skip("mounting a small tmpfs needs rights that are missing here")
+    try:
+        with server(disk) as small:
+            run = start(tmp_path, small.uri, monkeypatch)
+            run.train(2)
+            wait_until(sent(run, 2))
+            filler = disk / "filler"
+            with pytest.raises(OSError, match="No space"), filler.open("wb", buffering=0) as file:
+                while True:
+                    file.write(bytes(512))
+            assert run.train(40) < 1
+            run.finish()
+            assert "does not have all of this run" in capsys.readouterr().err
+            filler.unlink()
+            require_all(small.uri, run.folder, experiment(tmp_path))
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.fixture
+def postgresql_address():
+    if reason := why_no_postgresql():
+        pytest.skip(reason)
+    with postgresql() as address:
+        yield address
