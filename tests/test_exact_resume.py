@@ -53,6 +53,7 @@ def ended(folder):
         "config": folder.read_config(),
         "metrics": [timeless(record) for record in folder.records()],
         "checkpoints": {path.name: content(path) for path in sorted(folder.checkpoints.glob("*.safetensors"))},
+        "best and last": [folder.weights_file(which).read_bytes() for which in ("best", "last")],
         "final": timeless(folder.read_final()),
         "figures": {path.name: path.read_bytes() for path in sorted(folder.figures.rglob("*.png"))},
         "files": sorted(str(path.relative_to(folder.path)) for path in folder.path.rglob("*")),
@@ -66,7 +67,7 @@ def timeless(record):
 def content(path):
     """Return a checkpoint's tensors as a digest, and its state but for the time."""
     with safe_open(path, framework="pt") as file:
-        state = json.loads(file.metadata()["state"])
+        state = json.loads(file.metadata()["vae_exp"].partition(" ")[2])
     state["record"] = timeless(state.get("record", {}))
     return checkpoint.digest(load_file(path)), state
 

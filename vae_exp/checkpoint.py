@@ -22,6 +22,10 @@ from vae_exp.errors import UserError
 
 Tensors = dict[str, Tensor]
 
+METADATA = "vae_exp"
+"""Key of the digest and the state. There is one: safetensors writes several in any order, and files of the same content
+shall have the same bytes."""
+
 
 class Damaged(UserError):
     """A checkpoint that can't be read, or whose bytes are not those that were written."""
@@ -31,7 +35,7 @@ def write(path: Path, tensors: Tensors, state: dict[str, Any]) -> None:
     """Write tensors (copied to the CPU) and JSON-compatible state, atomically."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(state, allow_nan=False)
-    files.write(path, save(tensors, {"state": text, "digest": _digest(tensors, text)}))
+    files.write(path, save(tensors, {METADATA: f"{_digest(tensors, text)} {text}"}))
 
 
 def read(path: Path, types: dict[str, files.Types]) -> tuple[Tensors, dict[str, Any]]:
@@ -43,15 +47,15 @@ def read(path: Path, types: dict[str, files.Types]) -> tuple[Tensors, dict[str, 
     try:
         _require_room(path)
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
+            metadata = (file.metadata() or {}).get(METADATA, "")
             tensors: Tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        text = metadata.get("state", "")
+        written, _, text = metadata.partition(" ")
         found = _digest(tensors, text)
     except FileNotFoundError:
         raise Damaged(f"{path} does not exist") from None
     except (SafetensorError, OSError, ValueError, RuntimeError) as error:
         raise Damaged(f"{path} is damaged: {files.one_line(error)}") from None
-    if metadata.get("digest") != found:
+    if written != found:
         raise Damaged(f"{path} is damaged: its content does not match its digest")
     try:
         return tensors, files.parse_json(text, f"{path}: its state", types)
