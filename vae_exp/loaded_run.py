@@ -16,10 +16,12 @@ from vae_exp import compose
 from vae_exp.checkpoint import Tensors
 from vae_exp.config import Config
 from vae_exp.errors import UserError
+from vae_exp.files import short
 from vae_exp.models import build_model
 from vae_exp.models.vae import Shape, Vae
 from vae_exp.records import Record
 from vae_exp.run_folder import RunFolder
+from vae_exp.tracking import fetch_run
 
 MLFLOW_ID = r"(?:runs:/)?([0-9a-f]{32})"
 """How a run of MLflow is named, instead of a folder."""
@@ -49,23 +51,29 @@ def load_run(run: str | Path, allow_unfinished: bool = False) -> LoadedRun:
         if not allow_unfinished:
             require_finished(folder, "give allow_unfinished=True to load its best weights so far")
         config = read_config(folder)
-        weights, _ = folder.read_weights("best")
-        model = _fill(config, _image_shape(folder), weights, folder.weights_file("best"))
-        return LoadedRun(model, config, folder.records(), folder.read_final())
+        return LoadedRun(_best_model(folder, config), config, folder.records(), folder.read_final())
 
 
 @contextlib.contextmanager
 def opened(run: str | Path) -> Iterator[RunFolder]:
     """Give the folder of a run; that of an MLflow run is downloaded and lasts as long as the context."""
-    name = re.fullmatch(MLFLOW_ID, str(run))
-    if name is None or Path(run).is_dir():
+    run_id = _mlflow_id(run)
+    if run_id is None:
         yield RunFolder(Path(run))
         return
-    from vae_exp.tracking import fetch_run  # MLflow takes seconds that a folder doesn't need
-
     with tempfile.TemporaryDirectory(prefix="vae_exp_") as folder:
-        fetch_run(name[1], Path(folder))
-        yield RunFolder(Path(folder))
+        yield RunFolder(fetch_run(run_id, Path(folder)))
+
+
+def whole_name(run: str | Path) -> str:
+    """Return how a run is named from anywhere: `runs:/<id>`, or the absolute path of its folder."""
+    run_id = _mlflow_id(run)
+    return f"runs:/{run_id}" if run_id else str(Path(run).absolute())
+
+
+def _mlflow_id(run: str | Path) -> str | None:
+    name = re.fullmatch(MLFLOW_ID, str(run))
+    return name[1] if name and not Path(run).is_dir() else None
 
 
 def read_config(folder: RunFolder) -> Config:
@@ -85,29 +93,35 @@ def require_finished(folder: RunFolder, way_on: str) -> None:
 
 def _image_shape(folder: RunFolder) -> Shape:
     """Return channels, height and width of the images that the run was trained on."""
-    data = folder.read_environment().get("data")
-    shape = data.get("image_shape") if isinstance(data, dict) else None
+    shape = folder.read_environment().get("data", {}).get("image_shape")
     if not isinstance(shape, list) or len(shape) != 3 or not all(type(n) is int and n > 0 for n in shape):
-        raise UserError(f"{folder.environment_file}: data.image_shape must be three numbers above 0, got {shape!r}")
+        raise UserError(
+            f"{folder.environment_file}: data.image_shape must be three numbers above 0, got {short(shape)}"
+        )
     return shape[0], shape[1], shape[2]
 
 
-def _fill(config: Config, shape: Shape, weights: Tensors, file: Path) -> Vae:
-    """Return the model of a configuration with these weights; raise UserError, naming their file, unless they fit.
+def _best_model(folder: RunFolder, config: Config) -> Vae:
+    """Return the model with its best weights; raise UserError, naming the file, unless they fit the configuration.
 
-    A stranger's configuration may describe a model of any size. The weights are here already: only when all their
-    shapes are the model's is memory taken for it.
+    A stranger's configuration may describe a model of any size. Memory for it is taken only when the weights, which
+    are here already, have its shapes.
     """
-    try:
-        with torch.device("meta"):
-            expected = build_model(config.model, shape, config.seed).state_dict()
-    except RuntimeError as error:  # a size that overflows
-        raise UserError(f"{file} does not fit the configuration: {str(error).splitlines()[0]}") from None
-    for name in sorted(expected.keys() | weights.keys()):
-        wanted, found = (list(t[name].shape) if name in t else None for t in (expected, weights))
-        if wanted != found:
-            raise UserError(f"{file} does not fit the configuration: {name} must be {wanted}, got {found}")
+    shape = _image_shape(folder)
+    weights, _ = folder.read_weights("best", _expected(config, shape, folder.config_file))
     model = build_model(config.model, shape, config.seed)
     model.load_state_dict(weights)
     model.eval().requires_grad_(False)
     return model
+
+
+def _expected(config: Config, shape: Shape, file: Path) -> Tensors | None:
+    """Return the model's weights without their memory; None where an extension's model can't be built like that."""
+    try:
+        with torch.device("meta"):
+            return build_model(config.model, shape, config.seed).state_dict()
+    except NotImplementedError:
+        return None
+    except (RuntimeError, OverflowError, TypeError) as error:  # what torch raises for sizes beyond 64 bits
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"{file}: model.* must have sizes that torch can hold: {reason}") from None

@@ -124,8 +124,7 @@ def _saved_number(saved: dict[str, Any], folder: RunFolder, key: str) -> int:
 
 def require_same_data(folder: RunFolder, splits: Splits) -> None:
     """Raise UserError when the folder's run was trained on other images, labels or splits than these."""
-    data = folder.read_environment().get("data")
-    digest = str(data.get("digest")) if isinstance(data, dict) else splits.digest
+    digest = str(folder.read_environment().get("data", {}).get("digest", splits.digest))
     if digest != splits.digest:
         raise UserError(f"{folder.path} was trained on other data (digest {digest[:12]}, here {splits.digest[:12]})")
 

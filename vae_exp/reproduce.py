@@ -11,7 +11,7 @@ from vae_exp import compose, job, reproduction
 from vae_exp.config import Config
 from vae_exp.config.identity import as_dict, identity
 from vae_exp.errors import UserError, complain
-from vae_exp.loaded_run import opened, read_config, require_finished
+from vae_exp.loaded_run import opened, read_config, require_finished, whole_name
 from vae_exp.preparation import check, require_same_data
 from vae_exp.run_folder import RunFolder
 
@@ -42,10 +42,11 @@ def reproduce(run: str, overrides: list[str], tolerance: float | None) -> int:
         config = _ours(saved, overrides)
         is_same = _is_same(saved, config)
         _check(saved, config, origin)
+        if is_same and tolerance is None:
+            reproduction.require_weights(origin)
         folder = Path("outputs") / compose.unique_name()
-        name = run if run.startswith("runs:/") else str(Path(run).absolute())
         label = f"{Path(run).name} again" if is_same else compose.label(overrides)
-        code = job.run(config, folder, label, name)
+        code = job.run(config, folder, label, origin=whole_name(run))
         if code or not is_same:
             return code
         return _compare(origin, RunFolder(folder), run, tolerance)
@@ -68,9 +69,7 @@ def _identity(config: Config, group: str = "") -> dict[str, object]:
 
 
 def _check(saved: Config, config: Config, origin: RunFolder) -> None:
-    """Raise UserError when the run can't start here, the origin is damaged, or its data was other data."""
-    for which in reproduction.WEIGHTS:
-        origin.read_weights(which)
+    """Raise UserError when the run can't start here, or its data is not what the origin was trained on."""
     try:
         splits = check(config)
         if _identity(saved, "data.") == _identity(config, "data."):

@@ -12,7 +12,6 @@ import torch
 from vae_exp import checkpoint
 from vae_exp.checkpoint import Tensors
 from vae_exp.config.identity import differences, flatten
-from vae_exp.errors import UserError
 from vae_exp.run_folder import RunFolder
 
 TIMES = ("timestamp", "seconds")
@@ -28,6 +27,12 @@ def metric_differences(old: RunFolder, new: RunFolder, tolerance: float = 0) -> 
     epochs = _first(_epochs(old, new), tolerance)
     final = _first(_leaves(old.read_final(), new.read_final(), "final"), tolerance)
     return [*epochs, *final]
+
+
+def require_weights(folder: RunFolder) -> None:
+    """Raise Damaged unless the weights are there and whole."""
+    for which in WEIGHTS:
+        folder.read_weights(which)
 
 
 def weight_differences(old: RunFolder, new: RunFolder) -> list[str]:
@@ -97,7 +102,5 @@ def _distance(one: torch.Tensor, other: torch.Tensor) -> str:
 
 def _places(folder: RunFolder) -> list[dict[str, Any]]:
     """Return where each session of a run ran, by dotted key."""
-    sessions = folder.read_environment().get("sessions")
-    if not isinstance(sessions, list) or not all(isinstance(session, dict) for session in sessions):
-        raise UserError(f"{folder.environment_file}: sessions must be a list of objects")
+    sessions = folder.read_environment().get("sessions", [])
     return [{key: value for key, value in flatten(session).items() if key != "command"} for session in sessions]
