@@ -9,14 +9,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from vae_exp.config import SPLITS
-from vae_exp.figures.palette import TEN
+from vae_exp.figures.palette import TEN, legend_beside
 from vae_exp.figures.sheet import GREY, sheet
 from vae_exp.figures.subject import Subject
 from vae_exp.records import Record
 
 PARTS = {"loss": "negative ELBO", "reconstruction": "reconstruction", "kl": "KL(q(z|x) ‖ p(z))"}
 OBJECTIVE = {"objective": "training objective"}
-COLOURS = {"train": TEN[4], "val": TEN[2], "test": TEN[0]}
+COLOURS = {"train": TEN[0], "val": TEN[2], "test": TEN[7]}
 DASHES = {"train": "-", "val": "--", "test": ":"}
 
 
@@ -39,8 +39,7 @@ def loss_curves(records: Sequence[Record], title: str) -> Figure:
         if best:
             axes.axvline(best, color=GREY, linewidth=0.8, linestyle="-.")
     handles, names = figure.axes[0].get_legend_handles_labels()
-    if handles:
-        figure.legend(handles, names, loc="outside right upper", frameon=False)
+    legend_beside(figure.axes[-1], handles, names)
     figure.axes[0].set_ylabel("nats")
     return figure
 

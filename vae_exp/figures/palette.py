@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import BoundaryNorm, ListedColormap, to_rgb
+from matplotlib.colors import ListedColormap, Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from vae_exp.figures.subject import Floats
 
-TEN = ("#00009D", "#FFC43B", "#9D2700", "#4EEBD8", "#4E143B", "#FF3B00", "#3B629D", "#B19DFF", "#279D89", "#B100FF")
+TEN = ("#000099", "#FFCC22", "#AA1100", "#33EEEE", "#441133", "#EE7799", "#006677", "#3399FF", "#8800EE", "#998800")
 """Ten colours found by a search for the largest smallest distance between two of them, in OKLab, in the eyes of the
 colour-blind (Machado et al. 2009) as in all others'. Dark and light ones take turns."""
+Labels = NDArray[np.int64] | None
+"""The label of each point, where there are labels."""
 MARKERS = ("o", "^")
 """The first ten labels are discs, the next ten triangles of the same colours."""
 
@@ -30,7 +34,7 @@ class Palette:
     """The name of each label."""
 
     @classmethod
-    def of(cls, labels: NDArray[np.int64] | None, classes: Sequence[str] | None) -> Palette:
+    def of(cls, labels: Labels, classes: Sequence[str] | None) -> Palette:
         """Return the palette of these labels, named by their classes or, where those have no names, by number."""
         if labels is None:
             return cls(())
@@ -56,32 +60,51 @@ class Palette:
         colour_map: ListedColormap = color_palette("viridis", as_cmap=True)
         return colour_map
 
-    def scatter(self, axes: Axes, x: Floats, y: Floats, labels: NDArray[np.int64] | None, size: float) -> None:
-        """Draw a point for each code, all labels mixed, so that none of them lies on top of the others."""
-        label = np.zeros(len(x), np.int64) if labels is None else labels
+    def scatter(self, axes: Axes, points: Floats, labels: Labels, size: float) -> None:
+        """Draw points (N, 2), all labels mixed, so that none of them lies on top of the others."""
+        label = np.zeros(len(points), np.int64) if labels is None else labels
         colours = np.array([to_rgb(colour) for colour in self.colours])[label]
-        for i, marker in enumerate(MARKERS):
-            is_here = (label // len(TEN) == i) if self.is_named else np.full(len(label), i == 0)
-            if is_here.any():
-                axes.scatter(
-                    x[is_here], y[is_here], s=size, c=colours[is_here], marker=marker, alpha=0.75, linewidths=0
-                )
+        kind = label // len(TEN) if self.is_named else np.zeros_like(label)
+        for i in np.unique(kind):
+            x, y = points[kind == i].T
+            axes.scatter(x, y, s=size, c=colours[kind == i], marker=MARKERS[i], alpha=0.75, linewidths=0)
 
-    def histogram(self, axes: Axes, values: Floats, labels: NDArray[np.int64] | None, bins: int) -> None:
+    def histogram(self, axes: Axes, values: Floats, labels: Labels, bins: int) -> None:
         """Draw how many values fall into each bin, stacked by label."""
         parts = [values] if labels is None else [values[labels == i] for i in range(len(self.names))]
         axes.hist(parts, bins=bins, stacked=True, color=list(self.colours), linewidth=0)
 
-    def legend(self, figure: Figure, axes: Sequence[Axes] | None = None, title: str = "label") -> None:
-        """Say which colour is which label, to the right of what is drawn: names, or a colour bar for many labels."""
+    def legend(self, figure: Figure, axes: Axes) -> None:
+        """Say which colour is which label, to the right of the axes: names, or a colour bar for many labels."""
         if self.is_named:
-            handles = [self._handle(i) for i in range(len(self.names))]
-            figure.legend(handles, self.names, loc="outside right upper", title=title, frameon=False)
+            legend_beside(axes, self._handles(), self.names, "label")
         elif self.names:
-            n = len(self.names)
-            norm = BoundaryNorm(np.arange(n + 1) - 0.5, self._map.N if n <= self._map.N else n)
-            figure.colorbar(ScalarMappable(norm, self._map), ax=axes, label=f"{title}, as its number of {n}")
+            self._colour_bar(figure, ax=axes)
 
-    def _handle(self, label: int) -> Line2D:
+    def legend_in_corner(self, figure: Figure, corner: Axes) -> None:
+        """Say the same in the place of axes that are hidden."""
+        if self.is_named:
+            style = {"title": "label", "frameon": False, "borderaxespad": 0.0, "bbox_transform": corner.transAxes}
+            figure.legend(self._handles(), self.names, loc="upper right", bbox_to_anchor=(1, 1), **style)
+        elif self.names:
+            place = corner.get_position()
+            bar = figure.add_axes((place.x1 - 0.02, place.y0, 0.02, place.height))
+            self._colour_bar(figure, cax=bar, ticklocation="left")
+
+    def _colour_bar(self, figure: Figure, **place: Any) -> None:
+        last = len(self.names) - 1
+        bar = figure.colorbar(ScalarMappable(Normalize(0, last), self._map), label=f"label, 0 to {last}", **place)
+        bar.outline.set_visible(False)
+
+    def _handles(self) -> list[Artist]:
+        return [self._handle(i) for i in range(len(self.names))]
+
+    def _handle(self, label: int) -> Artist:
         marker = MARKERS[label // len(TEN)]
         return Line2D([], [], color=TEN[label % len(TEN)], marker=marker, markersize=6, linestyle="none")
+
+
+def legend_beside(axes: Axes, handles: Sequence[Artist], names: Sequence[str], title: str | None = None) -> None:
+    """Put a legend to the right of the axes, where it hides nothing."""
+    style = {"frameon": False, "alignment": "left", "handletextpad": 0.4, "borderaxespad": 0.0}
+    axes.legend(handles, names, title=title, loc="upper left", bbox_to_anchor=(1.01, 1.0), **style)

@@ -38,10 +38,10 @@ def magnification(side: int, tile: int = TILE) -> float:
     return max(1, round(tile / side)) if side <= 1.5 * tile else tile / side
 
 
-def png(picture: Picture) -> bytes:
-    """Return a picture as a PNG file, which holds its pixels and nothing else: no date, no program."""
+def png(image: Image.Image) -> bytes:
+    """Return an image as a PNG file, which holds its pixels and nothing else: no date, no program."""
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG")
+    image.save(file, "PNG")
     return file.getvalue()
 
 
@@ -50,4 +50,4 @@ def grid_png(images: Images, columns: int) -> bytes:
     image = Image.fromarray(tile(images, columns))
     factor = magnification(images.shape[-1])
     size = round(image.width * factor), round(image.height * factor)
-    return png(np.asarray(image.resize(size, Image.Resampling.NEAREST if factor >= 1 else Image.Resampling.BOX)))
+    return png(image.resize(size, Image.Resampling.NEAREST if factor >= 1 else Image.Resampling.BOX))

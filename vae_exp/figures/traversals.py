@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from vae_exp.figures.latent import axis_name
+from vae_exp.figures.cloud import axis_name
 from vae_exp.figures.panels import Panel, draw_panels
 from vae_exp.figures.subject import Subject
 
@@ -16,7 +16,7 @@ MOST = 12
 """Dimensions that are walked along."""
 STEPS, REACH = 13, 3.0
 """Points along each, from −REACH to REACH."""
-SIDE = 20
+SIDE = 15
 """Points along each side of the manifold."""
 log = logging.getLogger(__name__)
 
@@ -30,9 +30,9 @@ def draw_traversals(subject: Subject) -> Figure:
     values = torch.linspace(-REACH, REACH, STEPS)
     images = subject.decode(traverse(mean, dims, values))
     rows = [axis_name(d) for d in dims]
-    panel = Panel(images, STEPS, row_labels=rows, column_labels=[f"{v:.1f}" for v in values.tolist()])
+    panel = Panel(images, STEPS, row_labels=rows, column_labels=list(map(signed, values.tolist())))
     which = "each dimension" if len(dims) == subject.latent_dim else f"each of the {len(dims)} most active dimensions"
-    detail = f"means of p(x|z) as {which} goes from −3 to 3; the others stay at the posterior mean of the first of the "
+    detail = f"means of p(x|z) as {which} goes from −3 to 3; the others stay at E[z|x] of the first of the "
     return draw_panels([panel], f"Traversals: {subject.title}", detail + subject.described("test"))
 
 
@@ -51,7 +51,7 @@ def draw_manifold(subject: Subject) -> Figure | None:
         return None
     quantiles = even_quantiles(SIDE)
     z1, z2 = torch.meshgrid(quantiles, quantiles.flip(0), indexing="xy")
-    labels = [f"{v:.1f}" for v in quantiles.tolist()]
+    labels = list(map(signed, quantiles.tolist()))
     panel = Panel(
         subject.decode(torch.stack([z1, z2], dim=-1)),
         SIDE,
@@ -60,8 +60,7 @@ def draw_manifold(subject: Subject) -> Figure | None:
         axis_labels=(axis_name(0), axis_name(1)),
         gap=0,
     )
-    detail = "means of p(x|z) on a grid through the inverse distribution function of the prior: each image stands for "
-    detail += "the same share of it"
+    detail = "means of p(x|z) on a grid through the inverse distribution function of the prior N(0, I)"
     return draw_panels([panel], f"Manifold: {subject.title}", detail)
 
 
@@ -69,3 +68,8 @@ def even_quantiles(n: int) -> Tensor:
     """Return the medians of n intervals that N(0, 1) gives the same probability: (n,), ascending."""
     quantiles: Tensor = torch.special.ndtri((torch.arange(n) + 0.5) / n)
     return quantiles
+
+
+def signed(value: float) -> str:
+    """Return a number with one decimal and a minus sign that is as wide as a plus."""
+    return f"{value:.1f}".replace("-", "−")
