@@ -1,0 +1,145 @@
+"""`python -m benchmarks.training`: vae_exp against a plain PyTorch loop, and against the machine."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import statistics
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks import machine
+from benchmarks.images import full_mnist, write_mnist_5k
+from benchmarks.tables import Row, at_least, below, show
+from benchmarks.tutorial import BATCH_SIZE, TutorialVae, loss_of
+from benchmarks.worker import measure
+
+BLOCK = 35
+"""Steps that are compared with as many of the other side's, for the ratio's spread."""
+WARM = 1
+"""Epochs at the beginning that are not timed: libraries are being imported, memory is mapped for the first time."""
+SAMPLES_EVERY = 10
+"""Epochs between two drawings of samples, of which a short run sees only the first: `trainer.checkpoint_every`."""
+
+Found = dict[str, Any]
+
+
+def main() -> None:
+    options = _options()
+    mnist = full_mnist(options.data)
+    epochs = options.epochs or (2 if mnist else 12)
+    print(f"{machine.describe()}\n{'full MNIST' if mnist else 'mnist_5k'}, {epochs} epochs, {options.pairs} pairs\n")
+    with tempfile.TemporaryDirectory() as scratch:
+        root = mnist or write_mnist_5k(Path(scratch))
+        rates, plain, ours = _measure(root, mnist is None, epochs, options.pairs)
+    show(_rows(rates, plain, ours, mnist is not None))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", help="root of torchvision's MNIST (default: VAE_EXP_DATA, else mnist_5k)")
+    parser.add_argument("--epochs", type=int, help="of each run, at least 2 (default: 2 of MNIST, 12 of mnist_5k)")
+    parser.add_argument("--pairs", type=int, default=2, help="runs of each side, in turn, each with a seed of its own")
+    return parser.parse_args()
+
+
+def _measure(root: Path, is_5k: bool, epochs: int, pairs: int) -> tuple[list[float], list[Found], list[Found]]:
+    """Return the machine's rates in between, and what each side's runs found."""
+    rates, plain, ours = [machine.matrix_product_rate()], [], []
+    for seed in range(pairs):
+        plain.append(measure("tutorial", str(root), str(epochs), str(seed)))
+        rates.append(machine.matrix_product_rate())
+        ours.append(measure("library", "-" if is_5k else str(root), str(epochs), str(seed)))
+        rates.append(machine.matrix_product_rate())
+    return rates, plain, ours
+
+
+def _rows(rates: list[float], plain: list[Found], ours: list[Found], is_full: bool) -> list[Row]:
+    a, b = statistics.mean(map(_step, plain)), statistics.mean(map(_step, ours))
+    rate, gigaflop = statistics.median(rates), _flop() / 1e9
+    whole = [sum(found["whole"][WARM:]) for found in (*plain, *ours)]
+    memory = max(found["peak_memory"] for found in ours)
+    rows = [
+        Row("(a) plain PyTorch", f"{a * 1000:.1f} ms a step, {BATCH_SIZE / a:.0f} examples/s"),
+        Row("(b) vae_exp", f"{b * 1000:.1f} ms a step, {BATCH_SIZE / b:.0f} examples/s"),
+        at_least("(b) : (a), examples/s in training", a / b, 2, "×", _spread(plain, ours)),
+        Row("(b) : (a), whole epochs with evaluation", f"{sum(whole[: len(plain)]) / sum(whole[len(plain) :]):.2f} ×"),
+        Row("matrix products, float32", f"{rate:.0f} GFLOP/s ({min(rates):.0f}–{max(rates):.0f})"),
+        Row("one training step", f"{gigaflop:.2f} GFLOP, (b) at {gigaflop / b:.0f} GFLOP/s"),
+        at_least("(b)'s share of the matrix-product rate", 100 * gigaflop / b / rate, 45, "%"),
+        *_shares(ours, is_full),
+        Row("(a) peak memory", f"{max(found['peak_memory'] for found in plain):.0f} MB"),
+        below("(b) peak memory", memory, 1500, "MB") if is_full else Row("(b) peak memory", f"{memory:.0f} MB"),
+        _losses([found["test_loss"] for found in plain], [found["test_loss"] for found in ours]),
+    ]
+    return rows
+
+
+def _step(found: Found) -> float:
+    """Return the mean seconds of a training step, what lies between two steps included."""
+    epochs = found["steps"][WARM:]
+    return sum(ends[-1] for ends in epochs) / sum(map(len, epochs))
+
+
+def _spread(plain: list[Found], ours: list[Found]) -> str:
+    """Return the ratio of each pair of runs, and in what range most blocks of steps lie."""
+    pairs = ", ".join(f"{_step(a) / _step(b):.2f}" for a, b in zip(plain, ours, strict=True))
+    ratios = [
+        before / after
+        for a, b in zip(plain, ours, strict=True)
+        for before, after in zip(_blocks(a), _blocks(b), strict=True)
+    ]
+    tenths = statistics.quantiles(ratios, n=10, method="inclusive") if len(ratios) > 1 else ratios
+    return f" (pairs {pairs}; 80 % of {len(ratios)} blocks of {BLOCK} steps {tenths[0]:.2f}–{tenths[-1]:.2f})"
+
+
+def _blocks(found: Found) -> list[float]:
+    """Return the seconds of each whole block of steps."""
+    blocks = []
+    for ends in found["steps"][WARM:]:
+        marks = [0.0, *ends][::BLOCK]
+        blocks += [after - before for before, after in itertools.pairwise(marks)]
+    return blocks
+
+
+def _flop() -> int:
+    """Return the floating-point operations of a training step's products; a multiplication and an addition are two."""
+    model = TutorialVae()
+    with FlopCounterMode(display=False) as counter:
+        loss_of(model, torch.rand(BATCH_SIZE, 1, 28, 28)).backward()
+    return counter.get_total_flops()
+
+
+def _shares(ours: list[Found], is_full: bool) -> list[Row]:
+    """Return what share of an epoch is no training, part by part.
+
+    The tracker sends in a thread of its own: what it takes of the processor counts as if training had waited for it.
+    """
+    whole = statistics.mean(seconds for found in ours for seconds in found["whole"][WARM:])
+    shares = {}
+    for name in ours[0]["parts"]:
+        samples = name == "samples"
+        seconds = [seconds for found in ours for seconds in found["parts"][name][0 if samples else WARM :]]
+        shares[name] = sum(seconds) / (SAMPLES_EVERY * len(ours)) if samples else statistics.mean(seconds)
+    # The first sending opens the store, the last one sends the files.
+    shares["tracking"] = statistics.mean(seconds for found in ours for seconds in found["sends"][1:-1] or [0.0])
+    parts = ", ".join(f"{name} {100 * seconds / whole:.2g}" for name, seconds in shares.items())
+    share, what = 100 * sum(shares.values()) / whole, "(b)'s evaluation, checkpoints, tracking: share of an epoch"
+    return [below(what, share, 12, "%", f" ({parts})") if is_full else Row(what, f"{share:.3g} % ({parts})")]
+
+
+def _losses(plain: Sequence[float], ours: Sequence[float]) -> Row:
+    """Return both sides' test losses. They agree where their means differ by no more than seeds do, or by 1 %."""
+    a, b = statistics.mean(plain), statistics.mean(ours)
+    noise = max(max(plain) - min(plain), max(ours) - min(ours), 0.01 * a)
+    shown = " and ".join(", ".join(f"{loss:.2f}" for loss in losses) for losses in (plain, ours))
+    return Row("test loss of (a) and (b), each seed", f"{shown} nats", f"within {noise:.2g} nats", abs(a - b) <= noise)
+
+
+if __name__ == "__main__":
+    main()
