@@ -1,0 +1,15 @@
+"""The scripts that show the Python interface run as they stand."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def test_training_and_loading_from_a_script(tmp_path):
+    command = [sys.executable, EXAMPLES / "train_and_load.py", "a folder"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert "posterior means (6, 4), reconstructions (6, 1, 8, 8)" in done.stdout
+    assert (tmp_path / "a folder" / "final.json").is_file()

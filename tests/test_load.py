@@ -1,0 +1,220 @@
+"""A run read back into Python: model, configuration and metrics, from its folder or from MLflow."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import vae_exp
+from vae_exp import data, experiment, reproduce
+from vae_exp.config import (
+    Config,
+    ConvConfig,
+    DigitsConfig,
+    EvaluationConfig,
+    FiguresConfig,
+    ImagesConfig,
+    MlflowConfig,
+    TrainerConfig,
+)
+from vae_exp.errors import UserError
+from vae_exp.run_folder import RunFolder
+from vae_exp.tracking import connect
+
+CONFIG = Config(
+    model=ConvConfig(channels=[1, 4], latent_dim=3),
+    data=DigitsConfig(),
+    trainer=TrainerConfig(epochs=2, device="cpu", threads=1),
+    evaluation=EvaluationConfig(final=False),
+    figures=FiguresConfig(which=[]),
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    experiment.run(CONFIG, tmp_path / "run")
+    return RunFolder(tmp_path / "run")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    path = tmp_path_factory.mktemp("load") / "run"
+    experiment.run(CONFIG, path)
+    return vae_exp.load_run(path)
+
+
+def test_a_loaded_run_has_its_configuration_metrics_and_final_measures(folder):
+    run = vae_exp.load_run(str(folder.path))
+    assert run.config == CONFIG
+    assert run.metrics == folder.records()
+    assert [record["epoch"] for record in run.metrics] == [1, 2]
+    assert run.final == folder.read_final()
+
+
+def test_a_loaded_model_has_the_best_weights_and_is_ready_for_use(folder):
+    folder.write_weights("last", {"other": torch.zeros(1)}, 2)
+    model = vae_exp.load_run(folder.path).model
+    best, _ = folder.read_weights("best")
+    assert all(torch.equal(model.state_dict()[name], best[name]) for name in best)
+    assert not model.training
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_a_loaded_model_gives_the_validation_loss_that_its_run_recorded(folder):
+    from vae_exp.evaluation import evaluate
+    from vae_exp.objectives import build_objective
+
+    run, val = vae_exp.load_run(folder.path), data.load(CONFIG.data).val
+    means = evaluate(
+        run.model, build_objective(CONFIG.objective), val.images, seed=0, stream="evaluation/val", batch_size=500
+    )
+    assert means["loss"] == run.metrics[run.final["best_epoch"] - 1]["val/loss"]
+
+
+def test_bytes_and_fractions_encode_to_the_same_posterior(run):
+    images = data.load(CONFIG.data).test.images[:5]
+    posterior = run.model.encode(images)
+    assert posterior.mean.shape == (5, 3)
+    assert torch.equal(posterior.mean, run.model.encode(images / 255).mean)
+
+
+def test_decoding_gives_pixels_between_0_and_1_and_their_likelihood(run):
+    images = data.load(CONFIG.data).test.images[:5] / 255
+    likelihood = run.model.decode(run.model.encode(images).mean)
+    assert likelihood.mean.shape == (5, 1, 8, 8)
+    assert 0 <= likelihood.mean.min() <= likelihood.mean.max() <= 1
+    by_hand = images * likelihood.mean.log() + (1 - images) * (1 - likelihood.mean).log()
+    torch.testing.assert_close(likelihood.log_prob(images), by_hand.sum((1, 2, 3)))
+
+
+def test_samples_are_fixed_by_their_seed(run):
+    assert run.model.sample(4).shape == (4, 1, 8, 8)
+    assert torch.equal(run.model.sample(4), run.model.sample(4, seed=0))
+    assert not torch.equal(run.model.sample(4), run.model.sample(4, seed=1))
+
+
+def test_a_run_is_loaded_without_its_data(tmp_path):
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for i in range(20):
+        Image.fromarray(np.full((6, 6), 10 * i, np.uint8)).save(pictures / f"{i}.png")
+    config = dataclasses.replace(
+        CONFIG,
+        data=ImagesConfig(root=str(pictures), size=6),
+        trainer=dataclasses.replace(CONFIG.trainer, batch_size=5),
+    )
+    experiment.run(config, tmp_path / "run")
+    for file in pictures.iterdir():
+        file.unlink()
+    assert vae_exp.load_run(tmp_path / "run").model.sample(1).shape == (1, 1, 6, 6)
+
+
+@pytest.mark.parametrize("state", ["interrupted", "failed", "planned"])
+def test_an_unfinished_run_says_so_and_loads_only_when_that_is_allowed(folder, state):
+    folder.write_status(state)
+    folder.remove_final()
+    with pytest.raises(UserError, match=f"must be a finished run, got one that is {state}; give allow_unfinished=True"):
+        vae_exp.load_run(folder.path)
+    run = vae_exp.load_run(folder.path, allow_unfinished=True)
+    assert run.final == {}
+    assert run.model.sample(1).shape == (1, 1, 8, 8)
+
+
+def test_what_is_no_run_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"nowhere is no run: it has no config\.yaml"):
+        vae_exp.load_run(tmp_path / "nowhere")
+    with pytest.raises(UserError, match=r"is no run: it has no config\.yaml"):
+        vae_exp.load_run(tmp_path, allow_unfinished=True)
+
+
+def edit(file, old, new):
+    text = file.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("latent_dim: 3", "latent_dim: 4", r"best\.safetensors does not fit the configuration"),
+        ("latent_dim: 3", "latent_dim: 1000000000", r"best\.safetensors does not fit the configuration"),
+        ("latent_dim: 3", f"latent_dim: {2**62}", r"config\.yaml: model\.\* must have sizes that torch can hold"),
+        ("latent_dim: 3", "latent_dim: 3\n  colour: red", r"config\.yaml: model\.colour: Key 'colour' not in"),
+        ("seed: 0", "seed: 0\ncolour: red", r"config\.yaml: colour is no key of this version"),
+        ("latent_dim: 3", "latent_dim: ${oc.env:HOME}", "must be a plain value, got the interpolation"),
+        ("name: conv", "name: torch.nn.Linear", r"model\.name must be one of conv, mlp"),
+    ],
+)
+def test_a_configuration_that_does_not_fit_is_named(folder, old, new, message):
+    edit(folder.config_file, old, new)
+    with pytest.raises(UserError, match=message):
+        vae_exp.load_run(folder.path)
+
+
+@pytest.mark.parametrize("shape", [None, [1, 8], [1, 8, "8"], [1, 0, 8], 8])
+def test_an_image_shape_that_is_none_is_named(folder, shape):
+    content = json.loads(folder.environment_file.read_text())
+    content["data"]["image_shape"] = shape
+    folder.environment_file.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=r"environment\.json: data\.image_shape must be three numbers above 0"):
+        vae_exp.load_run(folder.path)
+
+
+def test_another_image_shape_does_not_fit_the_weights(folder):
+    edit(
+        folder.environment_file, '"image_shape": [\n      1,\n      8,\n      8', '"image_shape": [\n1,\n32000,\n32000'
+    )
+    with pytest.raises(UserError, match=r"best\.safetensors does not fit the configuration"):
+        vae_exp.load_run(folder.path)
+
+
+def test_a_run_of_mlflow_is_loaded_and_reproduced_like_its_folder(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    config = dataclasses.replace(CONFIG, tracking=MlflowConfig())
+    experiment.run(config, tmp_path / "run", connect(config.tracking, "a run", None))
+    [receipt] = json.loads((tmp_path / "run" / "mlflow.json").read_text())["shown"].values()
+    run_id = receipt["run_id"]
+    folder, run = vae_exp.load_run("run"), vae_exp.load_run(f"runs:/{run_id}")
+    assert (run.config, run.metrics, run.final) == (folder.config, folder.metrics, folder.final)
+    assert torch.equal(run.model.sample(2), folder.model.sample(2))
+    assert reproduce.reproduce(run_id, ["tracking=none"], None) == 0
+    assert "bit for bit" in capsys.readouterr().out
+    [again] = (tmp_path / "outputs").iterdir()
+    assert RunFolder(again).read_environment()["origin"] == f"runs:/{run_id}"
+
+
+def test_an_mlflow_run_that_does_not_exist_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(UserError, match=r"mlflow\.db does not exist"):
+        vae_exp.load_run("runs:/" + "0" * 32)
+
+
+def test_importing_is_light_and_training_needs_neither_hydra_nor_mlflow(tmp_path):
+    program = f"""
+import sys
+import vae_exp
+assert not {{"torch", "hydra", "mlflow", "matplotlib", "pandas"}} & sys.modules.keys(), "import"
+from vae_exp.config import *
+config = vae_exp.Config(
+    model=MlpConfig(hidden=[8]), data=DigitsConfig(), trainer=TrainerConfig(epochs=1, threads=1, device="cpu"),
+    evaluation=EvaluationConfig(final=False), figures=FiguresConfig(which=[]),
+)
+final = vae_exp.run(config, {str(tmp_path / "run")!r})
+assert final["epochs"] == 1
+assert not {{"hydra", "omegaconf", "mlflow", "matplotlib"}} & sys.modules.keys(), "run"
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, cwd=tmp_path)
+
+
+def test_what_the_package_does_not_have_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'colour'"):
+        _ = vae_exp.colour
+    assert {"Config", "run", "load_run"} <= set(dir(vae_exp))
+    assert vae_exp.__version__.count(".") == 2
