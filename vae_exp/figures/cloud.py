@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from vae_exp.figures.palette import Labels, Palette
@@ -105,5 +106,7 @@ def _triangle(figure: Figure, k: int, width: int, height: int) -> NDArray[np.obj
     grid: NDArray[np.object_] = figure.subplots(k, k, sharex="col", squeeze=False, gridspec_kw=place | gaps)
     for (row, column), axes in np.ndenumerate(grid):
         axes.set_visible(column <= row)
+        axes.xaxis.set_major_locator(MaxNLocator(3, prune="both"))
+        axes.yaxis.set_major_locator(MaxNLocator(4, prune="both"))
         axes.tick_params(labelleft=column == 0 and row > 0, labelbottom=row == k - 1)
     return grid

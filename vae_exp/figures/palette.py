@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import ListedColormap, Normalize, to_rgb
+from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
@@ -24,6 +25,10 @@ Labels = NDArray[np.int64] | None
 """The label of each point, where there are labels."""
 MARKERS = ("o", "^")
 """The first ten labels are discs, the next ten triangles of the same colours."""
+MANY = colormaps["viridis"]
+"""The colours of more labels than can be told apart."""
+PLAIN: dict[str, Any] = {"frameon": False, "alignment": "left", "handletextpad": 0.4, "borderaxespad": 0.0}
+"""How every legend looks."""
 
 
 @dataclass(frozen=True)
@@ -50,15 +55,8 @@ class Palette:
         """Return the colour of each label; a single one where there are no labels."""
         if len(self.names) <= len(TEN) * len(MARKERS):
             return [TEN[i % len(TEN)] for i in range(max(1, len(self.names)))]
-        colours: Floats = self._map(np.arange(len(self.names)) / (len(self.names) - 1))
+        colours: Floats = MANY(np.arange(len(self.names)) / (len(self.names) - 1))
         return colours
-
-    @property
-    def _map(self) -> ListedColormap:
-        from seaborn import color_palette
-
-        colour_map: ListedColormap = color_palette("viridis", as_cmap=True)
-        return colour_map
 
     def scatter(self, axes: Axes, points: Floats, labels: Labels, size: float) -> None:
         """Draw points (N, 2), all labels mixed, so that none of them lies on top of the others."""
@@ -84,16 +82,16 @@ class Palette:
     def legend_in_corner(self, figure: Figure, corner: Axes) -> None:
         """Say the same in the place of axes that are hidden."""
         if self.is_named:
-            style = {"title": "label", "frameon": False, "borderaxespad": 0.0, "bbox_transform": corner.transAxes}
-            figure.legend(self._handles(), self.names, loc="upper right", bbox_to_anchor=(1, 1), **style)
+            place = {"bbox_to_anchor": (1, 1), "bbox_transform": corner.transAxes}
+            figure.legend(self._handles(), self.names, title="label", loc="upper right", **place, **PLAIN)
         elif self.names:
-            place = corner.get_position()
-            bar = figure.add_axes((place.x1 - 0.02, place.y0, 0.02, place.height))
+            box = corner.get_position()
+            bar = figure.add_axes((box.x1 - 0.02, box.y0, 0.02, box.height))
             self._colour_bar(figure, cax=bar, ticklocation="left")
 
     def _colour_bar(self, figure: Figure, **place: Any) -> None:
         last = len(self.names) - 1
-        bar = figure.colorbar(ScalarMappable(Normalize(0, last), self._map), label=f"label, 0 to {last}", **place)
+        bar = figure.colorbar(ScalarMappable(Normalize(0, last), MANY), label=f"label, 0 to {last}", **place)
         bar.outline.set_visible(False)
 
     def _handles(self) -> list[Artist]:
@@ -106,5 +104,4 @@ class Palette:
 
 def legend_beside(axes: Axes, handles: Sequence[Artist], names: Sequence[str], title: str | None = None) -> None:
     """Put a legend to the right of the axes, where it hides nothing."""
-    style = {"frameon": False, "alignment": "left", "handletextpad": 0.4, "borderaxespad": 0.0}
-    axes.legend(handles, names, title=title, loc="upper left", bbox_to_anchor=(1.01, 1.0), **style)
+    axes.legend(handles, names, title=title, loc="upper left", bbox_to_anchor=(1.01, 1.0), **PLAIN)

@@ -10,10 +10,12 @@ from matplotlib.figure import Figure
 
 from vae_exp.figures.sheet import DETAIL_POINTS, DPI, GREY, MARGIN, TICK_POINTS, sheet
 from vae_exp.figures.subject import Images
-from vae_exp.figures.tiles import TILE, magnification, tile
+from vae_exp.figures.tiles import GAP, Picture, at_screen_size, tile
 
 HEADING = 24
 """Height of a panel's heading, in pixels."""
+NARROWEST = 560
+"""Width of a figure that a title fits on, in pixels."""
 LABELS = 24
 """Height of the labels below a panel, in pixels."""
 
@@ -30,28 +32,31 @@ class Panel:
     column_labels: Sequence[str] = ()
     axis_labels: tuple[str, str] = ("", "")
     """Names of the horizontal and the vertical axis."""
-    gap: int = 1
-    """White pixels of the images between them."""
+    gap: int = GAP
+    """White pixels of the screen between the images."""
+
+    @property
+    def picture(self) -> Picture:
+        """Return the grid as one image, at the size of the screen."""
+        return tile(at_screen_size(self.images), min(self.columns, len(self.images)), self.gap)
 
 
-def draw_panels(panels: Sequence[Panel], title: str, detail: str, tile_size: int = TILE) -> Figure:
-    """Return a figure of panels side by side, in which each pixel of an image is a whole number of pixels wide."""
-    factor = magnification(panels[0].images.shape[-1], tile_size)
-    pictures = [tile(panel.images, panel.columns, panel.gap) for panel in panels]
-    sizes = [(round(picture.shape[1] * factor), round(picture.shape[0] * factor)) for picture in pictures]
+def draw_panels(panels: Sequence[Panel], title: str, detail: str) -> Figure:
+    """Return a figure of panels side by side, with a pixel of the figure for each of theirs."""
+    pictures = [panel.picture for panel in panels]
     lefts = [_left(panel) for panel in panels]
-    width = sum(size[0] for size in sizes) + sum(lefts) + MARGIN
-    above = HEADING if any(panel.heading for panel in panels) else 0
+    width = max(NARROWEST, sum(picture.shape[1] for picture in pictures) + sum(lefts) + MARGIN)
+    above = MARGIN // 2 + (HEADING if any(panel.heading for panel in panels) else 0)
     below = MARGIN + max(_below(panel) for panel in panels)
-    height = below + max(size[1] for size in sizes) + above
-    figure = sheet(width, height + MARGIN // 2, title, detail)
+    figure = sheet(width, below + max(map(len, pictures)) + above, title, detail)
     figure.set_layout_engine("none")
-    across, down = width, round(figure.get_figheight() * DPI)
+    total = round(figure.get_figheight() * DPI)
     x = 0
-    for panel, picture, (w, h), left in zip(panels, pictures, sizes, lefts, strict=True):
+    for panel, picture, left in zip(panels, pictures, lefts, strict=True):
+        h, w = picture.shape[:2]
         x += left
-        axes = figure.add_axes((x / across, below / down, w / across, h / down))
-        axes.imshow(picture, cmap="gray", vmin=0, vmax=255, aspect="auto")
+        axes = figure.add_axes((x / width, below / total, w / width, h / total))
+        axes.imshow(picture, cmap="gray", vmin=0, vmax=255, aspect="auto", interpolation="nearest")
         _label(axes, panel)
         x += w
     return figure
@@ -70,7 +75,7 @@ def _below(panel: Panel) -> int:
 
 def _label(axes: Axes, panel: Panel) -> None:
     """Write the heading above, and the labels at the middle of their row or column."""
-    height, width = (side + panel.gap for side in panel.images.shape[2:])
+    height, width = (side + panel.gap for side in at_screen_size(panel.images[:1]).shape[2:])
     axes.set_title(panel.heading, size=DETAIL_POINTS, loc="left", pad=5)
     axes.set_xticks([(i + 0.5) * width - 0.5 - panel.gap / 2 for i in range(len(panel.column_labels))])
     axes.set_yticks([(i + 0.5) * height - 0.5 - panel.gap / 2 for i in range(len(panel.row_labels))])

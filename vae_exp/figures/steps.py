@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
+from PIL import Image
 
 from vae_exp.figures.subject import array
-from vae_exp.figures.tiles import grid_png
+from vae_exp.figures.tiles import at_screen_size, png, tile
 from vae_exp.models import Vae
 from vae_exp.randomness import generator
 
@@ -17,4 +18,5 @@ def draw_step(model: Vae, seed: int) -> bytes:
     """Return the means of p(x|z) as a PNG, at the same draws of z from the prior whatever the epoch."""
     model.eval()
     z = torch.randn(IMAGES, model.latent_dim, generator=generator(seed, "figures/steps"))
-    return grid_png(array(model.decode(z.to(next(model.parameters()))).mean), COLUMNS)
+    images = array(model.decode(z.to(next(model.parameters()))).mean)
+    return png(Image.fromarray(tile(at_screen_size(images), COLUMNS)))

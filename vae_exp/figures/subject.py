@@ -95,8 +95,8 @@ class Subject:
     def encode(self, images: Tensor) -> DiagonalGaussian:
         """Return q(z|x) of images (N, C, H, W), without gradients and in parts, so that memory is bounded."""
         size = self.config.evaluation.batch_size
-        batches = (batch.contiguous(memory_format=torch.channels_last) for batch in torch.split(pixels(images), size))
-        parts = [self.model.encode(batch) for batch in batches]
+        batches = (pixels(batch) for batch in torch.split(images, size))
+        parts = [self.model.encode(batch.contiguous(memory_format=torch.channels_last)) for batch in batches]
         return DiagonalGaussian(torch.cat([p.mean for p in parts]), torch.cat([p.log_variance for p in parts]))
 
     @torch.no_grad()

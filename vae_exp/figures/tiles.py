@@ -1,23 +1,27 @@
-"""Many small images laid out as one, and one as a PNG file. Needs Pillow alone."""
+"""Many small images laid out as one, and one as a PNG file. Needs neither matplotlib nor seaborn."""
 
 from __future__ import annotations
 
 import io
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
 
-from vae_exp.figures.subject import Images
+from vae_exp.figures.subject import Images, array
 
 Picture = NDArray[np.uint8]
 """(H, W) of grey or (H, W, 3) of colour."""
 
 TILE = 56
 """Side at which an image of a grid is shown, about, in pixels of the screen."""
+GAP = 2
+"""Width of the white lines between them, in pixels of the screen."""
 
 
-def tile(images: Images, columns: int, gap: int = 1) -> Picture:
+def tile(images: Images, columns: int, gap: int = GAP) -> Picture:
     """Lay images (N, C, H, W) in [0, 1] out row by row, with white lines of `gap` pixels between them.
 
     Returns (rows·(H + gap) − gap, columns·(W + gap) − gap), with a last axis of 3 for colour. Places without an image
@@ -25,17 +29,24 @@ def tile(images: Images, columns: int, gap: int = 1) -> Picture:
     """
     n, channels, height, width = images.shape
     rows = -(-n // columns)
-    sheet = np.full((rows * columns, height + gap, width + gap, channels), 255, np.uint8)
-    sheet[:n, :height, :width] = np.rint(255 * np.clip(images, 0, 1)).astype(np.uint8).transpose(0, 2, 3, 1)
-    grid = sheet.reshape(rows, columns, height + gap, width + gap, channels).swapaxes(1, 2)
-    picture: Picture = grid.reshape(rows * (height + gap), columns * (width + gap), channels)
-    picture = picture[: len(picture) - gap, : picture.shape[1] - gap]
+    places = np.full((rows * columns, height + gap, width + gap, channels), 255, np.uint8)
+    places[:n, :height, :width] = np.rint(255 * np.clip(images, 0, 1)).astype(np.uint8).transpose(0, 2, 3, 1)
+    grid = places.reshape(rows, columns, height + gap, width + gap, channels).swapaxes(1, 2)
+    whole = grid.reshape(rows * (height + gap), columns * (width + gap), channels)
+    picture: Picture = whole[: len(whole) - gap, : whole.shape[1] - gap]
     return picture[..., 0] if channels == 1 else picture
 
 
-def magnification(side: int, tile: int = TILE) -> float:
-    """Return how many pixels of the screen a pixel of an image gets: a whole number, or below 1 for large images."""
-    return max(1, round(tile / side)) if side <= 1.5 * tile else tile / side
+def at_screen_size(images: Images) -> Images:
+    """Return images (N, C, H, W) at about TILE pixels a side.
+
+    Small ones have each pixel repeated a whole number of times, so that it stays a square; large ones are averaged.
+    """
+    side = images.shape[-1]
+    if side > 1.5 * TILE:
+        return array(F.interpolate(torch.from_numpy(images), size=(TILE, TILE), mode="area"))
+    times = round(TILE / side)
+    return images.repeat(times, -2).repeat(times, -1)
 
 
 def png(image: Image.Image) -> bytes:
@@ -43,11 +54,3 @@ def png(image: Image.Image) -> bytes:
     file = io.BytesIO()
     image.save(file, "PNG")
     return file.getvalue()
-
-
-def grid_png(images: Images, columns: int) -> bytes:
-    """Return images (N, C, H, W) in [0, 1] as the PNG of a grid, without any lettering."""
-    image = Image.fromarray(tile(images, columns))
-    factor = magnification(images.shape[-1])
-    size = round(image.width * factor), round(image.height * factor)
-    return png(image.resize(size, Image.Resampling.NEAREST if factor >= 1 else Image.Resampling.BOX))
