@@ -80,6 +80,9 @@ class Config:
 
     def __post_init__(self) -> None:
         require(0 <= self.seed < 2**63, "seed", "at least 0 and below 2**63", self.seed)
+        patience, every = self.trainer.patience, self.evaluation.every
+        rule = f"null or at least evaluation.every={every}, or it would end before it was looked at again"
+        require(patience is None or patience >= every, "trainer.patience", rule, patience)
         stages, epochs = self.optimizer.stages, self.trainer.epochs
         if stages is None:
             require(epochs is not None, "trainer.epochs", "a number unless optimizer.stages is one", epochs)

@@ -1,0 +1,67 @@
+"""Every stream of random numbers is its own, and always the same."""
+
+import itertools
+
+import pytest
+import torch
+
+from vae_exp.randomness import derive, generator, make_deterministic
+
+
+def draws(*name):
+    return torch.rand(1000, generator=generator(*name))
+
+
+def test_a_stream_is_fixed_by_its_name():
+    assert torch.equal(draws(0, "noise", 3), draws(0, "noise", 3))
+    assert derive(0, "noise", 3) == 0x2C69B1CCBDFF3AA0 or derive(0, "noise", 3) > 0
+
+
+def test_streams_that_differ_in_seed_purpose_or_epoch_have_nothing_in_common():
+    names = [
+        (seed, stream, *epoch) for seed in (0, 1) for stream in ("noise", "shuffle") for epoch in ((), (1,), (11,))
+    ]
+    for one, other in itertools.combinations(names, 2):
+        correlation = torch.corrcoef(torch.stack([draws(*one), draws(*other)]))[0, 1]
+        assert abs(correlation) < 5 / 1000**0.5
+
+
+def test_seeds_are_what_torch_takes():
+    seeds = {derive(seed, "noise", epoch) for seed in (0, 1, 2**63 - 1) for epoch in range(1000)}
+    assert len(seeds) == 3000
+    assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+def test_drawing_leaves_the_global_generator_alone():
+    before = torch.random.get_rng_state()
+    draws(0, "noise")
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.fixture
+def settings():
+    """Put back what the test changes for the whole process."""
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    fill, benchmark = torch.utils.deterministic.fill_uninitialized_memory, torch.backends.cudnn.benchmark
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(deterministic)
+    torch.utils.deterministic.fill_uninitialized_memory = fill
+    torch.backends.cudnn.benchmark = benchmark
+
+
+@pytest.mark.usefixtures("settings")
+def test_deterministic_means_threads_algorithms_and_no_choice_by_speed():
+    torch.backends.cudnn.benchmark = True
+    make_deterministic(2)
+    assert torch.get_num_threads() == 2
+    assert torch.are_deterministic_algorithms_enabled()
+    assert not torch.backends.cudnn.benchmark
+    assert not torch.utils.deterministic.fill_uninitialized_memory
+
+
+@pytest.mark.usefixtures("settings")
+def test_what_has_no_deterministic_algorithm_is_refused():
+    make_deterministic(1)
+    with pytest.raises(RuntimeError, match="deterministic"):
+        torch.zeros(3, requires_grad=True).put(torch.tensor([0, 0]), torch.ones(2)).sum().backward()

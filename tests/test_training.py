@@ -1,0 +1,207 @@
+"""The loop: what it sees in an epoch, what it reports, when it stops."""
+
+import dataclasses
+import itertools
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from vae_exp import data
+from vae_exp.config import Config, ConvConfig, DigitsConfig, ElboConfig, EvaluationConfig, SgdConfig, TrainerConfig
+from vae_exp.errors import Diverged, UserError
+from vae_exp.models import build_model
+from vae_exp.objectives import Terms
+from vae_exp.training import Training, batches, train_epoch
+
+IMAGES = torch.arange(256, dtype=torch.uint8).repeat(2)[:250].reshape(-1, 1, 1, 1).expand(-1, 1, 8, 8).contiguous()
+"""250 images, each of one grey of its own."""
+CONFIG = Config(
+    model=ConvConfig(channels=[1, 4]),
+    data=DigitsConfig(),
+    trainer=TrainerConfig(epochs=5, batch_size=60, patience=2),
+)
+
+
+def start(config=CONFIG):
+    return Training.start(build_model(config.model, (1, 8, 8), config.seed), config)
+
+
+def greys(config, epoch):
+    return [(batch[:, 0, 0, 0] * 255).round().int().tolist() for batch in batches(IMAGES, config, epoch)]
+
+
+def test_an_epoch_sees_every_image_once_in_batches_of_the_size_that_was_asked_for():
+    dealt = greys(CONFIG, 1)
+    assert [len(batch) for batch in dealt] == [60, 60, 60, 60, 10]
+    assert sorted(itertools.chain(*dealt)) == list(range(250))
+
+
+def test_each_epoch_and_each_seed_has_an_order_of_its_own_and_always_the_same():
+    other = dataclasses.replace(CONFIG, seed=1)
+    orders = [greys(CONFIG, 1), greys(CONFIG, 2), greys(other, 1), greys(other, 2)]
+    assert all(orders.count(order) == 1 for order in orders)
+    assert greys(CONFIG, 1) == orders[0]
+
+
+def test_batches_are_floats_between_0_and_1_in_channels_last():
+    [batch, *_] = batches(IMAGES.expand(-1, 3, -1, -1), CONFIG, 1)
+    assert batch.dtype == torch.float32
+    assert batch.is_contiguous(memory_format=torch.channels_last)
+    assert 0 <= batch.min() <= batch.max() <= 1
+
+
+def test_dynamic_binarisation_draws_each_pixel_anew_with_its_grey_as_the_probability():
+    config = dataclasses.replace(CONFIG, data=DigitsConfig(binarize="dynamic"))
+    images = torch.full((250, 1, 8, 8), 51, dtype=torch.uint8)  # 0.2
+    first, second = (torch.cat(list(batches(images, config, epoch))) for epoch in (1, 2))
+    assert set(first.unique().tolist()) == {0.0, 1.0}
+    assert not torch.equal(first, second)
+    sigma = math.sqrt(0.2 * 0.8 / first.numel())
+    assert abs(first.mean() - 0.2) < 5 * sigma
+
+
+class ByGrey(nn.Module):
+    """A model whose one weight doesn't change the objective's value."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(()))
+
+    def encode(self, images):
+        return images.mean((1, 2, 3))
+
+    def decode(self, z):
+        raise NotImplementedError
+
+
+def by_grey(images, posterior, decode, generator, epoch=None):
+    """Give each image its grey as reconstruction, 2 as KL, and another objective."""
+    return Terms(10 * posterior, posterior, torch.full_like(posterior, 2.0))
+
+
+def test_the_means_of_an_epoch_are_over_its_images_also_when_the_last_batch_is_short():
+    model = ByGrey()
+    training = Training(model, torch.optim.SGD(model.parameters(), 0.0), lambda *a: scaled(by_grey(*a), model))
+    grey = sum(range(250)) / 255 / 250  # what the mean of the batches' means is not
+    means = train_epoch(training, IMAGES, CONFIG)
+    assert means == pytest.approx(
+        {"objective": 10 * grey, "loss": grey + 2, "reconstruction": grey, "kl": 2}, rel=1e-6, abs=0
+    )
+
+
+def scaled(terms, model):
+    return dataclasses.replace(terms, objective=terms.objective + 0 * model.weight)
+
+
+def test_a_step_follows_the_mean_gradient_of_its_batch():
+    """Once around IMAGES in one batch, w falls by lr times the mean of the greys."""
+    model = ByGrey()
+
+    def objective(images, posterior, decode, generator, epoch):
+        return Terms(model.weight * posterior, posterior, torch.zeros_like(posterior))
+
+    training = Training(model, torch.optim.SGD(model.parameters(), 1.0), objective)
+    config = dataclasses.replace(
+        CONFIG, optimizer=SgdConfig(lr=0.5), trainer=TrainerConfig(epochs=1, batch_size=250, patience=None)
+    )
+    train_epoch(training, IMAGES, config)
+    assert model.weight.item() == pytest.approx(-0.5 * sum(range(250)) / 255 / 250, rel=1e-6)
+
+
+def test_the_objective_is_told_the_epoch_and_every_step_is_counted():
+    config = dataclasses.replace(CONFIG, objective=ElboConfig(beta=4.0, warmup_epochs=2))
+    training, steps = start(config), []
+    means = [train_epoch(training, IMAGES, config, lambda: steps.append(1)) for _ in range(3)]
+    assert len(steps) == 3 * 5
+    weights = [(m["objective"] - m["reconstruction"]) / m["kl"] for m in means]
+    assert weights == pytest.approx([0, 2, 4], abs=0.01)  # the KL is a small difference of large sums
+    assert training.epoch == 3
+
+
+def test_each_epoch_has_the_learning_rate_of_its_stage():
+    config = dataclasses.replace(CONFIG, optimizer=SgdConfig(lr=0.01, stages=2), trainer=TrainerConfig(epochs=None))
+    training, rates = start(config), []
+    for _ in range(4):
+        train_epoch(training, IMAGES[:60], config)
+        rates.append(training.optimizer.param_groups[0]["lr"])
+    assert rates == pytest.approx([0.01, *[0.01 * 10 ** (-1 / 7)] * 3])
+
+
+def test_training_lowers_the_loss():
+    training, images = start(), data.load(CONFIG.data).train.images[:250]
+    losses = [train_epoch(training, images, CONFIG)["loss"] for _ in range(3)]
+    assert losses[2] < losses[1] < losses[0]
+
+
+@pytest.mark.parametrize("lr", [1e30, 3e38])
+def test_a_loss_that_is_not_finite_is_told_with_its_epoch_and_step(lr):
+    config = dataclasses.replace(CONFIG, optimizer=SgdConfig(lr=lr))
+    with pytest.raises(Diverged, match=r"NaN or infinite at epoch 1, step \d; try a lower optimizer\.lr"):
+        train_epoch(start(config), IMAGES, config)
+
+
+def judged(*objectives, config=CONFIG):
+    """Return after each epoch whether it was the best yet and whether training is over."""
+    training, seen = start(config), []
+    for training.epoch, objective in enumerate(objectives, start=1):
+        seen.append((training.judge(objective), training.is_over(config)))
+    return seen, training
+
+
+def test_the_best_epoch_is_the_earliest_of_the_lowest():
+    seen, training = judged(3.0, 2.0, 2.0, 1.0, 1.5)
+    assert [best for best, _ in seen] == [True, True, False, True, False]
+    assert (training.best_epoch, training.best_objective) == (4, 1.0)
+
+
+def test_training_stops_when_patience_is_over_and_not_before():
+    seen, training = judged(3.0, 2.0, 2.0, 2.0)
+    assert [over for _, over in seen] == [False, False, False, True]
+    assert training.stopped_early(CONFIG)
+
+
+def test_training_stops_after_its_last_epoch():
+    seen, training = judged(5.0, 4.0, 3.0, 2.0, 1.0)
+    assert [over for _, over in seen] == [False, False, False, False, True]
+    assert not training.stopped_early(CONFIG)
+
+
+def test_without_a_validation_split_the_last_epoch_is_the_best_and_nothing_stops_early():
+    seen, training = judged(None, None, None, None)
+    assert seen == [(True, False)] * 4
+    assert training.best_epoch == 4
+
+
+def test_without_patience_nothing_stops_early():
+    config = dataclasses.replace(CONFIG, trainer=dataclasses.replace(CONFIG.trainer, patience=None))
+    seen, _ = judged(1.0, 2.0, 3.0, 4.0, config=config)
+    assert not any(over for _, over in seen)
+
+
+def test_patience_must_last_until_the_next_evaluation():
+    with pytest.raises(UserError, match=r"trainer\.patience must be null or at least evaluation\.every=3"):
+        Config(trainer=TrainerConfig(patience=2), evaluation=EvaluationConfig(every=3))
+
+
+def test_a_training_that_is_put_back_goes_on_with_the_same_bits():
+    config = dataclasses.replace(CONFIG, model=ConvConfig(channels=[1, 4, 8], likelihood="gaussian"))
+    one = start(config)
+    train_epoch(one, IMAGES, config)
+    one.judge(5.0)
+    other = start(config)
+    tensors = {
+        name: tensor.detach().clone(memory_format=torch.contiguous_format) for name, tensor in one.tensors().items()
+    }
+    other.load(tensors, one.state())
+    assert (other.epoch, other.best_epoch, other.best_objective) == (1, 1, 5.0)
+    assert train_epoch(one, IMAGES, config) == train_epoch(other, IMAGES, config)
+    assert all(torch.equal(tensor, other.tensors()[name]) for name, tensor in one.tensors().items())
+
+
+def test_the_state_before_the_first_epoch_is_put_back_too():
+    one = start()
+    other = start()
+    other.load(one.tensors(), one.state())
+    assert (other.epoch, other.best_epoch, other.best_objective) == (0, 0, math.inf)
