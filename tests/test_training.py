@@ -24,6 +24,15 @@ CONFIG = Config(
 )
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Two threads are slow where two cores are busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def start(config=CONFIG):
     return Training.start(build_model(config.model, (1, 8, 8), config.seed), config)
 
