@@ -6,11 +6,11 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from vae_exp.config import ConvConfig
 from vae_exp.errors import UserError
+from vae_exp.models.layers import NarrowConv2d, TransposedConv2d
 from vae_exp.models.vae import Shape
 from vae_exp.registry import implements
 
@@ -82,33 +82,14 @@ def _convolutions(config: ConvConfig) -> Iterator[nn.Module]:
 def _transposed_convolutions(config: ConvConfig) -> Iterator[nn.Module]:
     widths = [config.channels[-1], *reversed(config.channels[1:])]  # 64, 64, 32
     for before, after in itertools.pairwise(widths):
-        yield nn.ConvTranspose2d(before, after, config.kernel_size, config.stride)
+        yield TransposedConv2d(before, after, config.kernel_size, config.stride)
         yield nn.ReLU()
 
 
 def _last_layer(before: int, after: int, side: int, target: int) -> nn.Module:
     if side < target:
-        return nn.ConvTranspose2d(before, after, target - side + 1)
+        return TransposedConv2d(before, after, target - side + 1)
     kernel_size = side - target + 1
     # The other form pays while the planes it makes are fewer than the channels it reads.
     narrow = kernel_size > 1 and kernel_size**2 * after <= before
     return NarrowConv2d(before, after, kernel_size) if narrow else nn.Conv2d(before, after, kernel_size)
-
-
-class NarrowConv2d(nn.Conv2d):
-    """A convolution to few channels, computed as a 1×1 convolution whose planes are shifted and added.
-
-    The same function and parameters as `Conv2d` without padding or stride. Every weight of the kernel becomes a plane
-    of a matrix product, which keeps the vector units busy where one output channel would not.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the convolution of (B, C, S, S): (B, O, S − K + 1, S − K + 1)."""
-        side = self.kernel_size[0]
-        # `fold` adds block (i, j) at offset (i, j), a convolution reads at offset (i, j): one is the other flipped.
-        weight = self.weight.flip(2, 3).permute(0, 2, 3, 1).reshape(-1, self.in_channels, 1, 1)
-        planes = F.conv2d(x, weight).flatten(2)  # (B, O·K·K, S·S)
-        size = x.shape[-1] - side + 1
-        folded = F.fold(planes, (size, size), side, padding=side - 1)
-        assert self.bias is not None
-        return folded + self.bias.view(-1, 1, 1)
