@@ -43,8 +43,7 @@ def _steps(rounds: int) -> None:
         rates = [point["batch_size"] / IMAGES / point["seconds"] for point in chosen]
         print()
         table([(str(a), f"{rate:.3g}") for a, rate in zip(x, rates, strict=True)], (name, "epochs/s"))
-        title = f"Training epochs of {IMAGES:,} images a second"
-        _draw(axis, title, name, "epochs/s", x, {"": rates})
+        _draw(axis, f"Training epochs of {IMAGES:,} images a second", name, "epochs/s", x, {"": rates})
 
 
 def _sweeps(jobs: Sequence[int]) -> None:
@@ -68,6 +67,7 @@ def _draw(
 
     matplotlib.use("agg")
     from matplotlib import pyplot
+    from matplotlib.ticker import LogLocator
 
     figure, axes = pyplot.subplots(figsize=(4.2, 2.8), layout="constrained")
     for label, y in series.items():
@@ -77,6 +77,7 @@ def _draw(
         axes.set_ylim(bottom=0)
     else:
         axes.set(xscale="log", yscale="log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.minorticks_off()
         axes.set_ylim(min(min(y) for y in series.values()) / 1.5, max(max(y) for y in series.values()) * 1.5)
     axes.set_xticks(x, [str(value) for value in x])
