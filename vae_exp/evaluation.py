@@ -10,26 +10,43 @@ from vae_exp.objectives import PARTS, Objective, SeesAllImages
 from vae_exp.randomness import generator
 
 
-@torch.no_grad()
 def evaluate(
     model: Vae, objective: Objective, images: Tensor, *, seed: int, stream: str, batch_size: int
 ) -> dict[str, float]:
     """Return the means over images (N, C, S, S) of the objective at its final weights, loss, reconstruction and KL.
 
     In nats per image, summed in float64. The noise comes from its own stream, so the same weights give the same
-    numbers however often they are evaluated. `loss` is the plain negative ELBO, whatever the objective is.
+    numbers however often they are evaluated; it is drawn batch by batch, so another batch size estimates the same
+    means with other draws. `loss` is the plain negative ELBO, whatever the objective is.
     """
+    return means(objective, *per_image(model, objective, images, seed=seed, stream=stream, batch_size=batch_size))
+
+
+@torch.no_grad()
+def per_image(
+    model: Vae, objective: Objective, images: Tensor, *, seed: int, stream: str, batch_size: int
+) -> tuple[Tensor, Tensor]:
+    """Return the `PARTS` of each image, (4, N), and its KL per dimension, (N, D): in nats and float64."""
     model.eval()
     noise = generator(seed, stream, device=images.device)
-    totals = torch.zeros(len(PARTS), dtype=torch.float64, device=images.device)
-    kl = torch.zeros(model.latent_dim, dtype=torch.float64, device=images.device)
+    parts, kl = [], []
     for batch in torch.split(images, batch_size):
         batch = pixels(batch).contiguous(memory_format=torch.channels_last)
         posterior = model.encode(batch)
         terms = objective(batch, posterior, model.decode, noise)
-        totals += torch.stack([getattr(terms, part).sum(dtype=torch.float64) for part in PARTS])
-        kl += posterior.kl().sum(0, dtype=torch.float64)
-    means = dict(zip(PARTS, (totals / len(images)).tolist(), strict=True))
+        parts.append(torch.stack([getattr(terms, part) for part in PARTS]).double())
+        kl.append(posterior.kl().double())
+    return torch.cat(parts, 1), torch.cat(kl)
+
+
+def means(objective: Objective, parts: Tensor, kl: Tensor) -> dict[str, float]:
+    """Return the means over images of what `per_image` returned, by the names in `PARTS`."""
+    found = dict(zip(PARTS, parts.mean(1).tolist(), strict=True))
     if isinstance(objective, SeesAllImages):
-        means["objective"] += objective.over_all_images(kl / len(images))
-    return means
+        found["objective"] += objective.over_all_images(kl.mean(0))
+    return found
+
+
+def is_likelihood(likelihood: str, grey: bool) -> bool:
+    """Say whether a decoder's p(x|z) is one: the Bernoulli's is a mere cross-entropy where pixels are grey."""
+    return not (likelihood == "bernoulli" and grey)
