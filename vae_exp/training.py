@@ -43,6 +43,9 @@ class Training:
     @classmethod
     def start(cls, model: Vae, config: Config) -> Training:
         """Return the state before the first epoch."""
+        if config.trainer.compile:
+            model.encoder.compile()  # in place: the names of the weights stay
+            model.decoder.compile()
         return cls(model, build_optimizer(config.optimizer, model.parameters()), build_objective(config.objective))
 
     def tensors(self) -> dict[str, Tensor]:
