@@ -20,7 +20,7 @@ from vae_exp.config import Config
 from vae_exp.config.identity import as_dict
 from vae_exp.data import Splits
 from vae_exp.errors import Diverged, Interrupted, UserError
-from vae_exp.evaluation import evaluate
+from vae_exp.evaluation import evaluate, is_likelihood
 from vae_exp.figures.steps import draw_step
 from vae_exp.memory import keep_freed_memory
 from vae_exp.models import Vae, build_model
@@ -138,6 +138,8 @@ class Experiment:
         self.folder.remove_leftovers()
         with self.folder.logging():
             log.info("running in %s on %s with %s threads", self.folder.path, self.device, torch.get_num_threads())
+            if not is_likelihood(self.config.model.likelihood, self.splits.grey):
+                log.info("cross-entropy objective: a Bernoulli is no likelihood of grey pixels, so no NLL is given")
             try:
                 self.tracker.start(self.folder)
                 yield
