@@ -1,0 +1,106 @@
+"""The means of an epoch: over images, in float64, with their own noise."""
+
+import pytest
+import torch
+
+from vae_exp.config import ConvConfig, ElboConfig, MlpConfig
+from vae_exp.evaluation import evaluate, is_likelihood, per_image
+from vae_exp.models import build_model
+from vae_exp.objectives import PARTS, Elbo, build_objective
+
+SHAPE = (1, 8, 8)
+
+
+def images(n=37):
+    return torch.randint(256, (n, *SHAPE), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+def model(config=None):
+    return build_model(config or ConvConfig(channels=[1, 4]), SHAPE, seed=0)
+
+
+def without_noise():
+    """Return a model whose posterior is so narrow that a draw is the mean."""
+    vae = model(MlpConfig(hidden=[8])).double()
+    last = vae.encoder[-1]
+    with torch.no_grad():
+        last.weight[2:], last.bias[2:] = 0, -80
+    return vae
+
+
+def means(vae, x, batch_size=10, config=None, stream="evaluation/val", seed=0):
+    objective = build_objective(config or ElboConfig())
+    return evaluate(vae, objective, x, seed=seed, stream=stream, batch_size=batch_size)
+
+
+@pytest.mark.parametrize("config", [ElboConfig(beta=2.0), ElboConfig(free_bits=50.0)])
+def test_the_means_depend_neither_on_the_batches_nor_on_the_order(config):
+    vae, x = without_noise(), (images() / 255.0).double()
+    whole = means(vae, x, 37, config)
+    for batch_size, order in ((1, slice(None)), (10, slice(None)), (36, slice(None)), (10, torch.randperm(37))):
+        assert means(vae, x[order], batch_size, config) == pytest.approx(whole, rel=1e-12)
+
+
+def test_the_same_weights_have_the_same_numbers_and_each_stream_its_own_noise():
+    vae, x = model(), images()
+    assert means(vae, x) == means(vae, x)
+    assert means(vae, x, stream="evaluation/test")["loss"] != means(vae, x)["loss"]
+    assert means(vae, x, seed=1)["loss"] != means(vae, x)["loss"]
+    assert means(vae, x, stream="evaluation/test")["kl"] == means(vae, x)["kl"]  # which has no noise
+
+
+def test_a_short_last_batch_weighs_what_its_images_weigh():
+    x = (images(11) / 255.0).double()
+    alone = [means(without_noise(), image[None])["loss"] for image in x]
+    assert means(without_noise(), x, batch_size=10)["loss"] == pytest.approx(sum(alone) / 11, rel=1e-6)
+
+
+def test_loss_is_reconstruction_plus_kl_and_the_objective_of_the_plain_elbo():
+    found = means(model(), images())
+    assert found.keys() == set(PARTS)
+    assert found["loss"] == pytest.approx(found["reconstruction"] + found["kl"], rel=1e-6)
+    assert found["objective"] == found["loss"]
+
+
+def test_an_objective_has_its_final_weights_in_every_evaluation():
+    found = means(model(), images(), config=ElboConfig(beta=3.0, warmup_epochs=100))
+    assert found["objective"] == pytest.approx(found["reconstruction"] + 3 * found["kl"], rel=1e-6)
+
+
+def test_free_bits_apply_to_the_mean_over_all_images():
+    vae, x = model(), images()
+    config = ElboConfig(free_bits=0.5, beta=2.0)
+    found, (_, kl) = (
+        means(vae, x, config=config),
+        per_image(vae, Elbo(config), x, seed=0, stream="any", batch_size=10),
+    )
+    expected = found["reconstruction"] + 2 * kl.mean(0).clamp(min=0.5).sum().item()
+    assert found["objective"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_values_of_each_image_are_those_that_the_means_are_of():
+    vae, x = model(), images()
+    parts, kl = per_image(vae, Elbo(ElboConfig()), x, seed=0, stream="evaluation/val", batch_size=10)
+    assert parts.shape == (4, 37)
+    assert kl.shape == (37, 2)
+    assert parts.dtype == kl.dtype == torch.float64
+    assert dict(zip(PARTS, parts.mean(1).tolist(), strict=True)) == means(vae, x)
+    torch.testing.assert_close(kl.sum(1), parts[PARTS.index("kl")], rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(kl, vae.encode(x).kl().double(), rtol=1e-4, atol=1e-6)
+
+
+def test_evaluation_leaves_no_gradients_and_changes_nothing():
+    vae, x = model(), images()
+    before = {name: tensor.clone() for name, tensor in vae.state_dict().items()}
+    global_state = torch.random.get_rng_state()
+    parts, _ = per_image(vae, Elbo(ElboConfig()), x, seed=0, stream="any", batch_size=10)
+    assert not parts.requires_grad
+    assert all(parameter.grad is None for parameter in vae.parameters())
+    assert all(torch.equal(before[name], tensor) for name, tensor in vae.state_dict().items())
+    assert torch.equal(torch.random.get_rng_state(), global_state)
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "continuous_bernoulli", "gaussian"])
+def test_only_the_bernoulli_on_grey_pixels_is_no_likelihood(likelihood):
+    assert is_likelihood(likelihood, grey=False)
+    assert is_likelihood(likelihood, grey=True) == (likelihood != "bernoulli")
