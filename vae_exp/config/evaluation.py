@@ -30,11 +30,15 @@ class EvaluationConfig:
     batch_size: int = 500
     """Images in an evaluation step."""
     final: bool = True
-    """Measure everything else (importance-weighted NLL, active units, probes …) at the end, on the best weights."""
+    """Measure everything else at the end, on the best weights: importance-weighted NLL and active units (Burda et al.
+    2015, arXiv 1509.00519), mutual information and marginal KL (Hoffman & Johnson 2016, "ELBO surgery"), probes of
+    the latent space, silhouette (Rousseeuw 1987), and what a classifier sees in samples. `vae_exp.measures` has them."""
     importance_samples: int = 100
-    """K of the importance-weighted estimate of −log p(x) (Burda et al. 2015), at least 1; the papers take 5,000."""
+    """K of the importance-weighted estimate of −log p(x) (Burda et al. 2015, arXiv 1509.00519, eq. 8), at least 1;
+    the papers take 5,000."""
     importance_images: int = 1000
-    """Test images for that estimate, the first so many; it takes K decoder passes for each."""
+    """Test images for that estimate (validation images where there is no test split), the first so many; it takes
+    K decoder passes for each."""
 
     def __post_init__(self) -> None:
         at_least("evaluation.every", self.every, 1)

@@ -18,7 +18,7 @@ class ModelConfig:
     name: str = ""
     """Which model: `conv`, `mlp`, or one that an installed extension registered."""
     latent_dim: int = 2
-    """Number of latent dimensions, at least 1."""
+    """Number of latent dimensions, at least 1; the papers take 2 to 200 (Kingma & Welling 2013, arXiv 1312.6114)."""
     likelihood: str = "bernoulli"
     """p(x|z): `bernoulli` (Kingma & Welling 2013, arXiv 1312.6114; with grey pixels a cross-entropy objective, not a
     likelihood), `continuous_bernoulli` (Loaiza-Ganem & Cunningham 2019, arXiv 1907.06845) or `gaussian`."""
@@ -61,7 +61,7 @@ class ConvConfig(ModelConfig):
 @schema("model", "mlp")
 @dataclass
 class MlpConfig(ModelConfig):
-    """Fully connected encoder and decoder (Kingma & Welling 2013, appendix C)."""
+    """Fully connected encoder and decoder (Kingma & Welling 2013, arXiv 1312.6114, appendix C)."""
 
     name: str = "mlp"
     hidden: list[int] = field(default_factory=lambda: [500])

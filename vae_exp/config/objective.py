@@ -15,7 +15,8 @@ class ObjectiveConfig:
     name: str = ""
     """Which objective: `elbo`, `iwae`, or an extension's."""
     samples: int = 1
-    """Monte Carlo samples of z for each image: L of the ELBO, K of the IWAE bound."""
+    """Monte Carlo samples of z for each image, at least 1: L of the ELBO (Kingma & Welling 2013, arXiv 1312.6114,
+    eq. 10), K of the IWAE bound (Burda et al. 2015, arXiv 1509.00519, eq. 8)."""
 
     def __post_init__(self) -> None:
         at_least("objective.samples", self.samples, 1)
@@ -24,17 +25,18 @@ class ObjectiveConfig:
 @schema("objective", "elbo")
 @dataclass
 class ElboConfig(ObjectiveConfig):
-    """The negative ELBO (Kingma & Welling 2013, eq. 10): cross-entropy summed over pixels plus the closed-form KL."""
+    """The negative ELBO: −log p(x|z), summed over pixels, plus the closed-form KL (Kingma & Welling 2013,
+    arXiv 1312.6114, eq. 10)."""
 
     name: str = "elbo"
     beta: float = 1.0
-    """Weight of the KL term (Higgins et al. 2017), at least 0."""
+    """Weight of the KL term, at least 0 (Higgins et al. 2017, "beta-VAE", ICLR)."""
     warmup_epochs: int = 0
     """The weight of the KL grows linearly from 0 to `beta` over this many epochs (Sønderby et al. 2016,
     arXiv 1602.02282); 0 starts at `beta`."""
     free_bits: float = 0.0
-    """Nats of KL that each latent dimension has free, averaged over the batch (Kingma et al. 2016,
-    arXiv 1606.04934, eq. 15)."""
+    """Nats of KL that each latent dimension has free, at least 0: its mean over the batch costs no less (Kingma et al.
+    2016, arXiv 1606.04934, eq. 15)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -51,4 +53,5 @@ class IwaeConfig(ObjectiveConfig):
     name: str = "iwae"
     samples: int = 5
     dreg: bool = False
-    """Doubly reparameterised gradient of the encoder (Tucker et al. 2018, arXiv 1810.04152)."""
+    """Give the encoder the doubly reparameterised gradient, which has less noise (Tucker et al. 2018,
+    arXiv 1810.04152)."""
