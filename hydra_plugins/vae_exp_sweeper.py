@@ -1,4 +1,4 @@
-"""Our sweeper, where Hydra looks for one. Hydra imports this file at every start: heavy imports wait until they are due.
+"""Our sweeper, where Hydra looks for one. Hydra imports this file at every start: heavy imports wait.
 
 Hydra's own sweeper runs what it is given and forgets it. This one checks every job before the first, writes the plan
 down, hands only unfinished jobs to the launcher, and goes on when a worker is killed.
@@ -122,7 +122,7 @@ class VaeExpSweeper(BasicSweeper):
                 sweep.folder(job).write_status("failed", "its process was killed (out of memory?)")
 
     def _try(self, sweep: "SweepFolder", jobs: list["Job"]) -> bool:
-        """Launch jobs; say whether the launcher came back. Jobs themselves never raise: their folders say how it went."""
+        """Launch jobs; say whether the launcher came back. Jobs never raise: their folders say how it went."""
         batch = [self._overrides(sweep, job) for job in jobs]
         try:
             results = self.launcher.launch(batch, initial_job_idx=0)

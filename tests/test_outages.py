@@ -187,6 +187,13 @@ def test_four_jobs_lose_nothing_to_a_server_that_is_killed_at_random(tmp_path, m
             assert_complete(client, shown[folder.path.name], folder)
 
 
+def fill(file):
+    """Write to a file until its disk is full."""
+    with file.open("wb", buffering=0) as open_file:
+        while True:
+            open_file.write(bytes(512))
+
+
 @pytest.mark.faults
 def test_a_server_whose_disk_is_full_gets_the_rest_when_there_is_room(tmp_path, monkeypatch, capsys):
     disk = tmp_path / "disk"
@@ -200,9 +207,8 @@ def test_a_server_whose_disk_is_full_gets_the_rest_when_there_is_room(tmp_path, 
             run.train(2)
             wait_until(sent(run, 2))
             filler = disk / "filler"
-            with pytest.raises(OSError, match="No space"), filler.open("wb", buffering=0) as file:
-                while True:
-                    file.write(bytes(512))
+            with pytest.raises(OSError, match="No space"):
+                fill(filler)
             assert run.train(40) < 1
             run.finish()
             assert "does not have all of this run" in capsys.readouterr().err

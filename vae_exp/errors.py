@@ -9,7 +9,11 @@ class UserError(Exception):
     """A request that can't be met: one line with the key or file, the rule, the value and the way on.
 
     Entry points print it without a traceback. Raised before anything was made or changed it means exit code 2.
+    What a stranger wrote may be in it: control characters, which a terminal would obey, are shown as escapes.
     """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(printable(text))
 
 
 class Diverged(Exception):
@@ -21,6 +25,11 @@ class Interrupted(BaseException):
 
     Like KeyboardInterrupt it is no `Exception`, so that nothing between a job and its entry point swallows it.
     """
+
+
+def printable(text: str) -> str:
+    """Return a text in one line; what a terminal would not print but obey is shown as its escape."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 def complain(text: str) -> None:

@@ -177,15 +177,14 @@ def _parse_float(text: str) -> float:
 
 
 def short(value: object) -> str:
-    """Return a value as an error shows it: in one line of printable characters, and not a long one."""
-    text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
+    """Return a value as an error shows it, and not a long one."""
+    text = repr(value)
     return text if len(text) <= 80 else f"{text[:80]}…"
 
 
 def one_line(error: BaseException) -> str:
-    """Return an error's message in one line, without control characters that a terminal would obey."""
-    text = " ".join(str(error).split())
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+    """Return an error's message with its line breaks taken out."""
+    return " ".join(str(error).split())
 
 
 def _sync_folder(folder: Path) -> None:

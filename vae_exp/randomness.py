@@ -30,7 +30,7 @@ def make_deterministic(threads: int) -> None:
     """
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
-    # The line above also fills every new tensor with NaN, to show reads of memory that was never written: 13 % of a step.
+    # The line above also fills every new tensor with NaN, to show reads of memory that was never written.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # as torch has it
     # cuBLAS reads this when it starts; without it deterministic algorithms refuse matrix products on CUDA.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

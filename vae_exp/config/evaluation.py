@@ -32,7 +32,7 @@ class EvaluationConfig:
     final: bool = True
     """Measure everything else at the end, on the best weights: importance-weighted NLL and active units (Burda et al.
     2015, arXiv 1509.00519), mutual information and marginal KL (Hoffman & Johnson 2016, "ELBO surgery"), probes of
-    the latent space, silhouette (Rousseeuw 1987), and what a classifier sees in samples. `vae_exp.measures` has them."""
+    the latent space, silhouette (Rousseeuw 1987), and what a classifier sees in samples."""
     importance_samples: int = 100
     """K of the importance-weighted estimate of −log p(x) (Burda et al. 2015, arXiv 1509.00519, eq. 8), at least 1;
     the papers take 5,000."""

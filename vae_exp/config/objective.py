@@ -25,8 +25,10 @@ class ObjectiveConfig:
 @schema("objective", "elbo")
 @dataclass
 class ElboConfig(ObjectiveConfig):
-    """The negative ELBO: −log p(x|z), summed over pixels, plus the closed-form KL (Kingma & Welling 2013,
-    arXiv 1312.6114, eq. 10)."""
+    """The negative ELBO: −log p(x|z) summed over pixels, plus the closed-form KL.
+
+    Kingma & Welling 2013, arXiv 1312.6114, eq. 10.
+    """
 
     name: str = "elbo"
     beta: float = 1.0

@@ -9,7 +9,8 @@ from matplotlib.patches import Patch
 from vae_exp.figures.cloud import axis_name
 from vae_exp.figures.palette import TEN, legend_beside
 from vae_exp.figures.sheet import sheet
-from vae_exp.figures.subject import ACTIVE, Floats, Subject
+from vae_exp.figures.subject import Floats, Subject
+from vae_exp.measures.latent import ACTIVE
 
 MOST_NAMES = 32
 """Dimensions that can be named below their bars."""

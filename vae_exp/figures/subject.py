@@ -23,8 +23,6 @@ Floats = NDArray[np.floating]
 Images = NDArray[np.floating]
 """(N, C, H, W), pixels in [0, 1]."""
 
-ACTIVE = 0.01
-"""A latent dimension is active when Var_x(E[z|x]) is above this (Burda et al. 2015, arXiv 1509.00519, section 5)."""
 MOST_IMAGES = 10_000
 """Images of a split that are encoded for a figure, the first so many; each class keeps its share."""
 

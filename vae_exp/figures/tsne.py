@@ -10,7 +10,8 @@ from sklearn.manifold import TSNE
 
 from vae_exp.figures.cloud import Cloud, axis_name, plot
 from vae_exp.figures.palette import Palette
-from vae_exp.figures.subject import ACTIVE, Codes, Floats, Subject
+from vae_exp.figures.subject import Codes, Floats, Subject
+from vae_exp.measures.latent import ACTIVE
 from vae_exp.randomness import derive
 
 PERPLEXITY = 30.0
