@@ -1,7 +1,7 @@
 """Our sweeper, where Hydra looks for one. Hydra imports this file at every start: heavy imports wait.
 
 Hydra's own sweeper runs what it is given and forgets it. This one checks every job before the first, writes the plan
-down, hands only unfinished jobs to the launcher, and goes on when a worker is killed.
+down, hands only unfinished jobs to the launcher, goes on when a worker is killed, and compares the runs at the end.
 """
 
 # No `from __future__ import annotations`: Hydra runs this file without entering it in sys.modules, where a dataclass
@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Any
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import open_dict, read_write
+from omegaconf import DictConfig, open_dict, read_write
 
 if TYPE_CHECKING:
+    from hydra.plugins.launcher import Launcher
+    from hydra.types import HydraContext
+
     from vae_exp.config import Config
     from vae_exp.sweep import Job, SweepFolder
 
@@ -34,31 +37,32 @@ class VaeExpSweeperConf:
 class VaeExpSweeper(BasicSweeper):
     """Checks every job before the first, survives those that fail, and goes on where it stopped."""
 
+    config: DictConfig
+    hydra_context: "HydraContext"
+    launcher: "Launcher"
+
     def __init__(self, max_batch_size: int | None, params: dict[str, str] | None, resume: bool) -> None:
         super().__init__(max_batch_size, params)
         self.resume = resume
 
     def sweep(self, arguments: list[str]) -> Any:
         """Run the sweep that the command line asks for, and exit with its code."""
-        from vae_exp import job
-        from vae_exp.errors import Interrupted, UserError
-        from vae_exp.signals import EXIT_CODES, interruptible
+        from vae_exp import environment
+        from vae_exp.errors import UserError, complain
         from vae_exp.sweep import SweepFolder
 
+        environment.remember_command()
         sweep = SweepFolder(self._fix_folder())
         try:
             jobs = sweep.jobs() if self.resume else self._plan(arguments, sweep)
-            with sweep.locked(), interruptible():
+            with sweep.locked():
                 if not self.resume:
-                    sweep.write_plan(jobs, job.command())
-                self._launch(sweep, jobs)
+                    sweep.write_plan(jobs, environment.command_line())
+                code = self._run(sweep, jobs)
         except UserError as error:
-            job.complain(str(error))
-            raise SystemExit(2) from None
-        except (KeyboardInterrupt, Interrupted) as signal:
-            job.conclude(sweep)
-            raise SystemExit(EXIT_CODES[type(signal)]) from None
-        raise SystemExit(job.conclude(sweep))
+            complain(str(error))
+            code = 2
+        raise SystemExit(code)
 
     def _fix_folder(self) -> Path:
         """Resolve `hydra.sweep.dir` once: its name has random digits in it."""
@@ -66,6 +70,8 @@ class VaeExpSweeper(BasicSweeper):
         with read_write(self.config), open_dict(self.config):
             self.config.hydra.sweep.dir = str(folder)
         return folder
+
+    # --- the plan ----------------------------------------------------------------------------------------------------
 
     def _plan(self, arguments: list[str], sweep: "SweepFolder") -> list["Job"]:
         """Compose and check every job; raise UserError, with the job's number, before anything is made."""
@@ -112,35 +118,88 @@ class VaeExpSweeper(BasicSweeper):
         parallel = launcher.get("n_jobs", 1)
         return 1 if parallel < 0 else max(1, cores // parallel)
 
-    def _launch(self, sweep: "SweepFolder", jobs: list["Job"]) -> None:
-        """Hand over what is not finished. When a worker was killed, run each job that it took along by itself."""
-        waiting = [job for job in jobs if sweep.needs_run(job)]
-        if not waiting or self._try(sweep, waiting):
-            return
-        for job in waiting:
-            if sweep.folder(job).state() in ("planned", "interrupted") and not self._try(sweep, [job]):
-                sweep.folder(job).write_status("failed", "its process was killed (out of memory?)")
+    # --- the jobs ----------------------------------------------------------------------------------------------------
 
-    def _try(self, sweep: "SweepFolder", jobs: list["Job"]) -> bool:
-        """Launch jobs; say whether the launcher came back. Jobs never raise: their folders say how it went."""
+    def _run(self, sweep: "SweepFolder", jobs: list["Job"]) -> int:
+        """Run what is not finished, and conclude the sweep however that went; return its exit code."""
+        from vae_exp import slurm
+        from vae_exp.conclusion import conclude
+        from vae_exp.errors import Interrupted
+        from vae_exp.job import console
+        from vae_exp.process import stop_children
+        from vae_exp.signals import EXIT_CODES, interruptible
+
+        stopped = 0
+        try:
+            with interruptible():
+                self._launch(sweep, [job for job in jobs if sweep.needs_run(job)])
+        except (KeyboardInterrupt, Interrupted) as signal:
+            stopped = EXIT_CODES[type(signal)]
+            stop_children()
+            if cluster := self._cluster():
+                slurm.cancel(cluster)
+        code = conclude(sweep, self._way_on(sweep), console)
+        return stopped or code
+
+    def _launch(self, sweep: "SweepFolder", waiting: list["Job"]) -> None:
+        """Hand jobs over. A killed worker takes others along: each is run again by itself, then what never began.
+
+        A job whose worker is killed once more has failed. On a cluster, where somebody may have meant it, nothing is
+        run again.
+        """
+        from vae_exp import slurm
+
+        while waiting:
+            error = self._try(sweep, waiting)
+            if error is None:
+                return
+            if cluster := self._cluster():
+                slurm.wait(cluster)
+                return
+            suspects = [job for job in waiting if sweep.folder(job).state() == "interrupted"]
+            for job in suspects:
+                if self._try(sweep, [job]):
+                    sweep.folder(job).write_status("failed", "its process was killed, twice (out of memory?)")
+            left = [job for job in waiting if sweep.folder(job).state() == "planned"]
+            if not suspects and len(left) == len(waiting):  # it could not start anything
+                raise error
+            waiting = left
+
+    def _try(self, sweep: "SweepFolder", jobs: list["Job"]) -> Exception | None:
+        """Launch jobs; return what the launcher raised. Jobs never raise: their folders say how it went."""
         batch = [self._overrides(sweep, job) for job in jobs]
         try:
             results = self.launcher.launch(batch, initial_job_idx=0)
-        except Exception:  # joblib's TerminatedWorkerError, submitit's UncompletedJobError
-            return False
+        except Exception as error:  # joblib's TerminatedWorkerError, submitit's UncompletedJobError
+            return error
         for result in results:
             _ = result.return_value  # a failure of Hydra's own, outside our task
-        return True
+        return None
 
     def _overrides(self, sweep: "SweepFolder", job: "Job") -> list[str]:
-        place = [f"hydra.sweep.dir={_quote(str(sweep.path))}", f"hydra.sweep.subdir={_quote(job.name)}"]
-        return [*([] if self.resume else job.overrides), *place]
+        """Return what Hydra composes a job from: its place, and what was given for it, which goes into `.hydra/`.
 
+        A plan that is resumed may be a stranger's: Hydra sees nothing of it, and leaves its `.hydra/` as it is.
+        """
+        from vae_exp.compose import quote
 
-def _quote(value: str) -> str:
-    """Return a value as Hydra's grammar reads it back, whatever is in it."""
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
+        place = [f"hydra.sweep.dir={quote(str(sweep.path))}", f"hydra.sweep.subdir={quote(job.name)}"]
+        return [*place, "hydra.output_subdir=null"] if self.resume else [*job.overrides, *place]
+
+    def _cluster(self) -> Path | None:
+        """Return the folder in which submitit notes its jobs; None under other launchers."""
+        folder = self.config.hydra.launcher.get("submitit_folder")
+        return Path(folder).parent if folder else None
+
+    def _way_on(self, sweep: "SweepFolder") -> str:
+        """Return the command that finishes the sweep, with the launcher that was chosen here."""
+        import shlex
+
+        from vae_exp.terminal import shown
+
+        chosen = [text for text in self.config.hydra.overrides.hydra if text.startswith("hydra/launcher=")]
+        chosen += [text for text in self.config.hydra.overrides.hydra if text.startswith("hydra.launcher.")]
+        return " ".join(["python -m vae_exp.resume", shown(sweep.path), *map(shlex.quote, chosen)])
 
 
 ConfigStore.instance().store(group="hydra/sweeper", name="vae_exp", node=VaeExpSweeperConf, provider="vae_exp")

@@ -11,11 +11,11 @@ import vae_exp
 
 ROOT = Path(vae_exp.__file__).parent
 LEVELS = {
-    0: "config errors registry randomness distributions files memory process signals",
+    0: "config errors registry randomness distributions files memory process signals slurm",
     1: "data models objectives optimizers checkpoint records contents run_folder environment",
     2: "training evaluation measures figures preparation",
-    3: "experiment sweep comparison reproduction",
-    4: "tracking compose terminal job loaded_run",
+    3: "experiment sweep reproduction",
+    4: "tracking compose comparison terminal job conclusion loaded_run",
     5: "train resume reproduce compare",
 }
 LEVEL = {room: level for level, rooms in LEVELS.items() for room in rooms.split()}
@@ -23,7 +23,7 @@ ONLY_IN = {
     "mlflow": {"tracking"},
     "hydra": {"compose", "train", "resume"},
     "omegaconf": {"compose", "train"},
-    "rich": {"terminal", "job", "comparison", "compare"},
+    "rich": {"terminal", "job", "conclusion", "compare"},
     "torchvision": {"data"},
     "pickle": set(),
 }

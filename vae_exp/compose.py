@@ -188,3 +188,9 @@ def _explain(error: OmegaConfBaseException) -> str:
 def label(overrides: list[str]) -> str:
     """Return what a run is called: `latent_dim=2, seed=0`, or `defaults` where nothing was given."""
     return ", ".join(override.lstrip("+").split(".")[-1] for override in overrides) or "defaults"
+
+
+def quote(value: str) -> str:
+    """Return a value as Hydra's grammar reads it back, whatever is in it."""
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

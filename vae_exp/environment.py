@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -13,6 +14,8 @@ from typing import Any
 
 import torch
 
+COMMAND = "VAE_EXP_COMMAND"
+"""Environment variable in which a sweep tells its workers what the user typed."""
 PACKAGES = ("vae_exp", "torch", "torchvision", "numpy", "scikit-learn", "hydra-core", "omegaconf", "mlflow")
 
 
@@ -72,7 +75,14 @@ def _run(root: Path, *arguments: str) -> str | None:
 
 def command_line() -> list[str]:
     """Return what the user typed, as a list of arguments: `python -m vae_exp.train …`."""
+    if COMMAND in os.environ:
+        return shlex.split(os.environ[COMMAND])
     main = sys.modules["__main__"]
     spec = getattr(main, "__spec__", None)
     head = ["python", "-m", spec.name] if spec else sys.argv[:1]
     return [*head, *sys.argv[1:]]
+
+
+def remember_command() -> None:
+    """Let the processes that this one starts return the same."""
+    os.environ[COMMAND] = shlex.join(command_line())

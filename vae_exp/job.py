@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from rich.console import Console
 
-from vae_exp import compose, environment, experiment
+from vae_exp import compose, experiment
 from vae_exp.config import Config
 from vae_exp.errors import Interrupted, UserError, complain
 from vae_exp.run_folder import RunFolder
-from vae_exp.signals import EXIT_CODES, interruptible
+from vae_exp.signals import EXIT_CODES, interruptible, is_interruptible
 from vae_exp.sweep import SweepFolder
-from vae_exp.terminal import show_progress
-from vae_exp.tracking import connect
+from vae_exp.terminal import say, show_progress, shown
+from vae_exp.tracking import connect, how_to_look, reconcile
 
 console = Console()
 
@@ -24,6 +23,7 @@ def run(config: Config, folder: Path, label: str, origin: str | None = None) -> 
     try:
         with interruptible():
             _run(config, folder, label, None, origin)
+            _show(config, RunFolder(folder))
     except UserError as error:
         complain(str(error))
         return 2
@@ -37,10 +37,12 @@ def run(config: Config, folder: Path, label: str, origin: str | None = None) -> 
 
 
 def run_planned(folder: Path) -> str:
-    """Run one job of a sweep as `sweep.json` planned it; return its state. Only a signal is raised.
+    """Run one job of a sweep as `sweep.json` planned it; return its state.
 
-    What goes wrong is in the job's folder, so that no launcher gives up the other jobs.
+    What goes wrong is in the job's folder, so that no launcher gives up the other jobs. Only a signal is raised, and
+    SIGTERM only in the sweeper's own process: whoever stops a worker stops one job.
     """
+    in_sweeper = is_interruptible()
     sweep = SweepFolder(folder.parent)
     job = sweep.job(folder.name)
     try:
@@ -49,6 +51,9 @@ def run_planned(folder: Path) -> str:
             _run(config, folder, job.label, sweep.path.name, None)
     except Exception as error:
         complain(f"{job.label}: {experiment.one_line_of(error)}")
+    except Interrupted:
+        if in_sweeper:
+            raise
     return RunFolder(folder).state()
 
 
@@ -57,19 +62,12 @@ def _run(config: Config, folder: Path, label: str, sweep: str | None, origin: st
     experiment.run(config, folder, tracker, show_progress(label, console), origin)
 
 
-def conclude(sweep: SweepFolder) -> int:
-    """Show every planned job with its state; return the sweep's exit code."""
-    states = [sweep.folder(job).state() for job in sweep.jobs()]
-    for job, state in zip(sweep.jobs(), states, strict=True):
-        console.print(job.label, state)
-    return 0 if all(state == "finished" for state in states) else 1
-
-
-def command() -> list[str]:
-    """Return what the user typed."""
-    return environment.command_line()
-
-
-def shown(path: Path) -> str:
-    """Return a path as a person would type it here, quoted where a shell needs it."""
-    return shlex.quote(str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path))
+def _show(config: Config, folder: RunFolder) -> None:
+    """Print what a run ended with and where it is; send what its tracking server lacks."""
+    reconcile(config.tracking, [folder])
+    final = folder.read_final()
+    losses = [f"{split} loss {final[f'{split}/loss']:.2f}" for split in ("val", "test") if f"{split}/loss" in final]
+    best = f"best epoch {final['best_epoch']} of {final['epochs']}"
+    say(console, "  ".join(["finished", best, *losses, shown(folder.path)]))
+    for line in how_to_look(config.tracking, [folder], None):
+        say(console, line)

@@ -15,6 +15,7 @@ from vae_exp.errors import UserError, complain
 from vae_exp.loaded_run import opened, read_config, require_finished, whole_name
 from vae_exp.preparation import check, require_same_data
 from vae_exp.run_folder import RunFolder
+from vae_exp.terminal import say
 
 
 def main() -> None:
@@ -88,17 +89,13 @@ def _compare(origin: RunFolder, again: RunFolder, run: str, tolerance: float | N
         different += reproduction.weight_differences(origin, again)
     what = f"{len(again.records())} epochs and the final measures"
     if not different and tolerance is None:
-        _say(f"equal: {what}, last and best weights are those of {run}, bit for bit")
+        say(job.console, f"equal: {what}, last and best weights are those of {run}, bit for bit")
     elif not different:
-        _say(f"equal within {tolerance:g}: {what} are those of {run}; weights are not compared")
+        say(job.console, f"equal within {tolerance:g}: {what} are those of {run}; weights are not compared")
     else:
         places = reproduction.environment_differences(origin, again) or ["environment: the same"]
-        _say("\n".join([f"different from {run}:", *different, *places]))
+        say(job.console, "\n".join([f"different from {run}:", *different, *places]))
     return 1 if different else 0
-
-
-def _say(text: str) -> None:
-    job.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _tolerance(text: str) -> float:

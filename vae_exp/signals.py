@@ -29,5 +29,10 @@ def interruptible() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def is_interruptible() -> bool:
+    """Say whether `interruptible` lasts already."""
+    return signal.getsignal(signal.SIGTERM) is _raise
+
+
 def _raise(number: int, frame: FrameType | None) -> None:
     raise Interrupted(f"signal {number}")

@@ -84,13 +84,13 @@ class SweepFolder:
 
     def write_plan(self, jobs: list[Job], command: list[str]) -> None:
         """Write the plan: every job's complete configuration."""
-        self.path.mkdir(parents=True, exist_ok=True)
         content = {"version": VERSION, "command": command, "jobs": [dataclasses.asdict(job) for job in jobs]}
         files.write_json(self.plan_file, content)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the sweep alone; raises UserError when another process runs it. The lock dies with its process."""
+        files.make_folder(self.path)
         lock = FileLock(self.path / ".lock")
         try:
             lock.acquire(timeout=0)

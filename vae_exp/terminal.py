@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
+
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -47,7 +50,7 @@ class Lines:
         """Say nothing."""
 
     def _print(self, text: str) -> None:
-        self.console.print(f"{self.label}  {text}", highlight=False, markup=False, soft_wrap=True)
+        say(self.console, f"{self.label}  {text}")
 
 
 class Bar:
@@ -89,3 +92,13 @@ class Bar:
         """Leave the bar as it is."""
         self.bar.update(self.task, text="")
         self.bar.stop()
+
+
+def shown(path: Path) -> str:
+    """Return a path as a person would type it here, quoted where a shell needs it."""
+    return shlex.quote(str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path))
+
+
+def say(console: Console, text: str) -> None:
+    """Print a line as it is: no markup, no colours, not broken, so that it can be copied."""
+    console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -49,3 +49,12 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Return `key: old → new` for every key of two flat dictionaries that differs, `-` where one has none."""
     keys = sorted(key for key in old.keys() | new.keys() if old.get(key, ...) != new.get(key, ...))
     return [f"{key}: {old.get(key, '-')} → {new.get(key, '-')}" for key in keys]
+
+
+def written(value: Any) -> str:
+    """Return a value as the command line takes it: `[1,32,64]`, `null`, `true`."""
+    if isinstance(value, list):
+        return f"[{','.join(map(written, value))}]"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from vae_exp.config.identity import as_dict, identity
+from vae_exp.config.identity import as_dict, identity, written
 from vae_exp.records import Record
 from vae_exp.registry import schemas
 from vae_exp.run_folder import RunFolder
@@ -46,7 +46,7 @@ def parameters(config: dict[str, Any]) -> dict[str, str]:
     changed = {key for key, value in flat.items() if key in default and value != default[key]}
     told = {key for key in changed if not key.startswith(UNTOLD)}
     order = [key for key in CORE if key in flat] + sorted(told - set(CORE))
-    return {key: _text(flat[key]) for key in order}
+    return {key: written(flat[key]) for key in order}
 
 
 def _defaults(config: dict[str, Any]) -> dict[str, Any]:
@@ -59,15 +59,6 @@ def _defaults(config: dict[str, Any]) -> dict[str, Any]:
         if isinstance(config.get(group), dict) and config[group].get("name") in classes
     }
     return {"trainer": as_dict(TrainerConfig()), "evaluation": as_dict(EvaluationConfig()), **options}
-
-
-def _text(value: Any) -> str:
-    """Return a value as the command line takes it: `[1,32,64]`, `null`, `true`."""
-    if isinstance(value, list):
-        return f"[{','.join(map(_text, value))}]"
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return str(value)
 
 
 def tags(folder: RunFolder, sweep: str | None) -> dict[str, str]:

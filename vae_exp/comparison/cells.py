@@ -1,0 +1,127 @@
+"""The table's cells as people read them: on the terminal, in the report and in MLflow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from vae_exp.comparison.intervals import Interval
+from vae_exp.comparison.table import Comparison, Row
+from vae_exp.config.identity import written
+
+BRIEF = ("val/loss", "test/loss", "test/reconstruction", "test/kl", "active_units", "seconds")
+"""The measures that fit on a terminal."""
+NAMES = {
+    "val/loss": "val loss",
+    "test/loss": "test loss",
+    "test/reconstruction": "reconstruction",
+    "test/kl": "KL",
+    "active_units": "active units",
+    "mutual_information": "mutual information",
+    "marginal_kl": "marginal KL",
+    "knn_accuracy": "kNN accuracy",
+    "linear_probe_accuracy": "linear probe",
+    "silhouette": "silhouette",
+    "sample_confidence": "sample confidence",
+    "sample_class_coverage": "classes in samples",
+    "seconds": "training time",
+}
+"""What each measure's column is called, in the order of the columns."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What stands in a column of one row."""
+
+    text: str
+    order: float | str
+    """What the column is sorted by."""
+
+
+def table(comparison: Comparison, measures: Sequence[str]) -> tuple[list[str], list[list[Cell]]]:
+    """Return the header, and each row's cells: its values of the keys, its runs, its measures."""
+    columns = _columns(comparison, [name for name in measures if name in comparison.measures])
+    return [name for name, _ in columns], [[cell(row) for _, cell in columns] for row in comparison.rows]
+
+
+def all_measures(comparison: Comparison) -> list[str]:
+    """Return the measures that the report shows: those with a name here, and the estimate of the NLL with its K."""
+    likelihood = [name for name in comparison.measures if "/nll_iw" in name and not name.endswith("_se")]
+    at = list(NAMES).index("active_units")
+    return [*list(NAMES)[:at], *likelihood, *list(NAMES)[at:]]
+
+
+def plain(comparison: Comparison) -> list[list[str]]:
+    """Return the brief table as text, its header first."""
+    header, rows = table(comparison, BRIEF)
+    return [header, *([cell.text for cell in row] for row in rows)] if rows else []
+
+
+Column = tuple[str, Callable[[Row], Cell]]
+
+
+def _columns(comparison: Comparison, measures: Sequence[str]) -> list[Column]:
+    columns: list[Column] = [(comparison.short(key), _value(key)) for key in comparison.keys]
+    columns.append(("runs" if comparison.has_seeds else "state", lambda row: _runs(comparison, row)))
+    for name in measures:
+        columns.append((NAMES.get(name) or _likelihood_name(name), _measure(comparison, name)))
+        if name == "test/loss" and comparison.best is not None and len(comparison.rows) > 1:
+            columns.append(("Δ to best", lambda row: _difference(comparison, row)))
+    return columns
+
+
+def _runs(comparison: Comparison, row: Row) -> Cell:
+    """Return how many runs there are, or how far they are where not all are finished."""
+    is_plain = comparison.has_seeds and len(row.finished) == len(row.runs)
+    return Cell(str(len(row.runs)) if is_plain else row.states, len(row.finished))
+
+
+def _value(key: str) -> Callable[[Row], Cell]:
+    def cell(row: Row) -> Cell:
+        value = row.config.get(key)
+        return Cell(written(value), value if type(value) in (int, float) else written(value))  # type: ignore[arg-type]
+
+    return cell
+
+
+def _measure(comparison: Comparison, name: str) -> Callable[[Row], Cell]:
+    def cell(row: Row) -> Cell:
+        found = row.interval(name)
+        mark = " ★" if name == "val/loss" and row is comparison.best and len(comparison.rows) > 1 else ""
+        return Cell(_text(found, name) + mark, found.mean)
+
+    return cell
+
+
+def _difference(comparison: Comparison, row: Row) -> Cell:
+    found = comparison.against_best(row)
+    return Cell("–", 0.0 if row is comparison.best else math.inf) if found is None else Cell(_signed(found), found.mean)
+
+
+def _signed(found: Interval) -> str:
+    return f"{found.mean:+.2f}" + ("" if math.isnan(found.half) else f" ± {found.half:.2f}")
+
+
+def _text(found: Interval, name: str) -> str:
+    """Return mean and interval: times as minutes, counts and shares with the digits that suit them."""
+    if found.values == 0:
+        return "–"
+    if name == "seconds":
+        return duration(found.mean)
+    places = 2 if "/" in name or name in ("mutual_information", "marginal_kl") else 3
+    if found.mean.is_integer() and not found.half > 0:
+        places = 0
+    return f"{found.mean:.{places}f}" + ("" if math.isnan(found.half) else f" ± {found.half:.{places}f}")
+
+
+def duration(seconds: float) -> str:
+    """Return `41 s`, `12 min` or `3.2 h`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def _likelihood_name(name: str) -> str:
+    """Return `NLL, K=100` for `test/nll_iw100`."""
+    return f"NLL, K={name.partition('nll_iw')[2]}"

@@ -1,0 +1,39 @@
+"""Means over seeds, and how far they can be trusted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean with the half width of its 95 % confidence interval."""
+
+    mean: float
+    half: float
+    """NaN where there is one value alone: it says nothing of the others."""
+    values: int
+
+
+def interval(values: Sequence[float]) -> Interval:
+    """Return mean and t₀.₉₇₅,ₙ₋₁ · s/√n of n independent values (Student 1908, Biometrika 6); NaN of none."""
+    n = len(values)
+    if n < 2:
+        return Interval(float(values[0]) if values else math.nan, math.nan, n)
+    quantile = stats.t.ppf((1 + LEVEL) / 2, n - 1)
+    return Interval(float(np.mean(values)), float(quantile * np.std(values, ddof=1) / math.sqrt(n)), n)
+
+
+def paired(values: Mapping[int, float], others: Mapping[int, float]) -> Interval:
+    """Return the interval of the differences at the seeds that both have, by seed.
+
+    What a seed does to both, initialisation and order of the data alike, drops out.
+    """
+    return interval([values[seed] - others[seed] for seed in sorted(values.keys() & others.keys())])

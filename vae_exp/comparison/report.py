@@ -1,0 +1,126 @@
+"""`comparison.csv`, and `report.html`: one page that needs no network and runs no code but its own sorting."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import shlex
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from PIL import Image
+
+from vae_exp import files
+from vae_exp.comparison import cells, charts
+from vae_exp.comparison.runs import Run
+from vae_exp.comparison.table import Comparison
+from vae_exp.errors import UserError
+
+SHOWN = {"samples": "Draws from the prior", "reconstructions": "Reconstructions", "tsne": "t-SNE of the test images"}
+"""The figures of a run that are laid side by side."""
+LARGEST_PICTURE = 8 * 2**20
+"""Bytes of a picture above which it is not shown: a run draws none as large."""
+MOST_PIXELS = 40_000_000
+WIDEST = 640
+"""Pixels of a picture's width in the report."""
+
+
+def write(folder: Path, comparison: Comparison, command: Sequence[str]) -> None:
+    """Write both files into a folder; raise UserError where that can't be done."""
+    try:
+        files.write_text(folder / "comparison.csv", comparison.frame().to_csv(index=False))
+        files.write_text(folder / "report.html", page(folder, comparison, command))
+    except OSError as error:
+        raise UserError(f"{error.filename or folder} can't be written: {files.one_line(error)}") from None
+
+
+def page(folder: Path, comparison: Comparison, command: Sequence[str]) -> str:
+    """Return the report of a comparison that lies in this folder, made by this command."""
+    environment = Environment(
+        loader=PackageLoader("vae_exp.comparison", "page"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    header, rows = cells.table(comparison, cells.all_measures(comparison))
+    script = _part(environment, "sort.js")
+    return environment.get_template("report.html").render(
+        title=folder.name,
+        notes=comparison.notes(),
+        header=header,
+        rows=[(row is comparison.best, line) for row, line in zip(comparison.rows, rows, strict=True)],
+        charts={name: _data("image/svg+xml", drawn.encode()) for name, drawn in charts.draw(comparison).items()},
+        galleries={SHOWN[name]: _gallery(comparison, name) for name in SHOWN},
+        runs=[_run(comparison, run) for run in comparison.runs],
+        command=shlex.join(command),
+        made=time.strftime("%Y-%m-%d %H:%M"),
+        place=_place(comparison.runs),
+        style=_part(environment, "report.css"),
+        script=script,
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    )
+
+
+def _part(environment: Environment, name: str) -> str:
+    assert environment.loader is not None
+    return environment.loader.get_source(environment, name)[0]
+
+
+def _data(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _gallery(comparison: Comparison, name: str) -> list[tuple[str, str]]:
+    """Return label and picture of each finished run that has one."""
+    found = ((run, _picture(run.folder.figures / f"{name}.png")) for run in comparison.runs if run.is_finished)
+    return [(comparison.run_label(run), picture) for run, picture in found if picture is not None]
+
+
+def _picture(file: Path) -> str | None:
+    """Return a picture as a data URI, not wider than WIDEST; None where there is none that can be shown.
+
+    It is read as a stranger's file and written anew, so that nothing but its pixels gets into the page.
+    """
+    try:
+        with warnings.catch_warnings(action="error"):
+            image = Image.open(io.BytesIO(files.read_bytes(file, LARGEST_PICTURE)), formats=["PNG"])
+            if image.width * image.height > MOST_PIXELS:
+                return None
+            small = image.convert("RGB")
+    except (UserError, OSError, ValueError, SyntaxError, Warning):
+        return None
+    if small.width > WIDEST:
+        small = small.resize((WIDEST, max(1, round(small.height * WIDEST / small.width))), Image.Resampling.LANCZOS)
+    content = io.BytesIO()
+    small.save(content, "WEBP", quality=80)
+    return _data("image/webp", content.getvalue())
+
+
+def _run(comparison: Comparison, run: Run) -> dict[str, Any]:
+    """Return what the list of runs shows of one."""
+    losses = {name: run.measures.get(f"{name}/loss") for name in ("val", "test")}
+    return {
+        "label": comparison.run_label(run),
+        "state": run.state,
+        "error": run.error or "",
+        "epochs": int(run.records[-1]["epoch"]) if run.records else 0,
+        "best_epoch": run.final.get("best_epoch", "–"),
+        "time": cells.duration(sum(record["seconds"] for record in run.records)),
+        "folder": run.folder.path.name,
+        **{name: "–" if value is None else f"{value:.2f}" for name, value in losses.items()},
+    }
+
+
+def _place(runs: Sequence[Run]) -> list[str]:
+    """Return the machines, devices and versions that the runs ran with, each once."""
+    found: dict[str, None] = {}
+    for run in runs:
+        for session in run.folder.read_environment().get("sessions", []):
+            packages = session.get("packages")
+            versions = packages if isinstance(packages, dict) else {}
+            named = ", ".join(f"{name} {versions[name]}" for name in ("vae_exp", "torch") if versions.get(name))
+            parts = [session.get("cpu"), session.get("device"), f"{session.get('threads')} threads", named]
+            found["; ".join(str(part) for part in parts if part)] = None
+    return list(found)

@@ -1,0 +1,95 @@
+"""Runs as they are compared: read from run folders and sweeps, which others may be writing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from vae_exp import compose
+from vae_exp.config.identity import as_dict, identity
+from vae_exp.errors import UserError
+from vae_exp.records import Record
+from vae_exp.run_folder import RunFolder, is_run_folder
+from vae_exp.sweep import SweepFolder
+
+PER_EPOCH = ("val/", "test/", "train/")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, planned, running or over."""
+
+    folder: RunFolder
+    config: dict[str, Any]
+    """By dotted key: what makes it an experiment, without its seed but with `trainer.epochs`."""
+    seed: int
+    state: str
+    error: str | None
+    """Why it failed, in one line."""
+    records: list[Record]
+    final: dict[str, Any]
+    digest: str | None
+    """That of its data; None before its first start."""
+
+    @property
+    def is_finished(self) -> bool:
+        """Say whether it counts in means and in the ranking."""
+        return self.state == "finished"
+
+    @cached_property
+    def measures(self) -> dict[str, float]:
+        """Return the numbers that it ended with, those of its best weights; none while it is unfinished."""
+        if not self.is_finished:
+            return {}
+        best = next((record for record in self.records if record["epoch"] == self.final.get("best_epoch")), {})
+        numbers = {key: value for key, value in self.final.items() if type(value) in (int, float)}
+        return {key: value for key, value in best.items() if key.startswith(PER_EPOCH)} | numbers
+
+
+def read_runs(paths: Iterable[Path]) -> list[Run]:
+    """Return the runs of these folders, each a run's or a sweep's, in their order and each once.
+
+    Raises UserError, naming the folder, when it is neither, or a file in it is damaged.
+    """
+    found: dict[Path, Run] = {}
+    for path in paths:
+        for run in _read(path):
+            found.setdefault(run.folder.path.resolve(), run)
+    return list(found.values())
+
+
+def _read(path: Path) -> Iterator[Run]:
+    if is_sweep(path):
+        sweep = SweepFolder(path)
+        for job in sweep.jobs():
+            yield _run(sweep.folder(job), job.config, f"{sweep.plan_file}: {job.name}")
+    elif is_run_folder(path):
+        folder = RunFolder(path)
+        yield _run(folder, folder.read_config() or {}, str(folder.config_file))
+    else:
+        raise UserError(f"{path} is no run and no sweep: it has neither status.json and config.yaml nor sweep.json")
+
+
+def is_sweep(path: Path) -> bool:
+    """Say whether a folder is a sweep's."""
+    return SweepFolder(path).plan_file.is_file()
+
+
+def _run(folder: RunFolder, saved: dict[str, Any], where: str) -> Run:
+    config = compose.load(saved, where)
+    keys = identity(as_dict(config)) | {"trainer.epochs": config.trainer.epochs}
+    del keys["seed"]
+    state = folder.state()
+    return Run(
+        folder,
+        keys,
+        config.seed,
+        state,
+        folder.read_status().get("error"),
+        folder.records(),
+        folder.read_final() if state == "finished" else {},
+        folder.read_environment().get("data", {}).get("digest"),
+    )

@@ -1,0 +1,180 @@
+"""The comparison: one row a configuration, with means over its seeds."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from vae_exp.comparison.intervals import Interval, interval, paired
+from vae_exp.comparison.runs import Run
+from vae_exp.config.identity import written
+from vae_exp.run_folder import STATES, RunFolder
+
+RANKED_BY = "val/loss"
+"""Validation decides which is best; the test images then say how good that is."""
+AGAINST_BEST = "test/loss"
+NOT_COMPARABLE = ("data.", "model.likelihood", "model.scale")
+"""Keys that change what a nat is about: losses under different ones can't be ranked."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One configuration and its runs, one a seed."""
+
+    config: dict[str, Any]
+    runs: tuple[Run, ...]
+
+    @property
+    def finished(self) -> list[Run]:
+        """Return the runs that count."""
+        return [run for run in self.runs if run.is_finished]
+
+    @property
+    def states(self) -> str:
+        """Return how many runs are in which state: `finished`, `3 finished`, `2 finished, 1 failed`."""
+        counts = Counter(run.state for run in self.runs)
+        if len(self.runs) == 1:
+            return self.runs[0].state
+        return ", ".join(f"{counts[state]} {state}" for state in reversed(STATES) if counts[state])
+
+    def by_seed(self, measure: str) -> dict[int, float]:
+        """Return a measure of the finished runs by their seeds."""
+        return {run.seed: run.measures[measure] for run in self.finished if measure in run.measures}
+
+    def interval(self, measure: str) -> Interval:
+        """Return a measure's mean over the finished runs."""
+        return interval(list(self.by_seed(measure).values()))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs, laid side by side."""
+
+    runs: tuple[Run, ...]
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """Return the configurations in the order in which their first runs were planned."""
+        groups: dict[str, list[Run]] = {}
+        for run in self.runs:
+            groups.setdefault(repr(sorted(run.config.items())), []).append(run)
+        return [Row(runs[0].config, tuple(runs)) for runs in groups.values()]
+
+    @cached_property
+    def keys(self) -> list[str]:
+        """Return the dotted keys in which the configurations differ."""
+        every = dict.fromkeys(key for run in self.runs for key in run.config)
+        return [key for key in every if len({repr(run.config.get(key)) for run in self.runs}) > 1]
+
+    @property
+    def has_seeds(self) -> bool:
+        """Say whether any configuration was run with several seeds."""
+        return any(len(row.runs) > 1 for row in self.rows)
+
+    @cached_property
+    def measures(self) -> list[str]:
+        """Return the names of all numbers that a finished run ended with, in their order.
+
+        Where seeds tell how far a mean can be trusted, the standard errors of single runs are left out.
+        """
+        names = dict.fromkeys(name for run in self.runs for name in run.measures)
+        return [name for name in names if not (self.has_seeds and name.endswith("_se"))]
+
+    @cached_property
+    def best(self) -> Row | None:
+        """Return the row with the lowest mean `val/loss`, the earlier of two; None where none can be told."""
+        if self.why_unranked:
+            return None
+        return min(self._ranked(), key=lambda row: row.interval(RANKED_BY).mean)
+
+    def _ranked(self) -> list[Row]:
+        return [row for row in self.rows if row.by_seed(RANKED_BY)]
+
+    @cached_property
+    def why_unranked(self) -> str | None:
+        """Return why no row is called the best; None where one is."""
+        finished = [run for run in self.runs if run.is_finished]
+        if not finished:
+            return "no run is finished"
+        differing = [key for key in self.keys if key.startswith(NOT_COMPARABLE)]
+        if differing or len({run.digest for run in finished}) > 1:
+            what = f"these differ: {', '.join(differing)}" if differing else "the runs are on different data"
+            return f"losses of different images or likelihoods can't be ranked, and {what}"
+        return None if self._ranked() else f"no run has {RANKED_BY}: there are no validation images"
+
+    def against_best(self, row: Row) -> Interval | None:
+        """Return how much larger a row's test loss is than the best row's, paired by seed; None for the best itself."""
+        if self.best is None or row is self.best:
+            return None
+        found = paired(row.by_seed(AGAINST_BEST), self.best.by_seed(AGAINST_BEST))
+        return found if found.values else None
+
+    def label(self, row: Row) -> str:
+        """Return what a configuration is called here: `latent_dim=2, beta=4.0`."""
+        return ", ".join(f"{self.short(key)}={written(row.config.get(key))}" for key in self.keys) or "all runs"
+
+    def run_label(self, run: Run) -> str:
+        """Return what a run is called here: its configuration, and its seed where there are several."""
+        row = next(row for row in self.rows if run in row.runs)
+        parts = [self.label(row)] if self.keys else []
+        parts += [f"seed={run.seed}"] if len({run.seed for run in self.runs}) > 1 else []
+        return ", ".join(parts) or run.folder.path.name
+
+    def short(self, key: str) -> str:
+        """Return the last part of a dotted key, or all of it where two would look the same."""
+        last = key.rpartition(".")[2]
+        return last if [other.rpartition(".")[2] for other in self.keys].count(last) <= 1 else key
+
+    def frame(self) -> pd.DataFrame:
+        """Return the table with all its numbers: what `comparison.csv` holds."""
+        return pd.DataFrame([self._cells(row) for row in self.rows])
+
+    def _cells(self, row: Row) -> dict[str, Any]:
+        values = {key: row.config.get(key) for key in self.keys}
+        cells = {key: value if type(value) in (int, float) else written(value) for key, value in values.items()}
+        cells |= {"states": row.states, "runs": len(row.finished), "best": row is self.best}
+        for measure in self.measures:
+            found = row.interval(measure)
+            cells |= {measure: found.mean} | ({f"{measure}_ci95": found.half} if self.has_seeds else {})
+        if self.best is not None:
+            against = self.against_best(row) or Interval(0.0 if row is self.best else math.nan, math.nan, 0)
+            cells |= {f"{AGAINST_BEST}_vs_best": against.mean}
+            cells |= {f"{AGAINST_BEST}_vs_best_ci95": against.half} if self.has_seeds else {}
+        return cells
+
+    def notes(self) -> list[str]:
+        """Return what a reader must know to read the table right, a sentence each."""
+        left_out = sum(not run.is_finished for run in self.runs)
+        found = []
+        if left_out:
+            verb = "is" if left_out == 1 else "are"
+            found.append(f"{left_out} of {len(self.runs)} runs {verb} not finished and left out of means and ranking.")
+        if self.why_unranked:
+            found.append(f"No row is marked as the best: {self.why_unranked}.")
+        elif self.best is not None and len(self.rows) > 1:
+            found.append(f"Best by validation: {self.label(self.best)}.")
+        if self.has_seeds:
+            found.append("± is half the 95 % confidence interval of the mean over seeds; Δ is paired by seed.")
+        if len({tuple(sorted(run.seed for run in row.finished)) for row in self.rows if row.finished}) > 1:
+            found.append("Rows have different seeds; Δ takes those that both rows have.")
+        return found
+
+
+def best_run(comparison: Comparison) -> RunFolder | None:
+    """Return the folder of the best row's run with the lowest validation loss."""
+    if comparison.best is None:
+        return None
+    seeds = comparison.best.by_seed(RANKED_BY)
+    best = min(comparison.best.finished, key=lambda run: seeds.get(run.seed, math.inf))
+    return best.folder
+
+
+def compare(runs: Sequence[Run]) -> Comparison:
+    """Return the comparison of at least one run."""
+    return Comparison(tuple(runs))

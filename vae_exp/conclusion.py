@@ -1,0 +1,81 @@
+"""How a sweep ends: on the terminal, in its folder and in MLflow. How runs are compared later."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from vae_exp import compose
+from vae_exp.comparison import Comparison, cells, compare, read_runs, report
+from vae_exp.comparison.runs import Run
+from vae_exp.comparison.table import best_run
+from vae_exp.config import TrackingConfig
+from vae_exp.run_folder import RunFolder
+from vae_exp.sweep import Job, SweepFolder
+from vae_exp.terminal import say, shown
+from vae_exp.tracking import how_to_look, reconcile, show_sweep
+
+WIDE = 200
+"""Characters of a table that goes into a file, where nothing is cut off."""
+
+
+def conclude(sweep: SweepFolder, way_on: str, console: Console) -> int:
+    """Show every planned job with its state, compare the runs, write the report; return the sweep's exit code.
+
+    `way_on` is the command that finishes the sweep where it is not finished.
+    """
+    jobs, runs = sweep.jobs(), read_runs([sweep.path])
+    tracking = compose.load(jobs[0].config, str(sweep.plan_file)).tracking
+    console.print()
+    for job, run in zip(jobs, runs, strict=True):
+        say(console, _state(job, run, max(len(job.label) for job in jobs)))
+    is_finished = all(run.is_finished for run in runs)
+    if not is_finished:
+        say(console, f"Go on with: {way_on}")
+    comparison = compare(runs)
+    show(comparison, console)
+    report.write(sweep.path, comparison, sweep.read_plan()["command"])
+    folders = [run.folder for run in runs]
+    reconcile(tracking, folders)
+    labelled = [(job.label, folder) for job, folder in zip(jobs, folders, strict=True)]
+    show_sweep(tracking, sweep.path, labelled, cells.plain(comparison), best_run(comparison))
+    show_places(sweep.path, tracking, folders, sweep.path.name, console)
+    return 0 if is_finished else 1
+
+
+def _state(job: Job, run: Run, width: int) -> str:
+    """Return a job's label and state, and its folder or why it failed and where its log is."""
+    log = run.folder.log_file
+    where = f"{run.error}; see {shown(log)}" if run.error and log.exists() else run.error or shown(run.folder.path)
+    return f"{job.label.ljust(width)}  {run.state.ljust(11)}  {where}"
+
+
+def show(comparison: Comparison, console: Console) -> None:
+    """Print the table, and what must be known to read it."""
+    header, rows = cells.table(comparison, cells.BRIEF)
+    table = Table(box=None, header_style="bold", pad_edge=False, show_edge=False)
+    for name in header:
+        table.add_column(Text(name), justify="right")
+    for row, line in zip(comparison.rows, rows, strict=True):
+        table.add_row(*(Text(cell.text) for cell in line), style="bold" if row is comparison.best else None)
+    console.print()
+    (console if console.is_terminal else Console(file=console.file, width=WIDE)).print(table)
+    console.print()
+    for note in comparison.notes():
+        say(console, note)
+
+
+def show_places(
+    folder: Path, tracking: TrackingConfig, folders: list[RunFolder], sweep: str | None, console: Console
+) -> None:
+    """Print where the report lies, and how the runs are looked at in MLflow."""
+    console.print()
+    say(console, f"Report: {shown(folder / 'report.html')}")
+    lines = how_to_look(tracking, folders, sweep)
+    if lines:
+        say(console, "Curves in MLflow:")
+    for line in lines:
+        say(console, f"  {line}")

@@ -1,0 +1,62 @@
+"""`python -m vae_exp.resume FOLDER`: finish a run or a sweep that was stopped, or give a run more epochs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from vae_exp import compose, environment, job, train
+from vae_exp.comparison.runs import is_sweep
+from vae_exp.errors import UserError, complain
+from vae_exp.loaded_run import read_config
+from vae_exp.run_folder import RunFolder, is_run_folder
+
+LAUNCHER = ("hydra/launcher=", "hydra.launcher.")
+"""What may be given for a sweep: where its jobs run. Everything else was planned."""
+
+
+def main() -> None:
+    """Read the command line and call; nothing else."""
+    parser = argparse.ArgumentParser(prog="python -m vae_exp.resume", description=resume.__doc__)
+    parser.add_argument("folder", type=Path, help="folder of a run or of a sweep")
+    parser.add_argument("overrides", nargs="*", help="a run: trainer.epochs=80; a sweep: hydra/launcher=joblib …")
+    arguments = parser.parse_intermixed_args()
+    try:
+        code = resume(arguments.folder, arguments.overrides)
+    except UserError as error:
+        complain(str(error))
+        code = 2
+    raise SystemExit(code)
+
+
+def resume(folder: Path, overrides: list[str]) -> int:
+    """Finish a run or a sweep: what is finished stays, the rest goes on from its last good checkpoint.
+
+    Sends what the tracking server missed. Exit codes: 0 all finished, 1 a run failed, 2 refused.
+    """
+    if is_sweep(folder):
+        return _sweep(folder, overrides)
+    if not is_run_folder(folder):
+        raise UserError(f"{folder} is no run and no sweep: it has neither status.json and config.yaml nor sweep.json")
+    run = RunFolder(folder)
+    config = compose.override(read_config(run), overrides, "overrides")
+    return job.run(config, folder, folder.absolute().name)
+
+
+def _sweep(folder: Path, overrides: list[str]) -> int:
+    """Let Hydra's launcher run what `sweep.json` planned: nothing of the sweep's configuration is read by Hydra."""
+    for override in overrides:
+        if not override.startswith(LAUNCHER):
+            rule = f"only {LAUNCHER[0]}… and {LAUNCHER[1]}… can be given for a sweep"
+            again = f"give the sweep's own command again with hydra.sweep.dir={folder} to change or extend it"
+            raise UserError(f"{rule}, got {override!r}; {again}")
+    environment.remember_command()
+    place = [f"hydra.sweep.dir={compose.quote(str(folder.absolute()))}", "hydra.sweeper.resume=true"]
+    sys.argv[1:] = ["--multirun", *place, *overrides]
+    train.main()
+    return 0
+
+
+if __name__ == "__main__":
+    main()
