@@ -54,7 +54,7 @@ def test_the_sweep_ends_with_a_table_its_folder_the_interface_and_a_link(sweep):
         "latent_dim",
         str(folder.path.name),
         "report.html",
-        "mlflow ui --backend-store-uri sqlite:///",
+        "mlflow ui --backend-store-uri 'sqlite:///",  # quoted: the folder has spaces
         "http",
     ):
         assert text in done.stdout

@@ -1,0 +1,92 @@
+"""Sweeps as a user runs them, in processes that can be watched and killed, and what they leave behind."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+from mlflow import MlflowClient
+
+from vae_exp import checkpoint
+from vae_exp.sweep import SweepFolder
+
+SMALL = ["data=digits", "model.channels=[1,4]", "trainer.epochs=4", "trainer.batch_size=200", "evaluation.final=false"]
+QUICK = [*SMALL, "figures.which=[samples]", "trainer.checkpoint_every=2", "trainer.patience=null"]
+TIMES = ("seconds", "timestamp")
+
+
+def start(cwd, module, *arguments):
+    """Start `python -m vae_exp.<module>` as the leader of a group of its own."""
+    command = [sys.executable, "-m", f"vae_exp.{module}", *map(str, arguments)]
+    environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
+    return subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def run(cwd, module, *arguments):
+    """Run it to its end."""
+    process = start(cwd, module, *arguments)
+    stdout, stderr = process.communicate(timeout=300)
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
+def kill_group(process):
+    """Kill a command and all that it started, as a power cut would."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def sweep_of(cwd):
+    """Return the only sweep below a folder's `outputs/`."""
+    (folder,) = (path for path in (Path(cwd) / "outputs").iterdir() if (path / "sweep.json").exists())
+    return SweepFolder(folder)
+
+
+def states(sweep):
+    return {job.label: sweep.folder(job).state() for job in sweep.jobs()}
+
+
+def table(sweep):
+    """Return `comparison.csv` but for the times."""
+    frame = pd.read_csv(sweep.path / "comparison.csv")
+    return frame[[column for column in frame if not column.startswith(TIMES)]]
+
+
+def weights(sweep):
+    """Return a digest of the best and the last weights of each job."""
+    return {
+        (job.label, which): checkpoint.digest(sweep.folder(job).read_weights(which)[0])
+        for job in sweep.jobs()
+        for which in ("best", "last")
+    }
+
+
+def tracked(cwd, experiment="vae_exp"):
+    """Return client and runs of the store in a folder, by their names; no two have the same."""
+    client = MlflowClient(f"sqlite:///{Path(cwd) / 'mlflow.db'}")
+    runs = client.search_runs([client.get_experiment_by_name(experiment).experiment_id])
+    assert len({run.info.run_name for run in runs}) == len(runs)
+    return client, {run.info.run_name: run for run in runs}
+
+
+def require_history(cwd, sweep):
+    """Require of each job one run in MLflow that is FINISHED and has every point once."""
+    client, runs = tracked(cwd)
+    assert set(runs) == {job.label for job in sweep.jobs()}
+    for job in sweep.jobs():
+        run, records = runs[job.label], sweep.folder(job).records()
+        assert run.info.status == "FINISHED"
+        for key in ("train/loss", "val/loss", "test/kl"):
+            points = client.get_metric_history(run.info.run_id, key)
+            written = [(record["epoch"], record[key], record["timestamp"]) for record in records]
+            assert sorted((point.step, point.value, point.timestamp) for point in points) == written
+        assert run.data.metrics["final/epochs"] == len(records)

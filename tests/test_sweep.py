@@ -1,0 +1,264 @@
+"""Sweeps that are killed, stopped, broken and extended, run as commands with a real store."""
+
+import json
+import random
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from sweeps import QUICK, kill_group, require_history, run, start, states, sweep_of, table, tracked, weights
+
+from vae_exp.run_folder import RunFolder
+
+FOUR = ["-m", "model.latent_dim=2,4", "seed=0,1"]
+needs_kill = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """A sweep of four jobs that nobody disturbs."""
+    cwd = tmp_path_factory.mktemp("alone")
+    done = run(cwd, "train", *FOUR, *QUICK)
+    assert done.returncode == 0, done.stderr
+    return sweep_of(cwd)
+
+
+# --- killed ----------------------------------------------------------------------------------------------------------
+
+
+def killed_at_random_moments(cwd, alone, kills, seed):
+    """Kill a sweep so often, each time somewhere in its life, resume it, and hold it against the undisturbed one."""
+    moments = random.Random(seed)
+    process = start(cwd, "train", *FOUR, *QUICK)
+    for _ in range(kills):
+        moment = time.monotonic() + moments.uniform(3, 12)
+        while time.monotonic() < moment and process.poll() is None:
+            time.sleep(0.05)
+        kill_group(process)
+        begun = (cwd / "outputs").exists() and any((cwd / "outputs").glob("*/sweep.json"))
+        process = start(cwd, *(["resume", sweep_of(cwd).path] if begun else ["train", *FOUR, *QUICK]))
+    _, stderr = process.communicate(timeout=300)
+    assert process.returncode == 0, stderr
+    sweep = sweep_of(cwd)
+    assert set(states(sweep).values()) == {"finished"}
+    assert table(sweep).equals(table(alone))
+    assert weights(sweep) == weights(alone)
+    require_history(cwd, sweep)
+
+
+@needs_kill
+def test_a_sweep_killed_at_three_random_moments_ends_as_one_that_was_left_alone(tmp_path, alone):
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")
+    killed_at_random_moments(tmp_path, alone, 3, seed)
+
+
+@needs_kill
+@pytest.mark.faults
+@pytest.mark.parametrize("seed", range(3))
+def test_a_sweep_killed_at_twenty_random_moments_ends_as_one_that_was_left_alone(tmp_path, alone, seed):
+    killed_at_random_moments(tmp_path, alone, 20, seed)
+
+
+@needs_kill
+def test_a_killed_worker_stops_no_other_job_and_its_own_is_run_again(tmp_path, alone):
+    workers = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "trainer.threads=1"]
+    process = start(tmp_path, "train", *FOUR, *QUICK, *workers)
+    victim = running_worker(tmp_path)
+    victim.kill()
+    _, stderr = process.communicate(timeout=300)
+    assert process.returncode == 0, stderr
+    sweep = sweep_of(tmp_path)
+    assert set(states(sweep).values()) == {"finished"}
+    require_history(tmp_path, sweep)
+    killed = [job for job in sweep.jobs() if len(sweep.folder(job).read_environment()["sessions"]) > 1]
+    assert killed  # it went on in a second session
+
+
+def running_worker(cwd):
+    """Return the process of a job, of a sweep that runs jobs in workers, as soon as one has trained an epoch."""
+    for _ in range(6000):
+        for file in Path(cwd).glob("outputs/*/*/metrics.jsonl"):
+            status = RunFolder(file.parent).read_status()
+            if status.get("state") == "running":
+                return psutil.Process(status["pid"])
+        time.sleep(0.01)
+    raise AssertionError("no job has trained an epoch in a minute")
+
+
+# --- stopped ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("launcher", [[], ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]], ids=["one", "two"])
+def test_a_stopped_sweep_says_so_leaves_no_process_and_goes_on(tmp_path, number, code, launcher):
+    long = [*QUICK, "trainer.epochs=100000"]
+    process = start(tmp_path, "train", *FOUR, *long, "trainer.threads=1", *launcher)
+    running_worker(tmp_path)
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(number)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == code, stderr
+    assert not [child for child in family if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+    sweep = sweep_of(tmp_path)
+    found = list(states(sweep).values())
+    assert set(found) == {"interrupted", "planned"}
+    assert found.count("interrupted") == (2 if launcher else 1)
+    _, runs = tracked(tmp_path)
+    assert {tracked_run.info.status for tracked_run in runs.values()} == {"KILLED"}
+    assert f"Go on with: python -m vae_exp.resume outputs/{sweep.path.name}" in stdout
+    assert all(option in stdout for option in launcher)
+    assert (sweep.path / "report.html").exists()
+    assert "Traceback" not in stdout + stderr
+
+
+# --- broken ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory):
+    """Four jobs of which one diverges."""
+    cwd = tmp_path_factory.mktemp("broken")
+    done = run(cwd, "train", "-m", "optimizer=sgd", "optimizer.lr=1e-4,2e-4,1e30,3e-4", *QUICK)
+    return cwd, done, sweep_of(cwd)
+
+
+def test_one_failing_job_among_four_leaves_three_good_ones_and_a_report(broken):
+    cwd, done, sweep = broken
+    assert done.returncode == 1
+    assert list(states(sweep).values()) == ["finished", "finished", "failed", "finished"]
+    log = sweep.folder(sweep.jobs()[2]).log_file
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("lr=1e30"))
+    assert "failed       the loss became NaN or infinite at epoch 1" in line
+    assert line.endswith(f"see outputs/{sweep.path.name}/{log.parent.name}/run.log")
+    assert "Traceback" in log.read_text(encoding="utf-8")
+    assert "Traceback" not in done.stdout + done.stderr
+    assert list(table(sweep)["states"]) == ["finished", "finished", "failed", "finished"]
+    report = (sweep.path / "report.html").read_text(encoding="utf-8")
+    assert "1 of 4 runs is not finished" in report
+    _, runs = tracked(cwd)
+    assert [runs[job.label].info.status for job in sweep.jobs()] == ["FINISHED", "FINISHED", "FAILED", "FINISHED"]
+    assert "the loss became NaN" in runs["lr=1e30"].data.tags["error"]
+
+
+def test_the_sweep_is_a_run_of_its_own_with_its_report_its_jobs_and_its_best(broken):
+    cwd, _, sweep = broken
+    client, runs = tracked(cwd, "vae_exp sweeps")
+    (shown,) = runs.values()
+    assert shown.info.status == "FAILED"
+    assert shown.data.tags["jobs"] == "1 failed, 3 finished"
+    names = {artifact.path for artifact in client.list_artifacts(shown.info.run_id)}
+    assert {"report.html", "comparison.csv", "sweep.json"} <= names
+    note = shown.data.tags["mlflow.note.content"]
+    best = table(sweep).set_index("optimizer.lr")["best"]
+    assert f"**Best by validation:** [lr={best.idxmax():g}".replace("e-0", "e-") in note.replace("\\", "")
+
+
+def test_resuming_leaves_what_is_finished_and_tries_what_failed_again(broken):
+    cwd, _, sweep = broken
+    good = [sweep.folder(job).path for job in sweep.jobs() if sweep.folder(job).state() == "finished"]
+    before = {file: file.stat().st_mtime_ns for path in good for file in path.rglob("*") if file.is_file()}
+    done = run(cwd, "resume", sweep.path)
+    assert done.returncode == 1
+    assert "lr=1e30: the loss became NaN or infinite at epoch 1" in done.stderr
+    assert {file: file.stat().st_mtime_ns for path in good for file in path.rglob("*") if file.is_file()} == before
+    assert len(sweep.folder(sweep.jobs()[2]).read_environment()["sessions"]) == 2
+    assert len(tracked(cwd)[1]) == 4
+
+
+# --- extended --------------------------------------------------------------------------------------------------------
+
+
+def test_the_same_command_with_more_values_extends_the_sweep_and_trains_nothing_again(tmp_path):
+    place = f"hydra.sweep.dir={tmp_path / 'sweep'}"
+    options = [*QUICK, "tracking=none", "figures.which=[]", place]
+    assert run(tmp_path, "train", "-m", "seed=0,1", *options).returncode == 0
+    files = {file: file.stat().st_mtime_ns for file in tmp_path.glob("sweep/seed=*/*") if file.is_file()}
+    done = run(tmp_path, "train", "-m", "seed=0,1,2", *options)
+    assert done.returncode == 0
+    assert done.stdout.count("epoch 4/4") == 1
+    kept = {file: file.stat().st_mtime_ns for file in files}
+    assert kept == files
+    plan = json.loads((tmp_path / "sweep" / "sweep.json").read_text(encoding="utf-8"))
+    assert [job["label"] for job in plan["jobs"]] == ["seed=0", "seed=1", "seed=2"]
+
+
+def test_two_sweeps_started_at_once_have_folders_of_their_own(tmp_path):
+    options = ["-m", "seed=0", *QUICK, "trainer.epochs=0", "figures.which=[]", "tracking=none"]
+    processes = [start(tmp_path, "train", *options) for _ in range(2)]
+    assert [process.communicate() and process.returncode for process in processes] == [0, 0]
+    assert len(list((tmp_path / "outputs").iterdir())) == 2
+
+
+def test_a_sweep_that_is_being_run_is_refused_to_another_process(tmp_path):
+    place = f"hydra.sweep.dir={tmp_path / 'sweep'}"
+    process = start(tmp_path, "train", "-m", "seed=0", *QUICK, "trainer.epochs=100000", "tracking=none", place)
+    while not list(tmp_path.glob("sweep/*/metrics.jsonl")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    done = run(tmp_path, "resume", tmp_path / "sweep")
+    kill_group(process)
+    assert done.returncode == 2
+    assert done.stderr == f"error: {tmp_path / 'sweep'} is being run by another process; wait for it or stop it first\n"
+
+
+# --- parallel --------------------------------------------------------------------------------------------------------
+
+
+def test_parallel_jobs_share_the_cores_and_note_the_users_command(tmp_path):
+    workers = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    options = [*QUICK, "trainer.epochs=0", "figures.which=[]", "tracking=none"]
+    assert run(tmp_path, "train", "-m", "seed=0,1", *options, *workers).returncode == 0
+    cores = psutil.cpu_count(logical=False) or 1
+    for job in (sweep := sweep_of(tmp_path)).jobs():
+        assert 1 <= job.config["trainer"]["threads"] <= max(1, cores // 2)
+        (session,) = sweep.folder(job).read_environment()["sessions"]
+        assert session["threads"] == job.config["trainer"]["threads"]
+        assert session["command"][:5] == ["python", "-m", "vae_exp.train", "-m", "seed=0,1"]
+
+
+# --- refused ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-m", "model.latent_dims=2,4"], "Key 'latent_dims' not in 'ConvConfig'"),
+        (["-m", "model.latent_dim=1,2,3,4,5,6,0,7"], "job 7 of 8 (model.latent_dim=0): model.latent_dim must be at"),
+        (["-m", "data=digits,mnist_6k"], "mnist_6k"),
+        (["-m", "seed=0,1", "optimizer.lr=quick"], "quick"),
+    ],
+)
+def test_a_sweep_with_a_bad_job_is_refused_before_anything_is_made(tmp_path, arguments, said):
+    done = run(tmp_path, "train", *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("module", ["resume", "compare"])
+def test_a_folder_that_holds_neither_a_run_nor_a_sweep_is_refused(tmp_path, module):
+    for folder in (tmp_path / "missing", tmp_path):
+        done = run(tmp_path, module, folder)
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"error: {folder} is no run and no sweep")
+        assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sweep_of_another_version_is_refused_by_every_command(tmp_path):
+    (tmp_path / "sweep.json").write_text('{"version": 0, "jobs": [], "command": []}')
+    for module in ("resume", "compare"):
+        done = run(tmp_path, module, tmp_path)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert "sweep.json must be of version 1, got 0" in done.stderr
+
+
+def test_keys_can_not_be_given_to_a_sweep_that_is_resumed(broken):
+    cwd, _, sweep = broken
+    done = run(cwd, "resume", sweep.path, "trainer.epochs=9")
+    assert done.returncode == 2
+    assert "give the sweep's own command again" in done.stderr
