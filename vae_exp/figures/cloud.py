@@ -57,7 +57,7 @@ def plot(cloud: Cloud) -> Figure:
 
 def histogram(cloud: Cloud) -> Figure:
     """Return how many points (N, 1) fall into each bin, stacked by label."""
-    figure = sheet(800, 420, cloud.title, cloud.detail)
+    figure = sheet(800, 480, cloud.title, cloud.detail)
     axes = figure.add_subplot()
     cloud.palette.histogram(axes, cloud.points[:, 0], cloud.labels, BINS)
     axes.set(xlabel=cloud.axes[0], ylabel="images in a bin")
