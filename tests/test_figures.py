@@ -265,6 +265,7 @@ def test_a_histogram_counts_every_point_once_by_label():
     for patch in figure.axes[0].patches:
         heights[patch.get_facecolor()[:3]] = heights.get(patch.get_facecolor()[:3], 0) + patch.get_height()
     assert heights == {to_rgb(TEN[i]): 30 for i in range(3)}
+    assert all(tick == round(tick) for tick in figure.axes[0].get_yticks())  # there are no half images
 
 
 def test_a_pair_plot_shows_each_pair_once_and_each_dimension_on_the_diagonal():

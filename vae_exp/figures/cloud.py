@@ -61,6 +61,7 @@ def histogram(cloud: Cloud) -> Figure:
     axes = figure.add_subplot()
     cloud.palette.histogram(axes, cloud.points[:, 0], cloud.labels, BINS)
     axes.set(xlabel=cloud.axes[0], ylabel="images in a bin")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(visible=False, axis="x")
     cloud.palette.legend(figure, axes)
     return figure
