@@ -572,10 +572,10 @@ def test_step_images_show_the_same_z_every_time():
     assert image[0, 0] == np.rint(255 / (1 + np.exp(-first[0, 0])))
 
 
-def test_a_run_draws_a_step_image_at_its_first_epoch_and_at_every_kept_one(tmp_path):
+def test_a_run_draws_a_step_image_before_its_first_epoch_after_it_and_at_every_kept_one(tmp_path):
     experiment.run(config(epochs=5, checkpoint_every=2, which=["samples"]), tmp_path / "run")
     steps = sorted(file.name for file in (tmp_path / "run" / "figures" / "steps").iterdir())
-    assert steps == ["epoch_0001.png", "epoch_0002.png", "epoch_0004.png"]
+    assert steps == ["epoch_0000.png", "epoch_0001.png", "epoch_0002.png", "epoch_0004.png"]
     assert (tmp_path / "run" / "figures" / "samples.png").exists()
 
 
