@@ -16,7 +16,7 @@ from vae_exp.config.identity import as_dict
 from vae_exp.errors import UserError
 from vae_exp.run_folder import RunFolder
 from vae_exp.tracking import connect, fetch_run, how_to_look, reconcile, show_sweep
-from vae_exp.tracking.content import parameters
+from vae_exp.tracking.content import final_points, parameters, points
 from vae_exp.tracking.store import Store
 from vae_exp.tracking.sweep_run import escape
 
@@ -89,6 +89,31 @@ def test_parameters_are_the_core_and_what_is_not_at_its_default():
     beta = parameters(as_dict(Config(model=MlpConfig(), objective=ElboConfig(beta=4.0), trainer=TrainerConfig(9, 9))))
     assert beta.keys() - core.keys() == {"model.hidden", "objective.beta"}
     assert (beta["objective.beta"], beta["trainer.batch_size"]) == ("4.0", "9")
+
+
+def test_a_comparison_begins_with_a_loss_and_not_with_seconds():
+    record = {"epoch": 3, "timestamp": 5, "seconds": 0.5, "train/loss": 9.0, "val/loss": 8.0}
+    assert points([record]) == [("train/loss", 9.0, 5, 3), ("val/loss", 8.0, 5, 3), ("seconds", 0.5, 5, 3)]
+
+
+def test_the_charts_of_the_end_are_of_measures_and_not_of_how_they_were_taken(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.write_final(
+        {
+            "epochs": 9,
+            "best_epoch": 7,
+            "stopped_early": True,
+            "seconds": 3.5,
+            "knn_accuracy": 0.5,
+            "knn_accuracy_se": 0.1,
+        }
+    )
+    folder.write_final(folder.read_final() | {"test/nll_iw100": 90.0, "importance_images": 1000, "measured_on": "test"})
+    folder.write_status("finished")
+    shown = {key: (value, step) for key, value, _, step in final_points(folder)}
+    expected = {"final/best_epoch": (7, 9), "final/knn_accuracy": (0.5, 9), "final/test/nll_iw100": (90, 9)}
+    expected |= {"final/seconds": (3.5, 9)}
+    assert shown == expected
 
 
 def test_no_tracking_makes_no_store(tmp_path, monkeypatch):

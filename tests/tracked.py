@@ -31,6 +31,7 @@ class Run:
         session = {"command": ["python", "-m", "vae_exp.train"], "git": {"commit": "c0ffee", "dirty": []}}
         self.folder.write_environment(session, {"digest": "d", "image_shape": [1, 8, 8]}, None)
         self.folder.write_status("running")
+        self.folder.write_figure("steps/epoch_0000", png(0))
         self.tracker.start(self.folder)
         return self
 
@@ -103,5 +104,5 @@ def assert_complete(client, run, folder):
         assert (final.step, final.value) == (len(written), 99.5)
     images = [info.path for info in client.list_artifacts(run.info.run_id, "images")]
     steps = sorted(int(path.split("+")[2]) for path in images)
-    expected = [epoch for epoch in range(2, len(written) + 1, 2) for _ in ("full", "compressed")]
+    expected = [epoch for epoch in range(0, len(written) + 1, 2) for _ in ("full", "compressed")]
     assert steps == expected

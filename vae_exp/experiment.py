@@ -192,6 +192,8 @@ class Experiment:
         """Train until it is over. After each epoch everything is on the disk before anybody is told."""
         steps = -(-len(self.splits.train.images) // self.config.trainer.batch_size)
         self.progress.start(self.config.trainer.epochs or 0, steps, training.epoch)
+        if training.epoch == 0:
+            self._draw_step(training)
         while not training.is_over(self.config):
             record = self._epoch(training)
             self._draw_step(training)
@@ -228,9 +230,9 @@ class Experiment:
         return {f"{name}/{part}": value for part, value in means.items()}
 
     def _draw_step(self, training: Training) -> None:
-        """Draw samples after the first epoch and every `trainer.checkpoint_every`-th, for a tracker to show in turn."""
+        """Draw samples before training, after one epoch and every `checkpoint_every`-th, for a tracker to show."""
         epoch, every = training.epoch, self.config.trainer.checkpoint_every
-        if "samples" in self.config.figures.which and (epoch == 1 or epoch % every == 0):
+        if "samples" in self.config.figures.which and (epoch <= 1 or epoch % every == 0):
             self.folder.write_figure(f"steps/epoch_{epoch:04d}", draw_step(training.model, self.config.seed))
 
     def _append(self, record: Record) -> None:

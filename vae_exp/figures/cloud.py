@@ -57,10 +57,11 @@ def plot(cloud: Cloud) -> Figure:
 
 def histogram(cloud: Cloud) -> Figure:
     """Return how many points (N, 1) fall into each bin, stacked by label."""
-    figure = sheet(800, 420, cloud.title, cloud.detail)
+    figure = sheet(800, 480, cloud.title, cloud.detail)
     axes = figure.add_subplot()
     cloud.palette.histogram(axes, cloud.points[:, 0], cloud.labels, BINS)
     axes.set(xlabel=cloud.axes[0], ylabel="images in a bin")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(visible=False, axis="x")
     cloud.palette.legend(figure, axes)
     return figure

@@ -35,7 +35,7 @@ def loss_curves(records: Sequence[Record], title: str) -> Figure:
     for axes, (part, name) in zip(figure.subplots(1, len(parts), squeeze=False)[0], parts.items(), strict=True):
         _curves(axes, records, part)
         axes.set(title=name, xlabel="epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
         if best:
             axes.axvline(best, color=GREY, linewidth=0.8, linestyle="-.")
     handles, names = figure.axes[0].get_legend_handles_labels()

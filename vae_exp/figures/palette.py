@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from vae_exp.figures.subject import Floats
 
-TEN = ("#000099", "#FFCC22", "#AA1100", "#33EEEE", "#441133", "#EE7799", "#006677", "#3399FF", "#8800EE", "#998800")
-"""Ten colours found by a search for the largest smallest distance between two of them, in OKLab, in the eyes of the
-colour-blind (Machado et al. 2009) as in all others'. Dark and light ones take turns."""
+TEN = ("#000088", "#EECC00", "#AA0000", "#00DDFF", "#220000", "#FF7799", "#006677", "#7788FF", "#8800DD", "#998811")
+"""Ten colours found by a search for the largest smallest distance between two of them, or one and white paper, in
+OKLab, in the eyes of the colour-blind (Machado et al. 2009) as in all others'. Dark and light ones take turns."""
 Labels = NDArray[np.int64] | None
 """The label of each point, where there are labels."""
 MARKERS = ("o", "^")

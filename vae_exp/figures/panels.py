@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
 from vae_exp.figures.sheet import DETAIL_POINTS, DPI, GREY, MARGIN, TICK_POINTS, sheet
 from vae_exp.figures.subject import Images
@@ -56,7 +57,8 @@ def draw_panels(panels: Sequence[Panel], title: str, detail: str) -> Figure:
         h, w = picture.shape[:2]
         x += left
         axes = figure.add_axes((x / width, below / total, w / width, h / total))
-        axes.imshow(picture, cmap="gray", vmin=0, vmax=255, aspect="auto", interpolation="nearest")
+        # In three colours matplotlib shows the very pixels; a map of greys would round some of them down.
+        axes.imshow(Image.fromarray(picture).convert("RGB"), aspect="auto", interpolation="nearest")
         _label(axes, panel)
         x += w
     return figure

@@ -28,7 +28,7 @@ GREY = "#555555"
 LEVELS = ((np.arange(256) + 8) // 17 * 17).astype(np.uint8)
 """The nearest of 16 levels for each of 256."""
 
-_style = threading.Lock()
+_style = threading.RLock()
 _STYLE = {
     "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so that every machine writes with the same letters
     "text.parse_math": False,  # names of the user's folders may hold any character
@@ -60,7 +60,8 @@ def sheet(width: int, height: int, title: str, detail: str) -> Figure:
     header = MARGIN + sum(len(lines) * _line(size) for lines, size in blocks)
     total = round(height + header)
     figure = Figure(figsize=(width / DPI, total / DPI), dpi=DPI, facecolor="white")
-    figure.set_layout_engine(ConstrainedLayoutEngine(rect=(0, 0, 1, height / total)))
+    pad = MARGIN / DPI
+    figure.set_layout_engine(ConstrainedLayoutEngine(rect=(0, 0, 1, height / total), w_pad=pad, h_pad=pad / 2))
     top = float(total - MARGIN)
     for (lines, size), colour in zip(blocks, ("black", GREY), strict=True):
         text = "\n".join(lines)

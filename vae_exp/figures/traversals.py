@@ -32,7 +32,7 @@ def draw_traversals(subject: Subject) -> Figure:
     rows = [axis_name(d) for d in dims]
     panel = Panel(images, STEPS, row_labels=rows, column_labels=list(map(signed, values.tolist())))
     which = "each dimension" if len(dims) == subject.latent_dim else f"each of the {len(dims)} most active dimensions"
-    detail = f"means of p(x|z) as {which} goes from −3 to 3; the others stay at E[z|x] of the first of the "
+    detail = f"means of p(x|z) as {which} goes from −3 to 3, others at E[z|x] of the first of the "
     return draw_panels([panel], f"Traversals: {subject.title}", detail + subject.described("test"))
 
 

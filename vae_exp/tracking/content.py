@@ -29,6 +29,10 @@ CORE = (
 
 UNTOLD = ("evaluation.", "trainer.threads", "trainer.checkpoint_every")
 
+ASIDE = ("epochs", "importance_samples", "importance_images", "information_images")
+"""Numbers of `final.json` that say how a measure was taken. They and the standard errors would be half of all charts,
+and the first that a reader sees; the file is among the artifacts."""
+
 STATUS = {"running": "RUNNING", "finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
 """MLflow's word for each state."""
 
@@ -86,21 +90,25 @@ def _user() -> str | None:
 
 
 def points(records: list[Record]) -> list[Point]:
-    """Return every metric of these epochs, each with the time stamp that it was recorded with."""
+    """Return every metric of these epochs, each with the time stamp that it was recorded with.
+
+    Seconds come last: the comparison page begins with the metric that a run was first sent.
+    """
     return [
         (key, value, int(record["timestamp"]), int(record["epoch"]))
         for record in records
-        for key, value in record.items()
+        for key, value in sorted(record.items(), key=lambda item: item[0] == "seconds")
         if key not in ("epoch", "timestamp")
     ]
 
 
 def final_points(folder: RunFolder) -> list[Point]:
-    """Return the numbers of `final.json` as `final/…`, at the time when the run finished."""
+    """Return the measures of `final.json` as `final/…`, at the time when the run finished."""
     final = folder.read_final()
     timestamp = int(folder.read_status()["time"] * 1000)
     step = int(final.get("epochs", 0))
-    return [(f"final/{_key(key)}", value, timestamp, step) for key, value in _numbers(final).items()]
+    measures = {key: value for key, value in _numbers(final).items() if key not in ASIDE and not key.endswith("_se")}
+    return [(f"final/{_key(key)}", value, timestamp, step) for key, value in measures.items()]
 
 
 def _numbers(nested: dict[str, Any], prefix: str = "") -> dict[str, float]:

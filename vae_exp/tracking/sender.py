@@ -122,9 +122,10 @@ class Sender:
 
     def _send_images(self, client: MlflowClient) -> None:
         """Send the samples of each epoch as MLflow's `log_image` does, but under names that are the same each time."""
-        times = {int(record["epoch"]): int(record["timestamp"]) for record in self.folder.records()}
+        times = {0: self.told.started}  # the slider of MLflow's page begins at 0, before the first epoch
+        times |= {int(record["epoch"]): int(record["timestamp"]) for record in self.folder.records()}
         for epoch, file in content.step_images(self.folder).items():
-            name = f"images/samples+step+{epoch}+timestamp+{times.get(epoch, 0)}+{self._uuid(epoch)}"
+            name = f"images/samples+step+{epoch}+timestamp+{times.get(epoch)}+{self._uuid(epoch)}"
             if epoch in times and name not in self.told.files:
                 self._send_image(client, file, name)
                 self.told.files[name] = _version(file)

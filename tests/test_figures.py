@@ -1,0 +1,590 @@
+"""The pictures: what is on each of them, drawn from small arrays and from a model whose every value is known."""
+
+import io
+import logging
+import subprocess
+import sys
+
+import matplotlib
+import numpy as np
+import pytest
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from PIL import Image
+from scipy.stats import norm
+from torch import nn
+
+from vae_exp import data, experiment
+from vae_exp.config import FIGURES, Config, DigitsConfig, EvaluationConfig, FiguresConfig, MlpConfig, TrainerConfig
+from vae_exp.data import Split, Splits
+from vae_exp.figures import draw
+from vae_exp.figures.cloud import Cloud, plot
+from vae_exp.figures.gallery import GALLERY
+from vae_exp.figures.kl_per_dimension import kl_per_dimension
+from vae_exp.figures.latent import draw_latent
+from vae_exp.figures.loss_curves import best_epoch, loss_curves
+from vae_exp.figures.palette import TEN, Palette
+from vae_exp.figures.panels import Panel, draw_panels
+from vae_exp.figures.reconstructions import between, choose_pairs, draw_interpolations, draw_reconstructions
+from vae_exp.figures.samples import draw_aggregate_posterior, draw_samples
+from vae_exp.figures.sheet import png, sheet, style
+from vae_exp.figures.steps import draw_step
+from vae_exp.figures.subject import Codes, Subject
+from vae_exp.figures.tiles import at_screen_size, tile
+from vae_exp.figures.traversals import draw_manifold, draw_traversals
+from vae_exp.figures.tsne import draw_tsne, layout, obstacle
+from vae_exp.models import Vae, build_model
+from vae_exp.randomness import generator
+
+rng = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def _in_style():
+    with style():
+        yield
+
+
+def config(latent_dim=2, **others):
+    return Config(
+        model=MlpConfig(latent_dim=latent_dim, hidden=[8]),
+        data=DigitsConfig(),
+        figures=FiguresConfig(which=others.pop("which", list(FIGURES)), tsne_points=others.pop("tsne_points", 60)),
+        trainer=TrainerConfig(device="cpu", threads=1, **others),
+        evaluation=EvaluationConfig(final=False),
+    )
+
+
+def drawn(configuration, splits=None, records=()):
+    """Every figure of a model that has not learned anything, by name and in order."""
+    splits = splits or data.load(configuration.data)
+    model = build_model(configuration.model, splits.shape, 0).eval()
+    pictures = {}
+    draw(model, splits, records, configuration, pictures.__setitem__, lambda text: None)
+    return pictures
+
+
+class Glass(Subject):
+    """A subject whose images are rows of D pixels, and whose model looks straight through them.
+
+    q(z|x) has the pixels' logits as its mean and a standard deviation of e⁻⁵⁰; p(x|z) has z as its logits. `seen`
+    collects the z that were decoded.
+    """
+
+    def __init__(self, pixels, labels=None, test=True, **others):
+        images = torch.as_tensor(pixels, dtype=torch.uint8).reshape(len(pixels), 1, 1, -1)
+        split = Split(images, None if labels is None else torch.as_tensor(labels))
+        dims = images.shape[-1]
+        decoder = nn.Unflatten(1, (1, 1, dims))
+        model = Vae(Logits(), decoder, MlpConfig(latent_dim=dims)).eval()
+        seen = []
+        model.register_parameter("device", nn.Parameter(torch.zeros(1)))
+        decoder.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0]))
+        splits = Splits(split, None, split if test else None, None, True, "")
+        super().__init__(model, splits, [], config(dims, **others))
+        object.__setattr__(self, "seen", seen)
+
+    @property
+    def z(self):
+        return torch.cat(self.seen).double().numpy()
+
+
+class Logits(nn.Module):
+    def forward(self, images):
+        mean = images.flatten(1).clamp(0.01, 0.99).logit()
+        return torch.cat([mean, torch.full_like(mean, -100.0)], dim=1)
+
+
+def logits(pixels):
+    return torch.as_tensor(pixels).div(255).clamp(0.01, 0.99).logit().double().numpy()
+
+
+def words(figure):
+    return " ".join(text.get_text() for text in figure.texts).replace("\n", " ")
+
+
+def rendered(figure):
+    return np.asarray(Image.open(io.BytesIO(png(figure))).convert("RGB"))
+
+
+def shown(axes):
+    """The grey picture that a panel shows."""
+    picture = np.asarray(axes.images[0].get_array())
+    assert (picture == picture[..., :1]).all()
+    return picture[..., 0]
+
+
+def grid(axes, columns, side):
+    """The images that a panel of grey images shows, row by row."""
+    picture = shown(axes)
+    step = side + 2
+    rows = (len(picture) + 2) // step
+    corners = [(r * step, c * step) for r in range(rows) for c in range(columns)]
+    return np.stack([picture[y : y + side, x : x + side] for y, x in corners])
+
+
+# All of them
+
+
+def test_every_figure_that_can_be_asked_for_can_be_drawn():
+    assert set(GALLERY) == set(FIGURES)
+
+
+@pytest.mark.parametrize("latent_dim", [1, 2, 5])
+def test_every_figure_of_an_untrained_model_is_drawn_and_the_manifold_for_two_dimensions_alone(latent_dim, caplog):
+    with caplog.at_level(logging.INFO, "vae_exp"):
+        pictures = drawn(config(latent_dim))
+    assert list(pictures) == [name for name in FIGURES if name != "manifold" or latent_dim == 2]
+    assert ("manifold" in caplog.text) == (latent_dim != 2)
+    for picture in pictures.values():
+        image = Image.open(io.BytesIO(picture))
+        assert min(image.size) >= 100
+        assert image.info == {}  # no date and no program, which would change the bytes
+
+
+def test_the_same_figures_are_the_same_bytes_whatever_else_is_drawn_and_however_matplotlib_is_set():
+    configuration = config(3)
+    together = drawn(configuration)
+    with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red"}):
+        for name in reversed(together):
+            configuration.figures.which = [name]
+            assert drawn(configuration) == {name: together[name]}, name
+
+
+def test_another_seed_shows_other_samples():
+    first, second = config(which=["samples"]), config(which=["samples"])
+    second.seed = 1
+    assert drawn(first) != drawn(second)
+
+
+def test_without_validation_and_test_images_the_training_images_are_shown_and_named():
+    splits = data.load(DigitsConfig())
+    alone = Splits(splits.train, None, None, splits.classes, True, "")
+    assert set(drawn(config(2), alone)) == set(FIGURES)
+    subject = Glass(rng.integers(1, 255, (20, 2)), test=False)
+    for figure in (draw_latent(subject), draw_tsne(subject), draw_interpolations(subject), draw_traversals(subject)):
+        assert "training images (there is no test split)" in words(figure)
+
+
+def test_colour_images_without_labels_are_drawn_in_colour():
+    pixels = torch.zeros(30, 3, 8, 8, dtype=torch.uint8)
+    pixels[:, 0] = torch.arange(30, dtype=torch.uint8)[:, None, None] * 8
+    split = Split(pixels, None)
+    pictures = drawn(config(2), Splits(split, None, split, None, True, ""))
+    image = np.asarray(Image.open(io.BytesIO(pictures["reconstructions"])).convert("RGB")).reshape(-1, 3)
+    assert {(level * 8, 0, 0) for level in range(30)} <= set(map(tuple, image.tolist()))
+
+
+# Titles
+
+
+def test_a_title_stays_within_the_figure_and_above_what_is_drawn():
+    figure = sheet(400, 300, "a long title " * 8, "a longer detail " * 20)
+    axes = figure.add_subplot()
+    FigureCanvasAgg(figure).draw()
+    boxes = [text.get_window_extent() for text in figure.texts]
+    assert all(box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1 for box in boxes)
+    assert boxes[0].y0 >= boxes[1].y1 - 1
+    assert boxes[1].y0 >= axes.get_window_extent().y1
+    assert axes.get_window_extent().height > 200
+
+
+# Points
+
+
+def cloud(points, labels=None, classes=None, axes=None):
+    points = np.asarray(points, float)
+    axes = axes or [f"axis {i}" for i in range(points.shape[1])]
+    return Cloud(points, axes, labels, Palette.of(labels, classes), "title", "detail")
+
+
+def test_a_scatter_plot_shows_every_point_in_the_colour_of_its_label_and_to_scale():
+    points, labels = rng.normal(size=(50, 2)), rng.integers(0, 10, 50)
+    figure = plot(cloud(points, labels, "abcdefghij"))
+    (axes,) = figure.axes
+    (drawn_points,) = axes.collections
+    assert np.allclose(drawn_points.get_offsets(), points)
+    assert np.allclose(drawn_points.get_facecolors()[:, :3], [to_rgb(TEN[label]) for label in labels])
+    assert axes.get_aspect() == 1
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == list("abcdefghij")
+
+
+@pytest.mark.parametrize("dims", [1, 2, 3, 5])
+def test_a_legend_hides_nothing(dims):
+    labels = np.arange(200) % 20
+    figure = plot(cloud(rng.normal(size=(200, dims)), labels, [f"a class of number {i}" for i in range(20)]))
+    FigureCanvasAgg(figure).draw()
+    legend = figure.legends[0] if figure.legends else figure.axes[0].get_legend()
+    box = legend.get_window_extent()
+    assert not any(box.overlaps(axes.get_window_extent()) for axes in figure.axes if axes.get_visible())
+    assert not any(box.overlaps(text.get_window_extent()) for text in figure.texts)
+    assert box.x1 <= figure.bbox.x1 + 1
+    assert box.y0 >= 0
+
+
+def test_labels_from_the_eleventh_on_are_triangles():
+    labels = np.arange(40) % 15
+    figure = plot(cloud(rng.normal(size=(40, 2)), labels))
+    discs, triangles = figure.axes[0].collections
+    assert len(discs.get_offsets()) == (labels < 10).sum()
+    assert len(triangles.get_offsets()) == (labels >= 10).sum()
+    assert len(discs.get_paths()[0].vertices) != len(triangles.get_paths()[0].vertices)
+
+
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_more_than_twenty_labels_get_a_colour_bar_and_no_legend(dims):
+    labels = np.arange(100) % 47
+    figure = plot(cloud(rng.normal(size=(100, dims)), labels))
+    assert not figure.legends
+    assert not any(axes.get_legend() for axes in figure.axes)
+    assert any("label, 0 to 46" in (axes.get_ylabel() or axes.get_xlabel()) for axes in figure.axes)
+
+
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_points_without_labels_have_one_colour_and_no_legend(dims):
+    figure = plot(cloud(rng.normal(size=(30, dims))))
+    assert not figure.legends
+    assert not any(axes.get_legend() for axes in figure.axes)
+    colours = {tuple(c) for axes in figure.axes for points in axes.collections for c in points.get_facecolors()}
+    colours |= {patch.get_facecolor() for axes in figure.axes for patch in axes.patches}
+    assert {colour[:3] for colour in colours} == {to_rgb(TEN[0])}
+
+
+def test_class_names_may_hold_any_characters():
+    names = ["_hidden", "$x^{", "漢字", "%s {0}", "\\frac"]
+    figure = plot(cloud(rng.normal(size=(10, 2)), np.arange(10) % 5, names))
+    png(figure)
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == names
+
+
+def test_a_histogram_counts_every_point_once_by_label():
+    labels = np.arange(90) % 3
+    figure = plot(cloud(rng.normal(size=(90, 1)), labels))
+    heights = {}
+    for patch in figure.axes[0].patches:
+        heights[patch.get_facecolor()[:3]] = heights.get(patch.get_facecolor()[:3], 0) + patch.get_height()
+    assert heights == {to_rgb(TEN[i]): 30 for i in range(3)}
+    assert all(tick == round(tick) for tick in figure.axes[0].get_yticks())  # there are no half images
+
+
+def test_a_pair_plot_shows_each_pair_once_and_each_dimension_on_the_diagonal():
+    points = rng.normal(size=(40, 4))
+    figure = plot(cloud(points, axes=list("abcd")))
+    axes = np.array(figure.axes).reshape(4, 4)
+    for row, column in np.ndindex(4, 4):
+        here = axes[row, column]
+        assert here.get_visible() == (column <= row)
+        if column < row:
+            assert np.allclose(here.collections[0].get_offsets(), points[:, [column, row]])
+        elif column == row:
+            assert sum(patch.get_height() for patch in here.patches) == 40
+    assert [here.get_xlabel() for here in axes[-1]] == list("abcd")
+    assert [here.get_ylabel() for here in axes[:, 0]] == ["", *"bcd"]
+
+
+def test_the_pair_plot_has_the_five_dimensions_whose_means_vary_most():
+    spread = np.array([1, 90, 40, 3, 70, 60, 2, 80])
+    pixels = 127 + spread * rng.choice([-1, 1], size=(50, 8))
+    figure = draw_latent(Glass(pixels))
+    assert [axes.get_xlabel() for axes in figure.axes[-5:]] == ["z₂", "z₃", "z₅", "z₆", "z₈"]
+    assert "the 5 dimensions whose means vary most, of 8" in words(figure)
+    assert np.allclose(figure.axes[5].collections[0].get_offsets(), logits(pixels)[:, [1, 2]], atol=1e-5)
+
+
+def test_the_ten_colours_stay_apart_from_each_other_and_from_white_in_all_eyes():
+    """Distances in OKLab (Ottosson 2020); the eyes are Machado et al. 2009's without one kind of cone."""
+    blind = {
+        "none": np.eye(3),
+        "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+        "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+        "tritan": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+    }
+    cones = [[0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566]]
+    cones += [[0.0883024619, 0.2817188376, 0.6299787005]]
+    lab = [[0.2104542553, 0.7936177850, -0.0040720468], [1.9779984951, -2.4285922050, 0.4505937099]]
+    lab += [[0.0259040371, 0.7827717662, -0.8086757660]]
+    rgb = np.array([to_rgb(colour) for colour in (*TEN, "white")])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    for eyes, matrix in blind.items():
+        seen = np.clip(linear @ np.transpose(matrix), 0, 1)
+        place = np.cbrt(seen @ np.transpose(cones)) @ np.transpose(lab)
+        apart = np.linalg.norm(place[:, None] - place[None], axis=-1) + np.eye(11)
+        assert apart.min() > (0.2 if eyes == "none" else 0.13), eyes
+
+
+# t-SNE
+
+
+def test_tsne_keeps_far_groups_apart_and_says_its_perplexity():
+    labels = np.arange(60) % 3
+    pixels = np.array([[40, 40, 200], [200, 40, 40], [40, 200, 40]])[labels] + rng.integers(-20, 20, (60, 3))
+    figure = draw_tsne(Glass(pixels, labels))
+    assert "perplexity 19" in words(figure)
+    assert "60 posterior means of test images" in words(figure)
+    (points,) = figure.axes[0].collections
+    places = np.asarray(points.get_offsets())
+    colours = points.get_facecolors()
+    nearest = np.linalg.norm(places[:, None] - places[None], axis=-1) + np.diag(np.full(60, np.inf))
+    assert (colours[nearest.argmin(1)] == colours).all()
+
+
+def test_tsne_takes_a_fixed_subsample_of_the_split_it_is_asked_for():
+    pixels = rng.integers(1, 255, (100, 2))
+    first, second = (draw_tsne(Glass(pixels, tsne_points=40)) for _ in range(2))
+    offsets = [np.asarray(figure.axes[0].collections[0].get_offsets()) for figure in (first, second)]
+    assert len(offsets[0]) == 40
+    assert np.array_equal(*offsets)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "why"),
+    [
+        (np.arange(1, 51)[:, None], "needs more than the one latent dimension"),
+        (np.full((50, 3), 100), "the codes have collapsed"),
+        (np.arange(1, 13).reshape(4, 3) * 20, "needs at least 5 points"),
+    ],
+    ids=["line", "collapsed", "few"],
+)
+def test_where_tsne_cannot_run_the_picture_shows_the_means_and_says_why(pixels, why):
+    figure = draw_tsne(Glass(pixels))
+    assert "No t-SNE" in words(figure)
+    assert why in words(figure)
+    axes = figure.axes[0]
+    if pixels.shape[1] == 1:
+        assert sum(patch.get_height() for patch in axes.patches) == len(pixels)
+    else:
+        assert len(axes.collections[0].get_offsets()) == len(pixels)
+
+
+def test_tsne_runs_with_the_fewest_points_and_one_active_dimension():
+    means = np.zeros((5, 4), np.float32)
+    means[:, 2] = np.arange(5)
+    assert obstacle(Codes(means, means, None)) is None
+    places = layout(means, 0)
+    assert places.shape == (5, 2)
+    assert np.isfinite(places).all()
+
+
+# Curves and bars
+
+
+def record(epoch, **values):
+    return {"epoch": epoch, **{key.replace("_", "/"): value for key, value in values.items()}}
+
+
+def test_loss_curves_show_each_split_where_it_was_evaluated_and_mark_the_best_epoch():
+    records = [
+        record(1, train_loss=9.0, train_objective=9.0),
+        record(2, train_loss=7.0, train_objective=7.0, val_loss=6.0, val_objective=6.0, test_loss=6.5),
+        record(3, train_loss=5.0, train_objective=5.0),
+        record(4, train_loss=4.0, train_objective=4.0, val_loss=6.0, val_objective=6.0, test_loss=6.1),
+    ]
+    figure = loss_curves(records, "title")
+    assert [axes.get_title() for axes in figure.axes] == ["negative ELBO", "reconstruction", "KL(q(z|x) ‖ p(z))"]
+    train, val, test, mark = figure.axes[0].lines
+    assert train.get_xydata().tolist() == [[1, 9], [2, 7], [3, 5], [4, 4]]
+    assert val.get_xydata().tolist() == [[2, 6], [4, 6]]
+    assert test.get_xydata().tolist() == [[2, 6.5], [4, 6.1]]
+    assert list(mark.get_xdata()) == [2, 2]  # ties go to the earlier epoch
+    assert "epoch 2, the best" in words(figure)
+    assert [text.get_text() for text in figure.axes[-1].get_legend().get_texts()] == ["train", "val", "test"]
+
+
+def test_the_training_objective_gets_its_own_curve_where_it_is_not_the_loss():
+    figure = loss_curves([record(1, train_loss=9.0, train_objective=4.0)], "title")
+    assert figure.axes[-1].get_title() == "training objective"
+    assert figure.axes[-1].lines[0].get_xydata().tolist() == [[1, 4]]
+
+
+def test_without_validation_no_epoch_is_called_the_best():
+    assert best_epoch([record(1, train_loss=9.0)]) is None
+    figure = loss_curves([], "title")
+    assert "no epoch has been trained" in words(figure)
+
+
+def test_bars_of_the_kl_are_sorted_and_coloured_by_activity():
+    figure = kl_per_dimension(np.array([0.5, 2.0, 0.0, 1.0]), np.array([0.4, 0.9, 0.0, 0.009]), "title", "test images")
+    bars = figure.axes[0].patches
+    assert [bar.get_height() for bar in bars] == [2.0, 1.0, 0.5, 0.0]
+    assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["z₂", "z₄", "z₁", "z₃"]
+    assert [bar.get_facecolor()[:3] == to_rgb(TEN[0]) for bar in bars] == [True, False, True, False]
+    assert "2 of 4 dimensions are active" in words(figure)
+    assert "3.50 nats" in words(figure)
+
+
+def test_256_bars_are_one_picture_of_bars_without_names():
+    kl = rng.random(256)
+    figure = kl_per_dimension(kl, np.ones(256), "title", "test images")
+    assert [bar.get_height() for bar in figure.axes[0].patches] == sorted(kl, reverse=True)
+    assert len(figure.axes[0].get_xticks()) < 20
+
+
+# Images
+
+
+def test_tiles_lie_row_by_row_with_white_lines_between_them():
+    images = np.array([0.0, 0.2, 1.0])[:, None, None, None] * np.ones((3, 1, 1, 2))
+    assert tile(images, 2, gap=1).tolist() == [[0, 0, 255, 51, 51], [255] * 5, [255, 255, 255, 255, 255]]
+    assert tile(images[:2].repeat(3, 1), 1, gap=0).tolist() == [[[0] * 3] * 2, [[51] * 3] * 2]
+
+
+@pytest.mark.parametrize(("side", "shown"), [(8, 56), (28, 56), (64, 64), (84, 84), (85, 56), (200, 56)])
+def test_images_are_shown_at_whole_multiples_of_their_pixels_or_averaged(side, shown):
+    images = rng.random((2, 3, side, side), dtype=np.float32)
+    large = at_screen_size(images)
+    assert large.shape == (2, 3, shown, shown)
+    assert np.allclose(large.mean((2, 3)), images.mean((2, 3)), atol=0.02)
+    if shown % side == 0:
+        assert np.array_equal(large[..., :: shown // side, :: shown // side], images)
+
+
+def test_every_pixel_of_a_panel_is_a_pixel_of_the_file():
+    images = rng.random((12, 1, 8, 8))
+    panels = [Panel(images, 4, "left", list("abc"), list("wxyz"), ("across", "up")), Panel(images[:5], 3, "right")]
+    figure = draw_panels(panels, "title", "detail")
+    page = rendered(figure)
+    for axes, panel in zip(figure.axes, panels, strict=True):
+        picture = tile(at_screen_size(panel.images), panel.columns)
+        box = axes.get_window_extent()
+        top, left = round(len(page) - box.y1), round(box.x0)
+        there = page[top : top + picture.shape[0], left : left + picture.shape[1]]
+        assert np.array_equal(there, picture[..., None].repeat(3, -1))
+
+
+def test_reconstructions_are_training_images_beside_the_means_at_their_posterior_means():
+    pixels = np.arange(300).reshape(150, 2) % 250 + 3
+    subject = Glass(pixels)
+    figure = draw_reconstructions(subject)
+    given, made = (grid(axes, 10, 28)[:, 0] for axes in figure.axes)
+    order = torch.randperm(150, generator=subject.stream("reconstructions"))[:100].numpy()
+    originals = shown(figure.axes[0])
+    assert len(given) == len(made) == 100
+    assert originals[0, 0] == pixels[order[0], 0]
+    assert np.array_equal(originals, shown(figure.axes[1]))  # seen through glass
+    assert np.allclose(subject.z, logits(pixels)[order], atol=1e-5)
+    assert "100 training images" in figure.axes[0].get_title("left")
+    assert "means" in words(figure)
+
+
+def test_images_that_training_draws_anew_are_drawn_for_their_reconstruction_too():
+    subject = Glass(np.full((100, 2), 128))
+    subject.config.data.binarize = "dynamic"
+    assert set(np.unique(shown(draw_reconstructions(subject).axes[0]))) == {0, 255}
+
+
+def test_samples_are_the_means_at_draws_from_the_prior():
+    subject = Glass(np.full((10, 3), 100))
+    figure = draw_samples(subject)
+    assert np.allclose(subject.z, torch.randn(100, 3, generator=generator(0, "figures/samples")))
+    assert "means of p(x|z)" in words(figure)
+    assert "prior" in words(figure)
+
+
+def test_the_aggregate_posterior_is_drawn_from_the_codes_of_training_images():
+    pixels = np.arange(1, 25)[:, None] * [10, 5]
+    subject = Glass(pixels)
+    figure = draw_aggregate_posterior(subject)
+    aggregate, prior = np.split(subject.z, 2)
+    nearest = np.abs(aggregate[:, None] - logits(pixels)[None]).max(-1)
+    assert (nearest.min(1) < 1e-4).all()
+    assert len(np.unique(nearest.argmin(1))) > 12
+    assert abs(prior.mean()) < 0.3  # 200 standard normal numbers, four standard errors
+    assert "q(z)" in figure.axes[0].get_title("left")
+    assert "p(z)" in figure.axes[1].get_title("left")
+
+
+def test_a_traversal_changes_one_dimension_at_a_time_around_the_first_test_image():
+    subject = Glass([[50, 200, 100], [60, 20, 10], [90, 80, 200]])
+    figure = draw_traversals(subject)
+    z = subject.z.reshape(3, 13, 3)
+    origin = logits([50, 200, 100])
+    for d in range(3):
+        assert np.allclose(z[d, :, d], np.linspace(-3, 3, 13), atol=1e-6)
+        others = [i for i in range(3) if i != d]
+        assert np.allclose(z[d][:, others], origin[others], atol=1e-5)
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["z₁", "z₂", "z₃"]
+    assert "E[z|x] of the first of the test images" in words(figure)
+
+
+def test_of_many_dimensions_the_most_active_are_traversed():
+    spread = np.arange(1, 31)
+    figure = draw_traversals(Glass(127 + spread * rng.choice([-1, 1], size=(40, 30))))
+    assert len(figure.axes[0].get_yticklabels()) == 12
+    assert figure.axes[0].get_yticklabels()[0].get_text() == "z₁₉"
+    assert "the 12 most active dimensions" in words(figure)
+
+
+def test_the_manifold_is_even_in_the_priors_probability_with_z1_across_and_z2_up():
+    subject = Glass([[50, 200]])
+    figure = draw_manifold(subject)
+    z = subject.z.reshape(15, 15, 2)
+    even = norm.ppf((np.arange(15) + 0.5) / 15)
+    assert np.allclose(z[..., 0], even[None, :], atol=1e-5)
+    assert np.allclose(z[..., 1], even[::-1, None], atol=1e-5)
+    axes = figure.axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("z₁", "z₂")
+    assert axes.get_xticklabels()[0].get_text() == axes.get_yticklabels()[-1].get_text() == "−1.8"
+
+
+def test_an_interpolation_goes_straight_from_one_image_to_another_of_a_different_class():
+    labels = np.arange(40) % 4
+    pixels = np.stack([20 + 50 * labels, 10 + np.arange(40) * 5], axis=1)
+    subject = Glass(pixels, labels)
+    draw_interpolations(subject)
+    ways = subject.z.reshape(10, 10, 2)
+    assert np.allclose(np.diff(ways, n=2, axis=1), 0, atol=1e-5)
+    ends = np.abs(ways[:, [0, -1], None] - logits(pixels)[None, None]).max(-1)
+    assert (ends.min(-1) < 1e-4).all()
+    first, last = labels[ends.argmin(-1)].T
+    assert (first != last).all()
+
+
+def test_pairs_are_found_without_labels_in_one_class_and_in_a_single_image():
+    for n, labels in [(30, None), (30, torch.zeros(30)), (1, torch.zeros(1)), (3, None)]:
+        split = Split(torch.zeros(n, 1, 2, 2, dtype=torch.uint8), labels)
+        first, last = choose_pairs(split, generator(0, "test"))
+        assert len(first) == len(last) == 10
+        assert max(first.max(), last.max()) < n
+        if n == 30:
+            assert (first != last).all()
+
+
+def test_a_way_begins_and_ends_at_its_ends():
+    start, end = torch.zeros(3, 2), torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    way = between(start, end, 5)
+    assert torch.equal(way[:, 0], start)
+    assert torch.equal(way[:, -1], end)
+    assert torch.equal(way[:, 2], end / 2)
+
+
+# While it trains
+
+
+def test_step_images_show_the_same_z_every_time():
+    subject = Glass([[50, 200]])
+    assert draw_step(subject.model, 0) == draw_step(subject.model, 0)
+    first, second = np.split(subject.z, 2)
+    assert np.array_equal(first, second)
+    assert np.allclose(first, torch.randn(100, 2, generator=generator(0, "figures/steps")))
+    image = np.asarray(Image.open(io.BytesIO(draw_step(subject.model, 0))))
+    assert image.shape == (10 * 28 + 9 * 2, 10 * 56 + 9 * 2)
+    assert image[0, 0] == np.rint(255 / (1 + np.exp(-first[0, 0])))
+
+
+def test_a_run_draws_a_step_image_before_its_first_epoch_after_it_and_at_every_kept_one(tmp_path):
+    experiment.run(config(epochs=5, checkpoint_every=2, which=["samples"]), tmp_path / "run")
+    steps = sorted(file.name for file in (tmp_path / "run" / "figures" / "steps").iterdir())
+    assert steps == ["epoch_0000.png", "epoch_0001.png", "epoch_0002.png", "epoch_0004.png"]
+    assert (tmp_path / "run" / "figures" / "samples.png").exists()
+
+
+def test_a_run_without_samples_draws_no_step_images(tmp_path):
+    experiment.run(config(epochs=1, which=["loss_curves"]), tmp_path / "run")
+    assert [file.name for file in (tmp_path / "run" / "figures").iterdir()] == ["loss_curves.png"]
+
+
+def test_training_imports_no_library_that_draws():
+    code = "import sys, vae_exp.experiment; print({'matplotlib', 'seaborn', 'sklearn', 'pandas'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
