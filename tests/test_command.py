@@ -71,7 +71,7 @@ def test_every_job_leaves_everything_that_the_contract_names(sweep):
         drawn = {file.stem for file in run.figures.glob("*.png")}
         assert drawn == set(FIGURES) - ({"manifold"} if job.config["model"]["latent_dim"] != 2 else set())
         steps = {file.name for file in (run.figures / "steps").iterdir()}
-        assert steps == {"epoch_0001.png", "epoch_0002.png"}
+        assert steps == {"epoch_0000.png", "epoch_0001.png", "epoch_0002.png"}
     assert {"sweep.json", "comparison.csv", "report.html"} <= {file.name for file in folder.path.iterdir()}
 
 

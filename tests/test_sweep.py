@@ -98,6 +98,7 @@ def test_a_stopped_sweep_says_so_leaves_no_process_and_goes_on(tmp_path, number,
     process = start(tmp_path, "train", *FOUR, *long, "trainer.threads=1", *launcher)
     running_worker(tmp_path)
     family = psutil.Process(process.pid).children(recursive=True)
+    assert len(family) >= 2 if launcher else not family
     process.send_signal(number)
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == code, stderr
@@ -130,7 +131,7 @@ def test_one_failing_job_among_four_leaves_three_good_ones_and_a_report(broken):
     assert done.returncode == 1
     assert list(states(sweep).values()) == ["finished", "finished", "failed", "finished"]
     log = sweep.folder(sweep.jobs()[2]).log_file
-    (line,) = (line for line in done.stdout.splitlines() if line.startswith("lr=1e30"))
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("lr=1e+30"))
     assert "failed       the loss became NaN or infinite at epoch 1" in line
     assert line.endswith(f"see outputs/{sweep.path.name}/{log.parent.name}/run.log")
     assert "Traceback" in log.read_text(encoding="utf-8")
@@ -140,7 +141,7 @@ def test_one_failing_job_among_four_leaves_three_good_ones_and_a_report(broken):
     assert "1 of 4 runs is not finished" in report
     _, runs = tracked(cwd)
     assert [runs[job.label].info.status for job in sweep.jobs()] == ["FINISHED", "FINISHED", "FAILED", "FINISHED"]
-    assert "the loss became NaN" in runs["lr=1e30"].data.tags["error"]
+    assert "the loss became NaN" in runs["lr=1e+30"].data.tags["error"]
 
 
 def test_the_sweep_is_a_run_of_its_own_with_its_report_its_jobs_and_its_best(broken):
@@ -152,8 +153,8 @@ def test_the_sweep_is_a_run_of_its_own_with_its_report_its_jobs_and_its_best(bro
     names = {artifact.path for artifact in client.list_artifacts(shown.info.run_id)}
     assert {"report.html", "comparison.csv", "sweep.json"} <= names
     note = shown.data.tags["mlflow.note.content"]
-    best = table(sweep).set_index("optimizer.lr")["best"]
-    assert f"**Best by validation:** [lr={best.idxmax():g}".replace("e-0", "e-") in note.replace("\\", "")
+    best = table(sweep).set_index("optimizer.lr")["best"].idxmax()
+    assert f"**Best by validation:** [lr={best}](#/experiments/" in note.replace("\\", "")
 
 
 def test_resuming_leaves_what_is_finished_and_tries_what_failed_again(broken):
@@ -162,7 +163,7 @@ def test_resuming_leaves_what_is_finished_and_tries_what_failed_again(broken):
     before = {file: file.stat().st_mtime_ns for path in good for file in path.rglob("*") if file.is_file()}
     done = run(cwd, "resume", sweep.path)
     assert done.returncode == 1
-    assert "lr=1e30: the loss became NaN or infinite at epoch 1" in done.stderr
+    assert "lr=1e+30: the loss became NaN or infinite at epoch 1" in done.stderr
     assert {file: file.stat().st_mtime_ns for path in good for file in path.rglob("*") if file.is_file()} == before
     assert len(sweep.folder(sweep.jobs()[2]).read_environment()["sessions"]) == 2
     assert len(tracked(cwd)[1]) == 4
@@ -225,10 +226,10 @@ def test_parallel_jobs_share_the_cores_and_note_the_users_command(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["-m", "model.latent_dims=2,4"], "Key 'latent_dims' not in 'ConvConfig'"),
+        (["-m", "model.latent_dims=2,4"], "Could not override 'model.latent_dims'"),
         (["-m", "model.latent_dim=1,2,3,4,5,6,0,7"], "job 7 of 8 (model.latent_dim=0): model.latent_dim must be at"),
         (["-m", "data=digits,mnist_6k"], "mnist_6k"),
-        (["-m", "seed=0,1", "optimizer.lr=quick"], "quick"),
+        (["-m", "optimizer.lr=0.1,quick"], "job 2 of 2 (optimizer.lr=quick): "),
     ],
 )
 def test_a_sweep_with_a_bad_job_is_refused_before_anything_is_made(tmp_path, arguments, said):

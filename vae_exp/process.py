@@ -31,10 +31,14 @@ def is_alive(written: dict[str, Any]) -> bool:
 
 
 def stop_children() -> None:
-    """End every process that this one started, and theirs."""
+    """End every process that this one started, and theirs.
+
+    Python's resource tracker goes on until this process is gone, to clean up behind those that could not.
+    """
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
-            child.kill()
+            if not any("resource_tracker" in argument for argument in child.cmdline()):
+                child.kill()
 
 
 def _started(pid: object) -> float | None:
