@@ -175,8 +175,8 @@ def _refuse_interpolations(value: object, where: str) -> None:
     elif isinstance(value, list):
         for item in value:
             _refuse_interpolations(item, where)
-    elif isinstance(value, str) and "${" in value:
-        raise UserError(f"{where} must be a plain value, got the interpolation {value!r}")
+    elif isinstance(value, str) and ("${" in value or value == MISSING):  # merged, a missing value would be ignored
+        raise UserError(f"{where} must be a plain value, got {value!r}")
 
 
 def _explain(error: OmegaConfBaseException) -> str:
