@@ -21,6 +21,7 @@ from hydra.types import RunMode
 from omegaconf import MISSING, DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
+from vae_exp import files
 from vae_exp.config import Config, EvaluationConfig, FiguresConfig, TrainerConfig
 from vae_exp.errors import UserError, complain
 from vae_exp.preparation import agree, check
@@ -100,8 +101,9 @@ class CheckFirst(Callback):
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         """Check configuration, data and folder; exit with code 2 and one line when the run can't start."""
         try:
-            typed = to_config(config)
-            agree(typed, RunFolder(Path(config.hydra.run.dir)), check(typed))
+            typed, folder = to_config(config), RunFolder(Path(config.hydra.run.dir))
+            agree(typed, folder, check(typed))
+            files.require_room(folder.path)
         except UserError as error:
             complain(str(error))
             raise SystemExit(2) from None
