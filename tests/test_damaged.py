@@ -276,6 +276,15 @@ def test_many_damaged_metrics_are_named_or_read(finished, scratch, apply):
 # JSON and YAML
 
 
+@pytest.mark.parametrize("path", [("optimizer", "betas", 0), ("model", "scale"), ("seed",)])
+@pytest.mark.parametrize("number", [10**400, -(2**63)])
+def test_a_number_that_nothing_can_hold_is_named(path, number):
+    saved = changed(as_dict(config()), path, number)
+    said = refusal(compose.load, saved, "config.yaml")
+    assert said.startswith(f"config.yaml: {': '.join(path[:2])} must be a number of at most 64 bits, got ")
+    assert len(said) < 200
+
+
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just(10**400),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
