@@ -340,7 +340,9 @@ def use(scratch, sweep):
     jobs_and_state(sweep)
 
 
-def check_changed_file(scratch, sweep, draws):
+def check_changed_file(finished, scratch, sweep, draws):
+    shutil.rmtree(scratch.path)
+    shutil.copytree(finished, scratch.path)  # a run that went on with a changed file has changed others
     file = scratch.path / draws.draw(st.sampled_from(FILES[:-1]))
     if draws.draw(st.integers(0, 4)) == 0:
         file = sweep.plan_file
@@ -361,12 +363,12 @@ def check_changed_file(scratch, sweep, draws):
 
 @series(60)
 @given(draws=st.data())
-def test_a_changed_file_of_a_run_is_refused_in_one_line_or_works(scratch, sweep, draws):
-    check_changed_file(scratch, sweep, draws)
+def test_a_changed_file_of_a_run_is_refused_in_one_line_or_works(finished, scratch, sweep, draws):
+    check_changed_file(finished, scratch, sweep, draws)
 
 
 @pytest.mark.faults
 @series(10_000)
 @given(draws=st.data())
-def test_many_changed_files_of_runs_are_refused_in_one_line_or_work(scratch, sweep, draws):
-    check_changed_file(scratch, sweep, draws)
+def test_many_changed_files_of_runs_are_refused_in_one_line_or_work(finished, scratch, sweep, draws):
+    check_changed_file(finished, scratch, sweep, draws)

@@ -1,5 +1,6 @@
 """A disk that is full or read-only, and folders with names that trip programs up."""
 
+import logging
 import random
 import shutil
 import signal
@@ -100,6 +101,7 @@ class Filling(experiment.NoTracker):
         self.epochs += 1
         if self.epochs == 3:
             self.disk.fill()
+            logging.getLogger("vae_exp.tests").warning("a line that is longer than a block %s", "." * 10_000)
 
 
 def test_a_disk_without_a_byte_for_the_state_or_the_log_does_not_hide_what_was_not_written(tmp_path, alone, capfd):
@@ -145,19 +147,18 @@ def test_a_disk_that_fills_up_and_is_emptied_again_and_again_costs_nothing_but_t
     moments = random.Random(seed)
     with small_disk(tmp_path / "disk", "4m") as disk:
         folder = RunFolder(disk.folder / "run")
-        codes = []
-        for _ in range(10):
+        failures = 0
+        while folder.state() != "finished":
+            known = len(folder.records())
             process = start(folder.path, CONFIG)
-            process.join(moments.uniform(0, 1))
+            while process.is_alive() and len(folder.records()) == known:
+                process.join(moments.uniform(0, 0.1))
             filler = disk.fill(leave=4096 * moments.randrange(8))
             process.join()
-            codes.append(process.exitcode)
+            assert process.exitcode in (0, 1)
+            failures += process.exitcode
             filler.unlink()
-        assert set(codes) <= {0, 1}
-        print(f"{codes.count(1)} times the disk was too full")
-        process = start(folder.path, CONFIG)
-        process.join()
-        assert process.exitcode == 0
+        print(f"the disk was too full {failures} times")
         assert ended(folder.path) == alone
 
 
