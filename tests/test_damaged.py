@@ -26,6 +26,8 @@ from vae_exp.errors import UserError
 from vae_exp.files import read_json, read_yaml
 from vae_exp.run_folder import RunFolder
 from vae_exp.sweep import Job, SweepFolder
+from vae_exp.tracking import receipt
+from vae_exp.tracking.receipt import Receipt
 
 
 def config(epochs=2):
@@ -372,3 +374,47 @@ def test_a_changed_file_of_a_run_is_refused_in_one_line_or_works(finished, scrat
 @given(draws=st.data())
 def test_many_changed_files_of_runs_are_refused_in_one_line_or_work(finished, scratch, sweep, draws):
     check_changed_file(finished, scratch, sweep, draws)
+
+
+# What a tracking server has
+
+
+def check_changed_receipt(tmp_path_factory, draws):
+    folder = tmp_path_factory.mktemp("receipt")
+    receipt.write(folder, "sqlite:///mlflow.db", Receipt("vae_exp", "run", None, files={"a.png": [1, 2]}))
+    file = folder / "mlflow.json"
+    if draws.draw(st.booleans()):
+        file.write_bytes(draws.draw(damage())(file.read_bytes()))
+    else:
+        data = read_json(file)
+        data = changed(data, draws.draw(st.sampled_from(paths(data)[1:])), draws.draw(anything | st.just(...)))
+        file.write_text(json.dumps(data))
+    said = refusal(receipt.read, folder)
+    assert said is None or said.startswith(str(file))
+    if said is None:
+        for told in receipt.read(folder).values():
+            assert told.epochs >= 0
+            receipt.write(folder, "sqlite:///mlflow.db", told)
+
+
+@pytest.mark.parametrize(("key", "value"), [("epochs", -1), ("epochs", "2"), ("token", "x" * 1000), ("files", [])])
+def test_a_note_with_a_value_that_we_never_write_is_named(tmp_path, key, value):
+    receipt.write(tmp_path, "sqlite:///mlflow.db", Receipt("vae_exp", "run", None))
+    data = read_json(tmp_path / "mlflow.json")
+    (tmp_path / "mlflow.json").write_text(json.dumps(changed(data, ("shown", "sqlite:///mlflow.db", key), value)))
+    said = refusal(receipt.read, tmp_path)
+    assert said.startswith(f"{tmp_path / 'mlflow.json'}: {key} must ")
+    assert len(said) < 300
+
+
+@series(100)
+@given(draws=st.data())
+def test_a_changed_note_of_what_a_server_has_is_named_or_read(tmp_path_factory, draws):
+    check_changed_receipt(tmp_path_factory, draws)
+
+
+@pytest.mark.faults
+@series(10_000)
+@given(draws=st.data())
+def test_many_changed_notes_of_what_a_server_has_are_named_or_read(tmp_path_factory, draws):
+    check_changed_receipt(tmp_path_factory, draws)
