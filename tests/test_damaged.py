@@ -26,6 +26,8 @@ from vae_exp.errors import UserError
 from vae_exp.files import read_json, read_yaml
 from vae_exp.run_folder import RunFolder
 from vae_exp.sweep import Job, SweepFolder
+from vae_exp.tracking import receipt
+from vae_exp.tracking.receipt import Receipt
 
 
 def config(epochs=2):
@@ -276,6 +278,15 @@ def test_many_damaged_metrics_are_named_or_read(finished, scratch, apply):
 # JSON and YAML
 
 
+@pytest.mark.parametrize("path", [("optimizer", "betas", 0), ("model", "scale"), ("seed",)])
+@pytest.mark.parametrize("number", [10**400, -(2**63)])
+def test_a_number_that_nothing_can_hold_is_named(path, number):
+    saved = changed(as_dict(config()), path, number)
+    said = refusal(compose.load, saved, "config.yaml")
+    assert said.startswith(f"config.yaml: {': '.join(path[:2])} must be a number of at most 64 bits, got ")
+    assert len(said) < 200
+
+
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just(10**400),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -331,7 +342,9 @@ def use(scratch, sweep):
     jobs_and_state(sweep)
 
 
-def check_changed_file(scratch, sweep, draws):
+def check_changed_file(finished, scratch, sweep, draws):
+    shutil.rmtree(scratch.path)
+    shutil.copytree(finished, scratch.path)  # a run that went on with a changed file has changed others
     file = scratch.path / draws.draw(st.sampled_from(FILES[:-1]))
     if draws.draw(st.integers(0, 4)) == 0:
         file = sweep.plan_file
@@ -352,12 +365,56 @@ def check_changed_file(scratch, sweep, draws):
 
 @series(60)
 @given(draws=st.data())
-def test_a_changed_file_of_a_run_is_refused_in_one_line_or_works(scratch, sweep, draws):
-    check_changed_file(scratch, sweep, draws)
+def test_a_changed_file_of_a_run_is_refused_in_one_line_or_works(finished, scratch, sweep, draws):
+    check_changed_file(finished, scratch, sweep, draws)
 
 
 @pytest.mark.faults
 @series(10_000)
 @given(draws=st.data())
-def test_many_changed_files_of_runs_are_refused_in_one_line_or_work(scratch, sweep, draws):
-    check_changed_file(scratch, sweep, draws)
+def test_many_changed_files_of_runs_are_refused_in_one_line_or_work(finished, scratch, sweep, draws):
+    check_changed_file(finished, scratch, sweep, draws)
+
+
+# What a tracking server has
+
+
+def check_changed_receipt(tmp_path_factory, draws):
+    folder = tmp_path_factory.mktemp("receipt")
+    receipt.write(folder, "sqlite:///mlflow.db", Receipt("vae_exp", "run", None, files={"a.png": [1, 2]}))
+    file = folder / "mlflow.json"
+    if draws.draw(st.booleans()):
+        file.write_bytes(draws.draw(damage())(file.read_bytes()))
+    else:
+        data = read_json(file)
+        data = changed(data, draws.draw(st.sampled_from(paths(data)[1:])), draws.draw(anything | st.just(...)))
+        file.write_text(json.dumps(data))
+    said = refusal(receipt.read, folder)
+    assert said is None or said.startswith(str(file))
+    if said is None:
+        for told in receipt.read(folder).values():
+            assert told.epochs >= 0
+            receipt.write(folder, "sqlite:///mlflow.db", told)
+
+
+@pytest.mark.parametrize(("key", "value"), [("epochs", -1), ("epochs", "2"), ("token", "x" * 1000), ("files", [])])
+def test_a_note_with_a_value_that_we_never_write_is_named(tmp_path, key, value):
+    receipt.write(tmp_path, "sqlite:///mlflow.db", Receipt("vae_exp", "run", None))
+    data = read_json(tmp_path / "mlflow.json")
+    (tmp_path / "mlflow.json").write_text(json.dumps(changed(data, ("shown", "sqlite:///mlflow.db", key), value)))
+    said = refusal(receipt.read, tmp_path)
+    assert said.startswith(f"{tmp_path / 'mlflow.json'}: {key} must ")
+    assert len(said) < 300
+
+
+@series(100)
+@given(draws=st.data())
+def test_a_changed_note_of_what_a_server_has_is_named_or_read(tmp_path_factory, draws):
+    check_changed_receipt(tmp_path_factory, draws)
+
+
+@pytest.mark.faults
+@series(10_000)
+@given(draws=st.data())
+def test_many_changed_notes_of_what_a_server_has_are_named_or_read(tmp_path_factory, draws):
+    check_changed_receipt(tmp_path_factory, draws)

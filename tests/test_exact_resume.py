@@ -1,9 +1,6 @@
 """A run that is killed, damaged or asked for more epochs ends with the bits of one that was left alone."""
 
 import dataclasses
-import json
-import multiprocessing
-import os
 import random
 import signal
 import sys
@@ -11,10 +8,9 @@ import time
 
 import pytest
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file
+from processes import ended, start
 
-from vae_exp import checkpoint, experiment, files
+from vae_exp import experiment, files
 from vae_exp.config import (
     Config,
     ConvConfig,
@@ -45,59 +41,6 @@ def changed(config=CONFIG, **groups):
     )
 
 
-def ended(folder):
-    """Return everything that a run leaves behind but for the time that it took."""
-    folder = RunFolder(folder)
-    return {
-        "state": folder.state(),
-        "config": folder.read_config(),
-        "metrics": [timeless(record) for record in folder.records()],
-        "checkpoints": {path.name: content(path) for path in sorted(folder.checkpoints.glob("*.safetensors"))},
-        "best and last": [folder.weights_file(which).read_bytes() for which in ("best", "last")],
-        "final": timeless(folder.read_final()),
-        "figures": {path.name: path.read_bytes() for path in sorted(folder.figures.rglob("*.png"))},
-        "files": sorted(str(path.relative_to(folder.path)) for path in folder.path.rglob("*")),
-    }
-
-
-def timeless(record):
-    return {key: value for key, value in record.items() if key not in ("seconds", "timestamp")}
-
-
-def content(path):
-    """Return a checkpoint's tensors as a digest, and its state but for the time."""
-    with safe_open(path, framework="pt") as file:
-        state = json.loads(file.metadata()["vae_exp"].partition(" ")[2])
-    state["record"] = timeless(state.get("record", {}))
-    return checkpoint.digest(load_file(path)), state
-
-
-def start(folder, config=CONFIG, die_at=None):
-    """Run in a process of its own; return the process. With `die_at` it kills itself at that flush to the disk.
-
-    The process is forked from a server that has imported torch already, so that many can be started.
-    """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["vae_exp.experiment", "vae_exp.data.digits", "sklearn.datasets", "torch._dynamo"])
-    process = context.Process(target=run_or_die, args=(config, folder, die_at))
-    process.start()
-    return process
-
-
-def run_or_die(config, folder, die_at):
-    flushes, flush = 0, os.fsync
-
-    def flush_or_die(descriptor):
-        nonlocal flushes
-        flushes += 1
-        if flushes == die_at:
-            os.kill(os.getpid(), signal.SIGKILL)
-        flush(descriptor)
-
-    os.fsync = flush_or_die
-    experiment.run(config, folder)
-
-
 def run(folder, config=CONFIG):
     experiment.run(config, folder)
     return ended(folder)
@@ -114,13 +57,13 @@ def killed_at_random_moments(folder, kills, seed):
     moments = random.Random(seed)
     for _ in range(kills):
         before = RunFolder(folder).read_status().get("pid")
-        process = start(folder)
+        process = start(folder, CONFIG)
         while process.is_alive() and RunFolder(folder).read_status().get("pid") == before:
             time.sleep(0.001)
         process.join(moments.uniform(0, 0.25))
         process.kill()
         process.join()
-    process = start(folder)
+    process = start(folder, CONFIG)
     process.join()
     assert process.exitcode == 0
     return ended(folder)
@@ -141,10 +84,10 @@ def test_a_run_killed_at_twenty_random_moments_ends_with_the_same_bits(tmp_path,
 
 def killed_at_flush(folder, number):
     """Kill a run at its so-many-th flush to the disk and let it go on to its end; say whether it came so far."""
-    process = start(folder, die_at=number)
+    process = start(folder, CONFIG, die_at=number)
     process.join()
     came_so_far = process.exitcode == -signal.SIGKILL
-    process = start(folder)
+    process = start(folder, CONFIG)
     process.join()
     assert process.exitcode == 0
     return came_so_far

@@ -215,7 +215,8 @@ def test_a_run_that_is_deleted_in_mlflow_is_shown_anew(place, store):
 EIGHT = """
 import multiprocessing, sys, time
 sys.path.insert(0, sys.argv[1])
-from mlflow import MlflowClient
+from vae_exp.tracking.store import import_client
+import_client()
 import mlflow.store.tracking.sqlalchemy_store
 from tracked import whole_run
 if __name__ == "__main__":

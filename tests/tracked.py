@@ -36,8 +36,8 @@ class Run:
         return self
 
     def train(self, epochs, pause=0.0):
-        """Go on for so many epochs, each a different loss; return the longest time that one took, in seconds."""
-        longest = 0.0
+        """Go on for so many epochs, each a different loss; return the seconds that each took, in ascending order."""
+        seconds = []
         first = records.last_epoch(self.folder.metrics_file) + 1
         for epoch in range(first, first + epochs):
             began = time.perf_counter()
@@ -48,9 +48,9 @@ class Run:
             if epoch % 2 == 0:
                 self.folder.write_figure(f"steps/epoch_{epoch:04d}", png(epoch))
             self.tracker.update()
-            longest = max(longest, time.perf_counter() - began)
+            seconds.append(time.perf_counter() - began)
             time.sleep(pause)
-        return longest
+        return sorted(seconds)
 
     def finish(self, state="finished", error=None):
         """End as the state says; return the seconds that the tracker took."""

@@ -53,6 +53,8 @@ def read(path: Path, types: dict[str, files.Types]) -> tuple[Tensors, dict[str, 
         found = _digest(tensors, text)
     except FileNotFoundError:
         raise Damaged(f"{path} does not exist") from None
+    except UserError as error:
+        raise Damaged(str(error)) from None
     except (SafetensorError, OSError, ValueError, RuntimeError) as error:
         raise Damaged(f"{path} is damaged: {files.one_line(error)}") from None
     if written != found:

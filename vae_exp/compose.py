@@ -21,8 +21,10 @@ from hydra.types import RunMode
 from omegaconf import MISSING, DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
+from vae_exp import files
 from vae_exp.config import Config, EvaluationConfig, FiguresConfig, TrainerConfig
 from vae_exp.errors import UserError, complain
+from vae_exp.files import short
 from vae_exp.preparation import agree, check
 from vae_exp.registry import schema_of, schemas
 from vae_exp.run_folder import RunFolder
@@ -100,8 +102,9 @@ class CheckFirst(Callback):
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         """Check configuration, data and folder; exit with code 2 and one line when the run can't start."""
         try:
-            typed = to_config(config)
-            agree(typed, RunFolder(Path(config.hydra.run.dir)), check(typed))
+            typed, folder = to_config(config), RunFolder(Path(config.hydra.run.dir))
+            agree(typed, folder, check(typed))
+            files.require_room(folder.path)
         except UserError as error:
             complain(str(error))
             raise SystemExit(2) from None
@@ -113,7 +116,7 @@ def load(saved: dict[str, Any], where: str) -> Config:
     The file may come from a stranger: it is data, merged into the schema. Interpolations are refused, keys that this
     version doesn't know are named, and keys that it lacks have their defaults.
     """
-    _refuse_interpolations(saved, where)
+    _require_plain(saved, where)
     unknown = saved.keys() - {field.name for field in dataclasses.fields(Config)}
     if unknown:
         raise UserError(f"{where}: {', '.join(sorted(map(str, unknown)))} is no key of this version's configuration")
@@ -167,16 +170,18 @@ def _keys(overrides: list[str]) -> list[str]:
     return [text.split("=")[0] for text in overrides]
 
 
-def _refuse_interpolations(value: object, where: str) -> None:
+def _require_plain(value: object, where: str) -> None:
     if isinstance(value, dict):
         for key, item in value.items():
-            _refuse_interpolations(item, f"{where}: {key}")
-            _refuse_interpolations(key, where)
+            _require_plain(item, f"{where}: {key}")
+            _require_plain(key, where)
     elif isinstance(value, list):
         for item in value:
-            _refuse_interpolations(item, where)
-    elif isinstance(value, str) and "${" in value:
-        raise UserError(f"{where} must be a plain value, got the interpolation {value!r}")
+            _require_plain(item, where)
+    elif isinstance(value, str) and ("${" in value or value == MISSING):  # merged, a missing value would be ignored
+        raise UserError(f"{where} must be a plain value, got {value!r}")
+    elif isinstance(value, int) and abs(value) >= 2**63:  # not even a float may have to hold it
+        raise UserError(f"{where} must be a number of at most 64 bits, got {short(value)}")
 
 
 def _explain(error: OmegaConfBaseException) -> str:

@@ -146,16 +146,21 @@ class Experiment:
                 self.folder.write_status("finished")
                 log.info("finished")
             except (KeyboardInterrupt, Interrupted):
-                self.folder.write_status("interrupted", "stopped by a signal")
+                self._ended_as("interrupted", "stopped by a signal")
                 log.warning("stopped by a signal")
                 raise
             except BaseException as error:
                 log.error("failed\n%s", "".join(traceback.format_exception(error)).rstrip())
-                self.folder.write_status("failed", one_line_of(error))
+                self._ended_as("failed", one_line_of(error))
                 raise
             finally:
                 self.progress.stop()
                 self.tracker.finish()
+
+    def _ended_as(self, state: str, why: str) -> None:
+        """Write how it ended. On a full disk nothing says so, and the next reader sees that the process is gone."""
+        with contextlib.suppress(OSError):
+            self.folder.write_status(state, why)
 
     def restored(self) -> Training:
         """Return the training as the newest good checkpoint left it, or at its beginning."""
@@ -277,6 +282,8 @@ class Experiment:
 
 
 def one_line_of(error: BaseException) -> str:
-    """Return an error as one line: ours as it is, another with its type."""
+    """Return an error as one line: ours as it is, the system's with its file, another with its type."""
     text = str(error) if isinstance(error, UserError | Diverged) else f"{type(error).__name__}: {error}"
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        text = f"{error.filename}: {error.strerror}"
     return " ".join(text.split())

@@ -7,7 +7,9 @@ import json
 import math
 import os
 import secrets
+import shutil
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,8 @@ DEEPEST_YAML = 20
 """Levels of a YAML file."""
 LONGEST_SCALAR = 5000
 """Characters of a value in a YAML file: longer than any path."""
+LEAST_ROOM = 2**17
+"""Bytes that must be free where a run begins: several times what it writes before its first checkpoint."""
 
 Types = tuple[type, ...]
 NUMBER: Types = (int, float)
@@ -37,25 +41,42 @@ def make_folder(path: Path) -> None:
         raise UserError(f"{path} can't be made: {one_line(error)}; choose another folder") from None
 
 
+def require_room(folder: Path) -> None:
+    """Raise UserError where a folder can't be written to, or its disk is full. Makes and changes nothing."""
+    place = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise UserError(f"{folder} can't be written to: {place} is read-only here; choose another folder")
+    if (free := shutil.disk_usage(place).free) < LEAST_ROOM:
+        raise UserError(f"{folder} can't be written to: its disk is full ({free} bytes are free); make room there")
+
+
 def write(path: Path, content: bytes) -> None:
     """Write a file through a temporary one in the same folder: written, flushed to the disk, renamed.
 
     Raises OSError (disk full, read-only folder) and leaves the old file, if there was one, as it was.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    with _naming(path):
+        try:
+            with temporary.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+        _sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Let an error name the file: a full disk is reported without a name, or with that of a temporary file."""
     try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        if isinstance(error, OSError):  # a full disk is reported without a name, or with the temporary file's
-            error.filename, error.filename2 = str(path), None
-        raise
-    _sync_folder(path.parent)
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def write_text(path: Path, content: str) -> None:
@@ -70,7 +91,7 @@ def write_json(path: Path, content: Any) -> None:
 
 def append_line(path: Path, line: str) -> None:
     """Append one line and flush it to the disk. A crash can tear the last line, never an earlier one."""
-    with path.open("ab") as file:
+    with _naming(path), path.open("ab") as file:
         file.write(line.encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())

@@ -100,6 +100,7 @@ class RunFolder:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the folder alone. The lock dies with its process. Raises UserError when another process has it."""
+        files.require_room(self.path)
         make_folder(self.path)
         self.refuse_links()
         lock = FileLock(self.path / ".lock")
@@ -150,7 +151,7 @@ class RunFolder:
         lock = FileLock(self.path / ".lock")
         try:
             lock.acquire(timeout=0)
-        except Timeout:
+        except (Timeout, OSError):  # what is read-only here may be written elsewhere
             return True
         lock.release()
         return False
@@ -198,7 +199,7 @@ class RunFolder:
     @contextlib.contextmanager
     def logging(self) -> Iterator[None]:
         """Append what the package logs to `run.log`."""
-        handler = logging.FileHandler(self.log_file, encoding="utf-8")
+        handler = _LogFile(self.log_file, encoding="utf-8")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         package = logging.getLogger("vae_exp")
         package.addHandler(handler)
@@ -259,6 +260,18 @@ class RunFolder:
     def _saved_epochs(self) -> list[int]:
         names = (re.fullmatch(r"epoch_(\d{4,9})\.safetensors", path.name) for path in self.checkpoints.glob("epoch_*"))
         return sorted((int(name[1]) for name in names if name), reverse=True)
+
+
+class _LogFile(logging.FileHandler):
+    """A log that is silent where it can't be written: on a full disk, what is reported is what could not be saved."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Leave the line out, instead of a traceback on the terminal."""
+
+    def close(self) -> None:
+        """Close the file, with or without the lines that it had no room for."""
+        with contextlib.suppress(OSError):
+            super().close()
 
 
 def is_run_folder(path: Path) -> bool:

@@ -84,7 +84,9 @@ def _parse(saved: object, file: Path) -> Receipt:
         raise UserError(f"{file}: each server must have {', '.join(_TYPES)}")
     for key, kind in _TYPES.items():
         if not isinstance(saved[key], kind):
-            raise UserError(f"{file}: {key} must not be {saved[key]!r}")
+            raise UserError(f"{file}: {key} must not be {files.short(saved[key])}")
+    if saved["epochs"] < 0:  # would be counted from the end
+        raise UserError(f"{file}: epochs must be at least 0, got {saved['epochs']}")
     if not re.fullmatch(r"[0-9a-f]{32}", saved["token"]):
-        raise UserError(f"{file}: token must have 32 hexadecimal digits, got {saved['token']!r}")
+        raise UserError(f"{file}: token must have 32 hexadecimal digits, got {files.short(saved['token'])}")
     return Receipt(**saved)

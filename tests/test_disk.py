@@ -1,0 +1,256 @@
+"""A disk that is full or read-only, and folders with names that trip programs up."""
+
+import logging
+import random
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+from disks import small_disk
+from processes import ended, start
+
+import vae_exp
+from vae_exp import checkpoint, contents, experiment, files, records
+from vae_exp.config import (
+    Config,
+    ConvConfig,
+    DigitsConfig,
+    EvaluationConfig,
+    FiguresConfig,
+    NoTrackingConfig,
+    TrainerConfig,
+)
+from vae_exp.errors import UserError
+from vae_exp.run_folder import RunFolder
+
+CONFIG = Config(
+    model=ConvConfig(channels=[1, 8]),
+    data=DigitsConfig(),
+    trainer=TrainerConfig(epochs=10, checkpoint_every=1, device="cpu", threads=1),
+    evaluation=EvaluationConfig(final=False),
+    figures=FiguresConfig(which=[]),
+    tracking=NoTrackingConfig(),
+)
+OVERRIDES = ["data=digits", "model.channels=[1,8]", "trainer.epochs=10", "trainer.checkpoint_every=1"]
+OVERRIDES += ["trainer.device=cpu", "trainer.threads=1", "evaluation.final=false", "figures.which=[]", "tracking=none"]
+
+
+def train(folder):
+    """Give the command that makes the run of CONFIG in a folder of any name."""
+    quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
+    command = [sys.executable, "-m", "vae_exp.train", *OVERRIDES, f"hydra.run.dir='{quoted}'"]
+    return subprocess.run(command, cwd=folder.parent, capture_output=True, text=True, timeout=300, check=False)
+
+
+def without_hydra(found):
+    """Leave out what Hydra writes beside a run."""
+    return found | {"files": [name for name in found["files"] if not name.startswith(".hydra")]}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The folder of a run that had room, not to be changed."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    experiment.run(CONFIG, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def alone(whole):
+    return ended(whole)
+
+
+# Full
+
+
+def require_good_checkpoint(folder):
+    """Require the newest checkpoint to be whole, nothing half-written beside it; return its epoch."""
+    assert not list(folder.path.rglob("*.tmp"))
+    newest = max(folder.checkpoints.glob("epoch_*"))
+    return checkpoint.read(newest, contents.TRAINING)[1]["epoch"]
+
+
+def test_a_run_whose_disk_is_full_says_so_and_goes_on_to_the_same_bits_when_there_is_room(tmp_path, alone):
+    with small_disk(tmp_path / "disk", "200k") as disk:
+        folder = RunFolder(disk.folder / "run")
+        failed = train(folder.path)
+        assert failed.returncode == 1
+        newest = require_good_checkpoint(folder)
+        (line,) = failed.stderr.splitlines()
+        assert line.startswith(
+            f"error: {folder.checkpoints}/epoch_{newest + 1:04d}.safetensors: No space left on device"
+        )
+        assert line.endswith("run.log")
+        assert (folder.state(), len(folder.records())) == ("failed", newest)
+        assert "No space left on device" in folder.read_status()["error"]
+        disk.resize("2m")
+        finished = train(folder.path)
+        assert finished.returncode == 0, finished.stderr
+        assert without_hydra(ended(folder.path)) == alone
+
+
+class Filling(experiment.NoTracker):
+    """Fills the disk to its last byte once three epochs are told."""
+
+    def __init__(self, disk):
+        self.disk, self.epochs = disk, 0
+
+    def update(self):
+        self.epochs += 1
+        if self.epochs == 3:
+            self.disk.fill()
+            logging.getLogger("vae_exp.tests").warning("a line that is longer than a block %s", "." * 10_000)
+
+
+def test_a_disk_without_a_byte_for_the_state_or_the_log_does_not_hide_what_was_not_written(tmp_path, alone, capfd):
+    with small_disk(tmp_path / "disk", "1m") as disk:
+        folder = RunFolder(disk.folder / "run")
+        with pytest.raises(OSError, match="No space left on device") as error:
+            experiment.run(CONFIG, folder.path, Filling(disk))
+        assert error.value.filename in (
+            str(folder.weights_file("best")),
+            f"{folder.checkpoints}/epoch_0004.safetensors",
+        )
+        assert folder.read_status()["state"] == "running"  # until this process is gone
+        assert require_good_checkpoint(folder) == 3
+        assert capfd.readouterr().err == ""
+        (disk.folder / "filler").unlink()
+        experiment.run(CONFIG, folder.path)
+        assert ended(folder.path) == alone
+
+
+@pytest.mark.faults
+def test_a_disk_that_is_full_anywhere_in_a_run_costs_nothing_but_time(tmp_path, alone):
+    """The room grows by one block from run to run, so that it ends in every file that a run writes."""
+    rooms = range(132, 280, 4)
+    for room in rooms:
+        with small_disk(tmp_path / f"{room}", f"{room}k") as disk:
+            folder = RunFolder(disk.folder / "run")
+            first = start(folder.path, CONFIG)
+            first.join()
+            assert first.exitcode == 1
+            assert folder.state() in ("failed", "interrupted")
+            require_good_checkpoint(folder)
+            disk.resize("4m")
+            second = start(folder.path, CONFIG)
+            second.join()
+            assert second.exitcode == 0
+            assert ended(folder.path) == alone, f"{room} KiB"
+    print(f"{len(rooms)} disks of different sizes were full")
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("seed", range(3))
+def test_a_disk_that_fills_up_and_is_emptied_again_and_again_costs_nothing_but_time(tmp_path, alone, seed):
+    moments = random.Random(seed)
+    with small_disk(tmp_path / "disk", "4m") as disk:
+        folder = RunFolder(disk.folder / "run")
+        failures = 0
+        while folder.state() != "finished":
+            known = len(folder.records())
+            process = start(folder.path, CONFIG)
+            while process.is_alive() and len(folder.records()) == known:
+                process.join(moments.uniform(0, 0.1))
+            filler = disk.fill(leave=4096 * moments.randrange(8))
+            process.join()
+            assert process.exitcode in (0, 1)
+            failures += process.exitcode
+            filler.unlink()
+        print(f"the disk was too full {failures} times")
+        assert ended(folder.path) == alone
+
+
+def test_a_file_that_finds_no_room_is_named_and_leaves_the_old_one(tmp_path):
+    with small_disk(tmp_path / "disk", "64k") as disk:
+        path = disk.folder / "config.yaml"
+        files.write_text(path, "old")
+        disk.fill(leave=4096)
+        with pytest.raises(OSError, match="No space left on device") as error:
+            files.write(path, bytes(10_000))
+        assert str(error.value) == f"[Errno 28] No space left on device: '{path}'"
+        assert path.read_text() == "old"
+        assert sorted(file.name for file in disk.folder.iterdir()) == ["config.yaml", "filler"]
+
+
+def append_all(path, record, epochs):
+    for epoch in range(1, epochs + 1):
+        records.append(path, record | {"epoch": epoch})
+
+
+def test_a_record_that_finds_no_room_is_a_torn_line_that_is_mended(tmp_path):
+    record = {"epoch": 0, "timestamp": 1, "seconds": 0.1, "train/loss": 1 / 3}
+    with small_disk(tmp_path / "disk", "64k") as disk:
+        path = disk.folder / "metrics.jsonl"
+        filler = disk.fill(leave=4096)
+        with pytest.raises(OSError, match=rf"No space left on device: '{path}'"):
+            append_all(path, record, 1000)
+        epochs = records.last_epoch(path)
+        assert 1 < epochs < 1000
+        assert [line["epoch"] for line in records.read(path)] == list(range(1, epochs + 1))
+        assert not path.read_bytes().endswith(b"\n")
+        filler.unlink()
+        records.mend(path)
+        records.append(path, record | {"epoch": epochs + 1})
+        assert records.last_epoch(path) == epochs + 1 == len(records.read(path))
+
+
+# Read-only, or full from the beginning
+
+
+def tree(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_read_only_folder_is_refused_in_one_line_and_can_be_read(tmp_path, whole):
+    with small_disk(tmp_path / "disk", "1m") as disk:
+        folder = shutil.copytree(whole, disk.folder / "run")
+        disk.forbid_writing()
+        refused = train(folder)
+        assert refused.returncode == 2
+        (line,) = refused.stderr.splitlines()
+        assert line == f"error: {folder} can't be written to: {folder} is read-only here; choose another folder"
+        with pytest.raises(UserError, match=f"new can't be written to: {disk.folder} is read-only here"):
+            experiment.run(CONFIG, disk.folder / "new")
+        assert vae_exp.load_run(folder).model.sample(2, seed=0).shape == (2, 1, 8, 8)
+        assert ended(folder) == ended(whole)
+
+
+def test_a_run_on_a_disk_that_is_full_already_is_refused_and_stays_as_it_is(tmp_path, whole):
+    with small_disk(tmp_path / "disk", "1m") as disk:
+        folder = shutil.copytree(whole, disk.folder / "run")
+        disk.fill()
+        for place in (folder, disk.folder / "new" / "run"):
+            with pytest.raises(UserError, match=r"its disk is full \(0 bytes are free\); make room there"):
+                experiment.run(CONFIG, place)
+        assert ended(folder) == ended(whole)
+        assert not (disk.folder / "new").exists()
+
+
+# Names
+
+
+def test_a_linked_folder_with_spaces_quotes_and_korean_letters_is_a_folder_like_any_other(tmp_path, alone):
+    place = tmp_path / "a place, with 100 %" / "실험 하나 = 'z'"
+    place.mkdir(parents=True)
+    link = tmp_path / "연결 된 폴더"
+    link.symlink_to(place)
+    done = train(link)
+    assert done.returncode == 0, done.stderr
+    assert link.is_symlink()
+    assert without_hydra(ended(place)) == alone
+    assert ended(link) == ended(place)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_a_run_killed_in_a_linked_folder_goes_on_in_it(tmp_path, alone):
+    (tmp_path / "폴더 둘").mkdir()
+    link = RunFolder(tmp_path / "link")
+    link.path.symlink_to(tmp_path / "폴더 둘")
+    process = start(link.path, CONFIG, die_at=20)
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert link.state() == "interrupted"
+    experiment.run(CONFIG, link.path)
+    assert ended(tmp_path / "폴더 둘") == alone

@@ -1,0 +1,141 @@
+"""However a run ends, its folder and MLflow say how: at once where its process can, else when somebody looks."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from mlflow import MlflowClient
+from tracked import TRACKING
+
+from vae_exp.run_folder import RunFolder
+from vae_exp.tracking import reconcile
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="runs are ended with signals that Windows lacks")
+
+ENDINGS = {
+    "sigterm": signal.SIGTERM,
+    "sigint": signal.SIGINT,
+    "sigkill": signal.SIGKILL,
+    "reboot": signal.SIGKILL,
+    "exception": None,
+}
+"""How each run is ended; the last one ends itself, since its loss becomes infinite."""
+COMMAND = [sys.executable, "-m", "vae_exp.train", "data=digits", "model.channels=[1,8]", "trainer.epochs=9999"]
+COMMAND += ["trainer.checkpoint_every=9999", "trainer.threads=1", "evaluation.final=false", "figures.which=[]"]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("endings")
+
+
+@pytest.fixture(scope="module")
+def ended(place):
+    """Exit code and standard error of one run for each ending, all at once in one store."""
+    environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a child of a shell's background ignores it
+    diverging = {"exception": ["optimizer=sgd", "optimizer.lr=1e30"]}
+    processes = {
+        name: subprocess.Popen(
+            [*COMMAND, f"hydra.run.dir={name}", f"seed={seed}", *diverging.get(name, [])],
+            cwd=place,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for seed, name in enumerate(ENDINGS)
+    }
+    signal.signal(signal.SIGINT, before)
+    for name, number in ENDINGS.items():
+        if number is not None:
+            wait_until_shown(place / name, processes[name])
+            processes[name].send_signal(number)
+    said = {name: process.communicate(timeout=300)[1] for name, process in processes.items()}
+    return {name: (process.returncode, said[name]) for name, process in processes.items()}
+
+
+def wait_until_shown(folder, process):
+    """Return when MLflow has an epoch of the run."""
+    note = folder / "mlflow.json"
+    while not (note.exists() and '"epochs": 0' not in note.read_text() and '"run_id": "' in note.read_text()):
+        assert process.poll() is None
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def store(place):
+    return MlflowClient(f"sqlite:///{place / 'mlflow.db'}")
+
+
+def shown(store, place, name):
+    """Return MLflow's run of a folder."""
+    (run,) = [run for run in runs_by_folder(store) if run.data.tags["folder"] == str(place / name)]
+    return run
+
+
+def runs_by_folder(store):
+    return store.search_runs([store.get_experiment_by_name("vae_exp").experiment_id])
+
+
+@pytest.mark.parametrize(("name", "code"), [("sigterm", 143), ("sigint", 130)])
+def test_a_run_that_is_stopped_by_a_signal_says_so_at_once(place, store, ended, name, code):
+    folder = RunFolder(place / name)
+    returned, said = ended[name]
+    assert returned == code
+    assert said.splitlines()[-1] == f"error: stopped; go on with: python -m vae_exp.resume {name}"
+    assert "Traceback" not in said
+    assert (folder.read_status()["state"], folder.read_status()["error"]) == ("interrupted", "stopped by a signal")
+    assert "stopped by a signal" in folder.log_file.read_text()
+    run = shown(store, place, name)
+    assert (run.info.status, run.data.tags["error"]) == ("KILLED", "stopped by a signal")
+    points = store.get_metric_history(run.info.run_id, "val/loss")
+    assert sorted(point.step for point in points) == list(range(1, len(folder.records()) + 1))
+
+
+def test_a_run_that_fails_says_why_and_keeps_the_traceback_for_its_log(place, store, ended):
+    folder = RunFolder(place / "exception")
+    code, said = ended["exception"]
+    why = "the loss became NaN or infinite at epoch 1"
+    assert code == 1
+    assert said.splitlines()[-1].startswith(f"error: {why}")
+    assert said.splitlines()[-1].endswith("see exception/run.log")
+    assert "Traceback" not in said
+    assert "Traceback (most recent call last)" in folder.log_file.read_text()
+    assert folder.read_status()["state"] == "failed"
+    assert folder.read_status()["error"].startswith(why)
+    run = shown(store, place, "exception")
+    assert run.info.status == "FAILED"
+    assert run.data.tags["error"].startswith(why)
+
+
+@pytest.mark.parametrize("name", ["sigkill", "reboot"])
+def test_a_run_that_could_not_say_so_is_found_out_by_the_next_command(place, store, ended, name):
+    folder = RunFolder(place / name)
+    assert ended[name][0] == -signal.SIGKILL
+    status = folder.read_status()
+    assert status["state"] == "running"
+    if name == "reboot":  # after which another process has its number
+        folder.status_file.write_text(json.dumps(status | {"pid": os.getpid()}))
+    assert folder.state() == "interrupted"
+    assert shown(store, place, name).info.status == "RUNNING"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        reconcile(TRACKING, [folder])
+    run = shown(store, place, name)
+    assert run.info.status == "KILLED"
+    points = store.get_metric_history(run.info.run_id, "val/loss")
+    assert sorted(point.step for point in points) == list(range(1, len(folder.records()) + 1))
+
+
+def test_no_run_stays_running(place, store, ended):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        reconcile(TRACKING, [RunFolder(place / name) for name in ended])
+    assert {run.info.status for run in runs_by_folder(store)} == {"KILLED", "FAILED"}

@@ -1,0 +1,117 @@
+"""Who works in a folder works there alone; what stays of a lock when its process is killed is nothing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from processes import ended
+
+from vae_exp.errors import UserError
+from vae_exp.run_folder import RunFolder
+from vae_exp.sweep import SweepFolder
+
+COMMAND = [sys.executable, "-m", "vae_exp.train", "data=digits", "model.channels=[1,8]", "trainer.epochs=30"]
+COMMAND += ["trainer.threads=1", "evaluation.final=false", "figures.which=[]", "tracking=none", "hydra.run.dir=run"]
+
+
+def tree(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process is held with signals that Windows lacks")
+def test_a_second_process_is_refused_until_the_first_is_killed(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    with subprocess.Popen(COMMAND, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
+        while not folder.records():
+            assert first.poll() is None
+            time.sleep(0.005)
+        first.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, first.pid, os.WSTOPPED | os.WNOWAIT)
+        try:
+            before = tree(folder.path)
+            second = subprocess.run(COMMAND, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+            assert second.returncode == 2
+            (line,) = second.stderr.splitlines()
+            assert line.startswith(f"error: {folder.path} is in use by process {first.pid} on ")
+            assert tree(folder.path) == before
+            assert folder.state() == "running"
+        finally:
+            first.kill()
+    assert first.returncode == -signal.SIGKILL
+    assert folder.state() == "interrupted"
+    assert 0 < len(folder.records()) < 30
+    third = subprocess.run(COMMAND, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert third.returncode == 0, third.stderr
+    assert ended(folder.path)["state"] == "finished"
+    assert [record["epoch"] for record in folder.records()] == list(range(1, 31))
+
+
+@pytest.mark.parametrize("kind", [RunFolder, SweepFolder])
+def test_a_folder_is_free_again_when_what_was_done_in_it_failed(tmp_path, kind):
+    folder = kind(tmp_path)
+
+    def fail():
+        with folder.locked():
+            with pytest.raises(UserError, match=r"is in use by process|is being run by another process"):
+                enter(kind(tmp_path))
+            raise ZeroDivisionError
+
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            fail()
+
+
+def enter(folder):
+    with folder.locked():
+        raise AssertionError("two are in one folder")
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from vae_exp.run_folder import RunFolder
+from vae_exp.sweep import SweepFolder
+with {"RunFolder": RunFolder, "SweepFolder": SweepFolder}[sys.argv[1]](Path(sys.argv[2])).locked():
+    print("locked", flush=True)
+    time.sleep(1000)
+"""
+
+
+@pytest.mark.parametrize("kind", [RunFolder, SweepFolder])
+def test_a_lock_dies_with_its_process(tmp_path, kind):
+    command = [sys.executable, "-c", HOLD, kind.__name__, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "locked\n"
+        with pytest.raises(UserError):
+            enter(kind(tmp_path))
+        holder.kill()
+    with kind(tmp_path).locked():
+        assert (tmp_path / ".lock").exists()
+
+
+def test_on_another_host_only_the_lock_says_whether_a_run_still_runs(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.write_status("running")
+    status = folder.read_status() | {"host": "another"}
+    folder.status_file.write_text(json.dumps(status))
+    assert folder.state() == "interrupted"
+    with folder.locked():
+        assert RunFolder(tmp_path).state() == "running"
+    assert folder.state() == "interrupted"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"pid": 2**22 + 1}, {"process_started": 1.0}, {"process_started": None}, {"pid": 1}],
+    ids=["no such process", "another process with its number", "no start known", "a process of the system's"],
+)
+def test_after_a_reboot_a_run_that_says_running_is_interrupted(tmp_path, change):
+    folder = RunFolder(tmp_path)
+    folder.write_status("running")
+    assert folder.state() == "running"
+    folder.status_file.write_text(json.dumps(folder.read_status() | change))
+    assert folder.state() == "interrupted"
