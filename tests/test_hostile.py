@@ -169,7 +169,7 @@ BUILTINS = {"eval", "exec", "compile", "__import__", "breakpoint", "input"}
 METHODS = {"unsafe_load", "full_load", "instantiate", "popen", "bind", "listen", "create_server", "serve_forever"}
 CALLS = {"os.system", "torch.load", "np.load", "numpy.load", "yaml.load_all", "pandas.read_pickle", "pd.read_pickle"}
 LIBRARIES = {
-    "subprocess": {"environment"},  # git, with a list of arguments
+    "subprocess": {"environment", "slurm"},  # git, squeue and scancel, with lists of arguments
     "ctypes": {"memory"},
     "socket": {"process", "download"},  # the name of this host; a timeout
     "urllib.request": {"talk", "download"},

@@ -77,15 +77,15 @@ def test_a_killed_worker_stops_no_other_job_and_its_own_is_run_again(tmp_path, a
     assert killed  # it went on in a second session
 
 
-def running_worker(cwd):
-    """Return the process of a job, of a sweep that runs jobs in workers, as soon as one has trained an epoch."""
+def running_worker(cwd, jobs=1):
+    """Return the process of a job as soon as so many of its sweep have trained an epoch and are running."""
     for _ in range(6000):
-        for file in Path(cwd).glob("outputs/*/*/metrics.jsonl"):
-            status = RunFolder(file.parent).read_status()
-            if status.get("state") == "running":
-                return psutil.Process(status["pid"])
+        begun = [RunFolder(file.parent).read_status() for file in Path(cwd).glob("outputs/*/*/metrics.jsonl")]
+        running = [status["pid"] for status in begun if status["state"] == "running"]
+        if len(running) >= jobs:
+            return psutil.Process(running[0])
         time.sleep(0.01)
-    raise AssertionError("no job has trained an epoch in a minute")
+    raise AssertionError(f"in a minute no {jobs} jobs have trained an epoch")
 
 
 # --- stopped ---------------------------------------------------------------------------------------------------------
@@ -96,13 +96,13 @@ def running_worker(cwd):
 def test_a_stopped_sweep_says_so_leaves_no_process_and_goes_on(tmp_path, number, code, launcher):
     long = [*QUICK, "trainer.epochs=100000"]
     process = start(tmp_path, "train", *FOUR, *long, "trainer.threads=1", *launcher)
-    running_worker(tmp_path)
+    running_worker(tmp_path, jobs=2 if launcher else 1)
     family = psutil.Process(process.pid).children(recursive=True)
     assert len(family) >= 2 if launcher else not family
     process.send_signal(number)
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == code, stderr
-    assert not [child for child in family if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+    assert not psutil.wait_procs(family, timeout=10)[1]
     sweep = sweep_of(tmp_path)
     found = list(states(sweep).values())
     assert set(found) == {"interrupted", "planned"}

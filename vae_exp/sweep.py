@@ -84,6 +84,7 @@ class SweepFolder:
 
     def write_plan(self, jobs: list[Job], command: list[str]) -> None:
         """Write the plan: every job's complete configuration."""
+        files.make_folder(self.path)
         content = {"version": VERSION, "command": command, "jobs": [dataclasses.asdict(job) for job in jobs]}
         files.write_json(self.plan_file, content)
 
