@@ -11,9 +11,9 @@ import vae_exp
 
 ROOT = Path(vae_exp.__file__).parent
 LEVELS = {
-    0: "config errors registry randomness distributions files memory process signals slurm",
+    0: "config errors registry randomness distributions files memory devices process signals slurm",
     1: "data models objectives optimizers checkpoint records contents run_folder environment",
-    2: "training evaluation measures figures preparation",
+    2: "observers training evaluation measures figures preparation",
     3: "experiment sweep reproduction",
     4: "tracking compose comparison terminal job conclusion loaded_run",
     5: "train resume reproduce compare",

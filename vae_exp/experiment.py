@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
@@ -19,69 +19,21 @@ from vae_exp.checkpoint import Damaged
 from vae_exp.config import Config
 from vae_exp.config.identity import as_dict
 from vae_exp.data import Splits
+from vae_exp.devices import claimed
 from vae_exp.errors import Diverged, Interrupted, UserError
 from vae_exp.evaluation import evaluate, is_likelihood
 from vae_exp.figures.steps import draw_step
 from vae_exp.memory import keep_freed_memory
 from vae_exp.models import Vae, build_model
 from vae_exp.objectives import PARTS
-from vae_exp.preparation import agree, check, choose_device, is_finished
+from vae_exp.observers import NoProgress, NoTracker, Progress, Tracker
+from vae_exp.preparation import agree, check, is_finished
 from vae_exp.randomness import make_deterministic
 from vae_exp.records import Record
 from vae_exp.run_folder import RunFolder
 from vae_exp.training import Training, train_epoch
 
 log = logging.getLogger(__name__)
-
-
-class Tracker(Protocol):
-    """Shows a run somewhere else. It reads the folder, which is complete whatever happens to the tracker."""
-
-    def start(self, folder: RunFolder) -> None:
-        """Begin, or go on, with the run in this folder."""
-
-    def update(self) -> None:
-        """Take note that something new is in the folder."""
-
-    def finish(self) -> None:
-        """Take note that the run has ended; its state is in the folder."""
-
-
-class Progress(Protocol):
-    """Shows a person how far a run is."""
-
-    def start(self, epochs: int, steps: int, done: int) -> None:
-        """Expect `epochs` epochs of `steps` steps, of which `done` epochs are behind us."""
-
-    def step(self) -> None:
-        """Count one training step."""
-
-    def epoch(self, record: Record) -> None:
-        """Show one epoch's record."""
-
-    def say(self, text: str) -> None:
-        """Show what is being done outside the epochs."""
-
-    def stop(self) -> None:
-        """Clear the line: the run has ended, in whatever way."""
-
-
-class NoTracker:
-    """Shows nothing anywhere."""
-
-    def start(self, folder: RunFolder) -> None: ...
-    def update(self) -> None: ...
-    def finish(self) -> None: ...
-
-
-class NoProgress:
-    """Shows nothing to anybody."""
-
-    def start(self, epochs: int, steps: int, done: int) -> None: ...
-    def step(self) -> None: ...
-    def epoch(self, record: Record) -> None: ...
-    def say(self, text: str) -> None: ...
-    def stop(self) -> None: ...
 
 
 def run(
@@ -103,16 +55,16 @@ def run(
         config = agree(config, run_folder, splits)
         if is_finished(config, run_folder):
             return run_folder.read_final()
-        device = choose_device(config.trainer.device)
         make_deterministic(config.trainer.threads or 1)
         keep_freed_memory()
-        experiment = Experiment(
-            config, run_folder, splits.to(device), device, tracker or NoTracker(), progress or NoProgress()
-        )
-        with experiment.recorded(origin):
-            training = experiment.restored()
-            experiment.train(training)
-            return experiment.conclude(training)
+        with claimed(config.trainer.device) as device:
+            experiment = Experiment(
+                config, run_folder, splits.to(device), device, tracker or NoTracker(), progress or NoProgress()
+            )
+            with experiment.recorded(origin):
+                training = experiment.restored()
+                experiment.train(training)
+                return experiment.conclude(training)
 
 
 @dataclass(frozen=True)

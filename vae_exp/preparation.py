@@ -14,6 +14,7 @@ from vae_exp import data
 from vae_exp.config import Config
 from vae_exp.config.identity import as_dict, differences, identity
 from vae_exp.data import Splits
+from vae_exp.devices import require_device
 from vae_exp.errors import UserError
 from vae_exp.models import build_model
 from vae_exp.models.vae import Shape
@@ -31,7 +32,7 @@ def check(config: Config) -> Splits:
         raise UserError(f"trainer.batch_size must be {rule}, got {config.trainer.batch_size}")
     if "tsne" in config.figures.which and splits.named(config.figures.tsne_split) is None:
         raise UserError(f"figures.tsne_split must be a split that the data has, got {config.figures.tsne_split!r}")
-    choose_device(config.trainer.device)
+    require_device(config.trainer.device)
     require_memory(config, splits.shape)
     return splits
 
@@ -71,18 +72,6 @@ def _bytes_of_a_step(config: Config, shape: Shape) -> int:
         decoder = sum(outputs) - encoder
     weights = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
     return 2 * weights + config.trainer.batch_size * (encoder + config.objective.samples * decoder)
-
-
-def choose_device(name: str | None) -> torch.device:
-    """Return the device of that name; None takes a GPU where there is one."""
-    if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device).tolist()
-    except (RuntimeError, AssertionError, ImportError):
-        raise UserError(f"trainer.device must be a device that is here, got {name!r}; cpu always is") from None
-    return device
 
 
 def complete(config: Config, threads: int | None = None) -> Config:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vae_exp.config import MlflowConfig, TrackingConfig
-from vae_exp.experiment import NoTracker, Tracker
+from vae_exp.observers import NoTracker, Tracker
 from vae_exp.tracking.download import fetch_run
 from vae_exp.tracking.links import how_to_look
 from vae_exp.tracking.reconciling import reconcile

@@ -1,0 +1,66 @@
+"""Which device a run gets: the one it names, or a GPU that no other run has."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import platformdirs
+import torch
+from filelock import FileLock, Timeout
+
+from vae_exp.errors import UserError
+from vae_exp.files import make_folder
+
+
+def require_device(name: str | None) -> None:
+    """Raise UserError unless the device of that name is here."""
+    if name is None:
+        return
+    try:
+        torch.zeros(1, device=torch.device(name)).tolist()
+    except (RuntimeError, AssertionError, ImportError):
+        raise UserError(f"trainer.device must be a device that is here, got {name!r}; cpu always is") from None
+
+
+@contextlib.contextmanager
+def claimed(name: str | None) -> Iterator[torch.device]:
+    """Give the device of that name. None is a GPU of its own for each of this user's runs, as far as there are any.
+
+    Where there is no GPU it is the CPU; where every GPU is taken, one is shared.
+    """
+    gpus = torch.cuda.device_count() if name is None else 0
+    if gpus < 2:
+        yield torch.device(name or ("cuda" if gpus else "cpu"))
+        return
+    names = [str(torch.cuda.get_device_properties(index).uuid) for index in range(gpus)]
+    with first_free(names, platformdirs.user_cache_path("vae_exp") / "gpus") as index:
+        yield torch.device("cuda", index)
+
+
+@contextlib.contextmanager
+def first_free(names: Sequence[str], folder: Path) -> Iterator[int]:
+    """Hold the first of these names that no other process holds, and give its index; the hold dies with its process.
+
+    Where all are held, one is given that depends on the process alone.
+    """
+    make_folder(folder)
+    locks = (FileLock(folder / f"{name}.lock") for name in names)
+    held = next(((index, lock) for index, lock in enumerate(locks) if _acquire(lock)), None)
+    if held is None:
+        yield os.getpid() % len(names)
+        return
+    try:
+        yield held[0]
+    finally:
+        held[1].release()
+
+
+def _acquire(lock: FileLock) -> bool:
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    return True

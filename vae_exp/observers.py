@@ -1,0 +1,58 @@
+"""Who may watch a run: a tracker that shows it elsewhere, and the progress that a person sees."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from vae_exp.records import Record
+from vae_exp.run_folder import RunFolder
+
+
+class Tracker(Protocol):
+    """Shows a run somewhere else. It reads the folder, which is complete whatever happens to the tracker."""
+
+    def start(self, folder: RunFolder) -> None:
+        """Begin, or go on, with the run in this folder."""
+
+    def update(self) -> None:
+        """Take note that something new is in the folder."""
+
+    def finish(self) -> None:
+        """Take note that the run has ended; its state is in the folder."""
+
+
+class Progress(Protocol):
+    """Shows a person how far a run is."""
+
+    def start(self, epochs: int, steps: int, done: int) -> None:
+        """Expect `epochs` epochs of `steps` steps, of which `done` epochs are behind us."""
+
+    def step(self) -> None:
+        """Count one training step."""
+
+    def epoch(self, record: Record) -> None:
+        """Show one epoch's record."""
+
+    def say(self, text: str) -> None:
+        """Show what is being done outside the epochs."""
+
+    def stop(self) -> None:
+        """Clear the line: the run has ended, in whatever way."""
+
+
+class NoTracker:
+    """Shows nothing anywhere."""
+
+    def start(self, folder: RunFolder) -> None: ...
+    def update(self) -> None: ...
+    def finish(self) -> None: ...
+
+
+class NoProgress:
+    """Shows nothing to anybody."""
+
+    def start(self, epochs: int, steps: int, done: int) -> None: ...
+    def step(self) -> None: ...
+    def epoch(self, record: Record) -> None: ...
+    def say(self, text: str) -> None: ...
+    def stop(self) -> None: ...
