@@ -13,7 +13,7 @@ import psutil
 
 from benchmarks.worker import answer
 from vae_exp import job, train
-from vae_exp.experiment import NoProgress
+from vae_exp.observers import NoProgress
 
 
 class Clock(NoProgress):

@@ -12,7 +12,7 @@ from disks import small_disk
 from processes import ended, start
 
 import vae_exp
-from vae_exp import checkpoint, contents, experiment, files, records
+from vae_exp import checkpoint, contents, experiment, files, observers, records
 from vae_exp.config import (
     Config,
     ConvConfig,
@@ -91,7 +91,7 @@ def test_a_run_whose_disk_is_full_says_so_and_goes_on_to_the_same_bits_when_ther
         assert without_hydra(ended(folder.path)) == alone
 
 
-class Filling(experiment.NoTracker):
+class Filling(observers.NoTracker):
     """Fills the disk to its last byte once three epochs are told."""
 
     def __init__(self, disk):
