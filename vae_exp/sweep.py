@@ -91,6 +91,7 @@ class SweepFolder:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the sweep alone; raises UserError when another process runs it. The lock dies with its process."""
+        files.require_room(self.path)
         files.make_folder(self.path)
         lock = FileLock(self.path / ".lock")
         try:
