@@ -36,7 +36,7 @@ class Queued:
     state: str
     """What Slurm calls it: `PENDING`, `RUNNING` …."""
     reason: str
-    """Why it waits; `None` where it runs."""
+    """Why it waits, `None` where Slurm has not said."""
 
 
 @contextlib.contextmanager
@@ -69,7 +69,7 @@ def wait(folder: Path, say: Callable[[str], None]) -> None:
 
 def summary(jobs: list[Queued]) -> str:
     """Return `Slurm: 1 pending (Resources), 2 running`."""
-    counts = Counter(job.state.lower() + (f" ({job.reason})" if job.state == "PENDING" else "") for job in jobs)
+    counts = Counter(job.state.lower() + (f" ({job.reason})" if job.reason != "None" else "") for job in jobs)
     return "Slurm: " + ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
 
 
