@@ -194,4 +194,4 @@ def test_a_sweep_whose_jobs_are_still_queued_is_refused_to_another_command(tmp_p
     done = run(tmp_path, "resume", sweep.path)
     assert done.returncode == 2
     way_on = f"wait for them, or stop them with: scancel {number}"
-    assert done.stderr == f"error: {sweep.path} still has jobs in Slurm's queue; {way_on}\n"
+    assert done.stderr == f"error: {sweep.path} has jobs in Slurm's queue; {way_on}\n"
