@@ -56,6 +56,7 @@ class VaeExpSweeper(BasicSweeper):
         try:
             jobs = sweep.jobs() if self.resume else self._plan(arguments, sweep)
             with sweep.locked():
+                self._refuse_queued(sweep)
                 if not self.resume:
                     sweep.write_plan(jobs, environment.command_line())
                 code = self._run(sweep, jobs)
@@ -63,6 +64,17 @@ class VaeExpSweeper(BasicSweeper):
             complain(str(error))
             code = 2
         raise SystemExit(code)
+
+    def _refuse_queued(self, sweep: "SweepFolder") -> None:
+        """Raise UserError when Slurm still has jobs of this sweep: a killed command leaves them there."""
+        from vae_exp import slurm
+        from vae_exp.errors import UserError
+
+        if jobs := slurm.queued(self._cluster() or sweep.path / ".submitit"):
+            numbers = " ".join(slurm.arrays(jobs))
+            raise UserError(
+                f"{sweep.path} has jobs in Slurm's queue; wait for them, or stop them with: scancel {numbers}"
+            )
 
     def _fix_folder(self) -> Path:
         """Resolve `hydra.sweep.dir` once: its name has random digits in it."""
@@ -124,7 +136,7 @@ class VaeExpSweeper(BasicSweeper):
         """Run what is not finished, and conclude the sweep however that went; return its exit code."""
         from vae_exp import slurm
         from vae_exp.conclusion import conclude
-        from vae_exp.errors import Interrupted
+        from vae_exp.errors import Interrupted, complain
         from vae_exp.job import console
         from vae_exp.process import stop_children
         from vae_exp.signals import EXIT_CODES, interruptible
@@ -136,8 +148,8 @@ class VaeExpSweeper(BasicSweeper):
         except (KeyboardInterrupt, Interrupted) as signal:
             stopped = EXIT_CODES[type(signal)]
             stop_children()
-            if cluster := self._cluster():
-                slurm.cancel(cluster)
+            if (cluster := self._cluster()) and not slurm.cancel(cluster):
+                complain("Slurm still has jobs of this sweep; see squeue")
         code = conclude(sweep, self._way_on(sweep), console)
         return stopped or code
 
@@ -147,14 +159,11 @@ class VaeExpSweeper(BasicSweeper):
         A job whose worker is killed once more has failed. On a cluster, where somebody may have meant it, nothing is
         run again.
         """
-        from vae_exp import slurm
-
+        if (cluster := self._cluster()) and waiting:
+            return self._submit(sweep, waiting, cluster)
         while waiting:
             error = self._try(sweep, waiting)
             if error is None:
-                return
-            if cluster := self._cluster():
-                slurm.wait(cluster)
                 return
             suspects = [job for job in waiting if sweep.folder(job).state() == "interrupted"]
             for job in suspects:
@@ -165,14 +174,32 @@ class VaeExpSweeper(BasicSweeper):
                 raise error
             waiting = left
 
+    def _submit(self, sweep: "SweepFolder", waiting: list["Job"], cluster: Path) -> None:
+        """Hand jobs over to Slurm, and wait until none is queued any more. Their folders say how they ended."""
+        from functools import partial
+
+        from vae_exp import slurm
+        from vae_exp.errors import complain
+        from vae_exp.experiment import one_line_of
+        from vae_exp.job import console
+        from vae_exp.terminal import say, shown
+
+        with slurm.submitting(self._threads()):
+            error = self._try(sweep, waiting)
+        if error:
+            complain(f"Slurm took no job: {one_line_of(error)}")
+        else:
+            say(console, f"{len(waiting)} jobs for Slurm; what they print is in {shown(cluster)}")
+        slurm.wait(cluster, partial(say, console))
+
     def _try(self, sweep: "SweepFolder", jobs: list["Job"]) -> Exception | None:
         """Launch jobs; return what the launcher raised. Jobs never raise: their folders say how it went."""
         batch = [self._overrides(sweep, job) for job in jobs]
         try:
             results = self.launcher.launch(batch, initial_job_idx=0)
-        except Exception as error:  # joblib's TerminatedWorkerError, submitit's UncompletedJobError
+        except Exception as error:  # joblib's TerminatedWorkerError, submitit's FailedJobError
             return error
-        for result in results:
+        for result in filter(None, results):  # None where Slurm has them now
             _ = result.return_value  # a failure of Hydra's own, outside our task
         return None
 
@@ -187,9 +214,9 @@ class VaeExpSweeper(BasicSweeper):
         return [*place, "hydra.output_subdir=null"] if self.resume else [*job.overrides, *place]
 
     def _cluster(self) -> Path | None:
-        """Return the folder in which submitit notes its jobs; None under other launchers."""
-        folder = self.config.hydra.launcher.get("submitit_folder")
-        return Path(folder).parent if folder else None
+        """Return the folder in which submitit notes its Slurm jobs; None under other launchers."""
+        launcher = self.config.hydra.launcher
+        return Path(launcher.submitit_folder).absolute().parent if "array_parallelism" in launcher else None
 
     def _way_on(self, sweep: "SweepFolder") -> str:
         """Return the command that finishes the sweep, with the launcher that was chosen here."""

@@ -11,6 +11,7 @@ from vae_exp.config import Config
 from vae_exp.errors import Interrupted, UserError, complain
 from vae_exp.run_folder import RunFolder
 from vae_exp.signals import EXIT_CODES, interruptible, is_interruptible
+from vae_exp.slurm import timely
 from vae_exp.sweep import SweepFolder
 from vae_exp.terminal import say, show_progress, shown
 from vae_exp.tracking import connect, how_to_look, reconcile
@@ -46,7 +47,7 @@ def run_planned(folder: Path) -> str:
     sweep = SweepFolder(folder.parent)
     job = sweep.job(folder.name)
     try:
-        with interruptible():
+        with interruptible(), timely():
             config = compose.load(job.config, str(sweep.plan_file))
             _run(config, folder, job.label, sweep.path.name, None)
     except Exception as error:
