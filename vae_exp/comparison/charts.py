@@ -86,7 +86,9 @@ def _line(
     """Draw a measure's means with their intervals; nothing where a row lacks it."""
     found = [row.interval(measure) for row in rows]
     if all(each.values for each in found):
-        means, halves = [each.mean for each in found], [0 if math.isnan(each.half) else each.half for each in found]
+        means = [each.mean for each in found]
+        known = [0 if math.isnan(each.half) else each.half for each in found]
+        halves = known if any(known) else None
         axes.errorbar(places, means, halves, label=name, linestyle=dashes, color=colour, marker="o", ms=4, capsize=3)
 
 
@@ -114,6 +116,7 @@ def heat_map(comparison: Comparison) -> Figure | None:
     axes = figure.subplots()
     names = {"xticklabels": list(map(written, xs)), "yticklabels": list(map(written, ys))}
     sns.heatmap(losses, annot=True, fmt=".1f", cmap="viridis_r", ax=axes, linewidths=1, **names)
+    axes.tick_params(axis="y", labelrotation=0)
     axes.set(xlabel=across, ylabel=down)
     return figure
 
