@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -54,18 +55,31 @@ def _state(job: Job, run: Run, width: int) -> str:
 
 
 def show(comparison: Comparison, console: Console) -> None:
-    """Print the table, and what must be known to read it."""
-    header, rows = cells.table(comparison, cells.BRIEF)
-    table = Table(box=None, header_style="bold", pad_edge=False, show_edge=False)
-    for name in header:
-        table.add_column(Text(name), justify="right")
-    for row, line in zip(comparison.rows, rows, strict=True):
-        table.add_row(*(Text(cell.text) for cell in line), style="bold" if row is comparison.best else None)
+    """Print the table, and what must be known to read it.
+
+    A terminal gets as many measures as fit, a file all of the brief ones.
+    """
+    wide = console if console.is_terminal else Console(file=console.file, width=WIDE)
+    free = wide.options.update(max_width=100 * WIDE)
+    tables = [_table(comparison, cells.BRIEF[:count]) for count in range(len(cells.BRIEF), 0, -1)]
+    fitting = next((table for table in tables if wide.measure(table, options=free).maximum <= wide.width), tables[-1])
     console.print()
-    (console if console.is_terminal else Console(file=console.file, width=WIDE)).print(table)
+    wide.print(fitting)
     console.print()
     for note in comparison.notes():
         say(console, note)
+    if fitting is not tables[0]:
+        say(console, "The terminal is too narrow for all columns; the report has them.")
+
+
+def _table(comparison: Comparison, measures: Sequence[str]) -> Table:
+    header, rows = cells.table(comparison, measures)
+    table = Table(box=None, header_style="bold", pad_edge=False, show_edge=False)
+    for name in header:
+        table.add_column(Text(name), justify="right", overflow="fold")
+    for row, line in zip(comparison.rows, rows, strict=True):
+        table.add_row(*(Text(cell.text) for cell in line), style="bold" if row is comparison.best else None)
+    return table
 
 
 def show_places(

@@ -89,7 +89,8 @@ def _measure(comparison: Comparison, name: str) -> Callable[[Row], Cell]:
     def cell(row: Row) -> Cell:
         found = row.interval(name)
         mark = " ★" if name == "val/loss" and row is comparison.best and len(comparison.rows) > 1 else ""
-        return Cell(_text(found, name) + mark, found.mean)
+        mean, plus_minus, half = _text(found, name).partition(" ± ")
+        return Cell(mean + mark + plus_minus + half, found.mean)
 
     return cell
 

@@ -69,6 +69,7 @@ def loss_by_value(comparison: Comparison) -> Figure | None:
     values = _values(rows, along)
     for number, value in enumerate(_values(rows, lines[0]) if lines else [None]):
         chosen = [row for row in rows if not lines or row.config.get(lines[0]) == value]
+        chosen.sort(key=lambda row: values.index(row.config.get(along)))
         places = [values.index(row.config.get(along)) for row in chosen]
         name = f"{comparison.short(lines[0])}={written(value)}, " if lines else ""
         _line(axes, places, chosen, "val/loss", f"{name}val", "--", TEN[number % len(TEN)] if lines else TEN[2])
@@ -85,7 +86,9 @@ def _line(
     """Draw a measure's means with their intervals; nothing where a row lacks it."""
     found = [row.interval(measure) for row in rows]
     if all(each.values for each in found):
-        means, halves = [each.mean for each in found], [0 if math.isnan(each.half) else each.half for each in found]
+        means = [each.mean for each in found]
+        known = [0 if math.isnan(each.half) else each.half for each in found]
+        halves = known if any(known) else None
         axes.errorbar(places, means, halves, label=name, linestyle=dashes, color=colour, marker="o", ms=4, capsize=3)
 
 
@@ -106,10 +109,14 @@ def heat_map(comparison: Comparison) -> Figure | None:
     for row in rows:
         losses[ys.index(row.config.get(down)), xs.index(row.config.get(across))] = row.interval(LOSS).mean
     title = f"Test loss by {comparison.short(down)} and {comparison.short(across)}"
-    figure = sheet(WIDTH, max(200, 60 * len(ys) + 80), title, "nats per image, mean over seeds; empty where none is")
+    detail = "nats per image, mean over seeds" if comparison.has_seeds else "nats per image"
+    figure = sheet(
+        WIDTH, max(200, 60 * len(ys) + 80), title, detail + ("; empty where none is" if np.isnan(losses).any() else "")
+    )
     axes = figure.subplots()
     names = {"xticklabels": list(map(written, xs)), "yticklabels": list(map(written, ys))}
     sns.heatmap(losses, annot=True, fmt=".1f", cmap="viridis_r", ax=axes, linewidths=1, **names)
+    axes.tick_params(axis="y", labelrotation=0)
     axes.set(xlabel=across, ylabel=down)
     return figure
 
@@ -120,13 +127,15 @@ def learning_curves(comparison: Comparison) -> Figure | None:
     key = next((key for key in ("val/loss", LOSS, "train/loss") if key in every), None)
     if key is None:
         return None
-    detail = "nats per image; the first epochs are cut off at the top"
-    figure = sheet(WIDTH, HEIGHT, f"Learning curves: {key}", detail + "; dotted: not finished")
+    limits, is_cut = _without_first_epochs(comparison.runs, key)
+    detail = "nats per image" + ("; the first epochs are cut off at the top" if is_cut else "")
+    detail += "" if all(run.is_finished for run in comparison.runs) else "; dotted: not finished"
+    figure = sheet(WIDTH, HEIGHT, f"Learning curves: {key}", detail)
     axes = figure.subplots()
     for number, row in enumerate(comparison.rows):
         for run in row.runs:
             _curve(axes, run, key, comparison.label(row), colours(comparison)[number])
-    axes.set(xlabel="epoch", ylabel="negative ELBO, nats", ylim=_without_first_epochs(comparison.runs, key))
+    axes.set(xlabel="epoch", ylabel="negative ELBO, nats", ylim=limits)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _name_rows(axes)
     return figure
@@ -139,14 +148,17 @@ def _curve(axes: Axes, run: Run, key: str, name: str, colour: Any) -> None:
         axes.plot(*zip(*points, strict=True), label=name, marker="o" if len(points) == 1 else None, **look)
 
 
-def _without_first_epochs(runs: Sequence[Run], key: str) -> tuple[float, float]:
-    """Return limits that show all but the first tenth of the epochs, where the loss falls from far above."""
+def _without_first_epochs(runs: Sequence[Run], key: str) -> tuple[tuple[float, float], bool]:
+    """Return limits that show all but the first tenth of the epochs, where the loss falls from far above.
+
+    Also says whether that leaves any point out.
+    """
     last = max((record["epoch"] for run in runs for record in run.records), default=0)
     values = [record[key] for run in runs for record in run.records if key in record]
     later = [record[key] for run in runs for record in run.records if key in record and record["epoch"] > last / 10]
     low, high = min(values), max(later or values)
     margin = 0.05 * (high - low) or 1.0
-    return low - margin, high + margin
+    return (low - margin, high + margin), max(values) > high + margin
 
 
 def _name_rows(axes: Axes) -> None:

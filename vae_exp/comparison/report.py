@@ -19,15 +19,15 @@ from vae_exp import files
 from vae_exp.comparison import cells, charts
 from vae_exp.comparison.runs import Run
 from vae_exp.comparison.table import Comparison
-from vae_exp.errors import UserError
+from vae_exp.errors import UserError, printable
 
 SHOWN = {"samples": "Draws from the prior", "reconstructions": "Reconstructions", "tsne": "t-SNE of the test images"}
 """The figures of a run that are laid side by side."""
 LARGEST_PICTURE = 8 * 2**20
 """Bytes of a picture above which it is not shown: a run draws none as large."""
 MOST_PIXELS = 40_000_000
-WIDEST = 640
-"""Pixels of a picture's width in the report."""
+WIDEST, TALLEST = 640, 1920
+"""Pixels of a picture in the report."""
 
 
 def write(folder: Path, comparison: Comparison, command: Sequence[str]) -> None:
@@ -47,14 +47,14 @@ def page(folder: Path, comparison: Comparison, command: Sequence[str]) -> str:
     header, rows = cells.table(comparison, cells.all_measures(comparison))
     script = _part(environment, "sort.js")
     return environment.get_template("report.html").render(
-        title=folder.name,
+        title=printable(folder.resolve().name),
         notes=comparison.notes(),
         header=header,
         rows=[(row is comparison.best, line) for row, line in zip(comparison.rows, rows, strict=True)],
         charts={name: _data("image/svg+xml", drawn.encode()) for name, drawn in charts.draw(comparison).items()},
         galleries={SHOWN[name]: _gallery(comparison, name) for name in SHOWN},
         runs=[_run(comparison, run) for run in comparison.runs],
-        command=shlex.join(command),
+        command=printable(shlex.join(map(str, command))),
         made=time.strftime("%Y-%m-%d %H:%M"),
         place=_place(comparison.runs),
         style=_part(environment, "report.css"),
@@ -79,7 +79,7 @@ def _gallery(comparison: Comparison, name: str) -> list[tuple[str, str]]:
 
 
 def _picture(file: Path) -> str | None:
-    """Return a picture as a data URI, not wider than WIDEST; None where there is none that can be shown.
+    """Return a picture as a data URI, not larger than WIDEST × TALLEST; None where there is none that can be shown.
 
     It is read as a stranger's file and written anew, so that nothing but its pixels gets into the page.
     """
@@ -89,10 +89,9 @@ def _picture(file: Path) -> str | None:
             if image.width * image.height > MOST_PIXELS:
                 return None
             small = image.convert("RGB")
-    except (UserError, OSError, ValueError, SyntaxError, Warning):
+    except Exception:  # what Pillow raises for damaged files is no closed list
         return None
-    if small.width > WIDEST:
-        small = small.resize((WIDEST, max(1, round(small.height * WIDEST / small.width))), Image.Resampling.LANCZOS)
+    small.thumbnail((WIDEST, TALLEST), Image.Resampling.LANCZOS)
     content = io.BytesIO()
     small.save(content, "WEBP", quality=80)
     return _data("image/webp", content.getvalue())
@@ -108,7 +107,7 @@ def _run(comparison: Comparison, run: Run) -> dict[str, Any]:
         "epochs": int(run.records[-1]["epoch"]) if run.records else 0,
         "best_epoch": run.final.get("best_epoch", "–"),
         "time": cells.duration(sum(record["seconds"] for record in run.records)),
-        "folder": run.folder.path.name,
+        "folder": run.name,
         **{name: "–" if value is None else f"{value:.2f}" for name, value in losses.items()},
     }
 
@@ -121,6 +120,7 @@ def _place(runs: Sequence[Run]) -> list[str]:
             packages = session.get("packages")
             versions = packages if isinstance(packages, dict) else {}
             named = ", ".join(f"{name} {versions[name]}" for name in ("vae_exp", "torch") if versions.get(name))
-            parts = [session.get("cpu"), session.get("device"), f"{session.get('threads')} threads", named]
-            found["; ".join(str(part) for part in parts if part)] = None
+            threads = f"{session.get('threads')} thread{'' if session.get('threads') == 1 else 's'}"
+            parts = [session.get("cpu"), session.get("device"), threads, named]
+            found[printable("; ".join(str(part) for part in parts if part))] = None
     return list(found)

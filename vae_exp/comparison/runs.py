@@ -10,7 +10,7 @@ from typing import Any
 
 from vae_exp import compose
 from vae_exp.config.identity import as_dict, identity
-from vae_exp.errors import UserError
+from vae_exp.errors import UserError, printable
 from vae_exp.records import Record
 from vae_exp.run_folder import RunFolder, is_run_folder
 from vae_exp.sweep import SweepFolder
@@ -33,6 +33,11 @@ class Run:
     final: dict[str, Any]
     digest: str | None
     """That of its data; None before its first start."""
+
+    @property
+    def name(self) -> str:
+        """Return the name of its folder, however it was given."""
+        return printable(self.folder.path.resolve().name)
 
     @property
     def is_finished(self) -> bool:
@@ -79,17 +84,20 @@ def is_sweep(path: Path) -> bool:
 
 
 def _run(folder: RunFolder, saved: dict[str, Any], where: str) -> Run:
+    """Return a run; what a stranger may have written into its files is one line without control characters."""
+    folder.refuse_links()
     config = compose.load(saved, where)
     keys = identity(as_dict(config)) | {"trainer.epochs": config.trainer.epochs}
     del keys["seed"]
-    state = folder.state()
+    state, error = folder.state(), folder.read_status().get("error")
+    digest = folder.read_environment().get("data", {}).get("digest")
     return Run(
         folder,
         keys,
         config.seed,
         state,
-        folder.read_status().get("error"),
+        None if error is None else printable(" ".join(error.split())),
         folder.records(),
         folder.read_final() if state == "finished" else {},
-        folder.read_environment().get("data", {}).get("digest"),
+        None if digest is None else printable(str(digest)),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ RANKED_BY = "val/loss"
 AGAINST_BEST = "test/loss"
 NOT_COMPARABLE = ("data.", "model.likelihood", "model.scale")
 """Keys that change what a nat is about: losses under different ones can't be ranked."""
+DIGEST = "data.digest"
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,8 @@ class Row:
         return ", ".join(f"{counts[state]} {state}" for state in reversed(STATES) if counts[state])
 
     def by_seed(self, measure: str) -> dict[int, float]:
-        """Return a measure of the finished runs by their seeds."""
-        return {run.seed: run.measures[measure] for run in self.finished if measure in run.measures}
+        """Return a measure of the finished runs by their seeds; of two runs with one seed, the first counts."""
+        return {run.seed: run.measures[measure] for run in reversed(self.finished) if measure in run.measures}
 
     def interval(self, measure: str) -> Interval:
         """Return a measure's mean over the finished runs."""
@@ -63,7 +65,7 @@ class Comparison:
         """Return the configurations in the order in which their first runs were planned."""
         groups: dict[str, list[Run]] = {}
         for run in self.runs:
-            groups.setdefault(repr(sorted(run.config.items())), []).append(run)
+            groups.setdefault(_same(run), []).append(run)
         return [Row(runs[0].config, tuple(runs)) for runs in groups.values()]
 
     @cached_property
@@ -75,7 +77,12 @@ class Comparison:
     @property
     def has_seeds(self) -> bool:
         """Say whether any configuration was run with several seeds."""
-        return any(len(row.runs) > 1 for row in self.rows)
+        return any(len({run.seed for run in row.runs}) > 1 for row in self.rows)
+
+    @property
+    def has_repeats(self) -> bool:
+        """Say whether any configuration has several runs with one seed."""
+        return any(len({run.seed for run in row.runs}) < len(row.runs) for row in self.rows)
 
     @cached_property
     def measures(self) -> list[str]:
@@ -124,7 +131,8 @@ class Comparison:
         row = next(row for row in self.rows if run in row.runs)
         parts = [self.label(row)] if self.keys else []
         parts += [f"seed={run.seed}"] if len({run.seed for run in self.runs}) > 1 else []
-        return ", ".join(parts) or run.folder.path.name
+        is_alone = sum(other.seed == run.seed for other in row.runs) == 1
+        return ", ".join(parts) if parts and is_alone else ", ".join([*parts, run.name])
 
     def short(self, key: str) -> str:
         """Return the last part of a dotted key, or all of it where two would look the same."""
@@ -161,6 +169,8 @@ class Comparison:
             found.append(f"Best by validation: {self.label(self.best)}.")
         if self.has_seeds:
             found.append("± is half the 95 % confidence interval of the mean over seeds; Δ is paired by seed.")
+        if self.has_repeats:
+            found.append("Some configurations have several runs with one seed; the first finished one counts.")
         if len({tuple(sorted(run.seed for run in row.finished)) for row in self.rows if row.finished}) > 1:
             found.append("Rows have different seeds; Δ takes those that both rows have.")
         return found
@@ -176,5 +186,18 @@ def best_run(comparison: Comparison) -> RunFolder | None:
 
 
 def compare(runs: Sequence[Run]) -> Comparison:
-    """Return the comparison of at least one run."""
+    """Return the comparison of at least one run.
+
+    Runs whose configurations are the same but whose data are not have the digest of the data as one more key.
+    """
+    digests: dict[str, set[str]] = {}
+    for run in runs:
+        digests.setdefault(_same(run), set()).update([run.digest] if run.digest else [])
+    if any(len(found) > 1 for found in digests.values()):
+        runs = [dataclasses.replace(run, config=run.config | {DIGEST: (run.digest or "unknown")[:8]}) for run in runs]
     return Comparison(tuple(runs))
+
+
+def _same(run: Run) -> str:
+    """Return what is the same for two runs of one configuration."""
+    return repr(sorted(run.config.items()))

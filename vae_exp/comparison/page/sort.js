@@ -3,16 +3,15 @@ for (const table of document.querySelectorAll("table.sortable")) {
   const heads = [...table.querySelectorAll("th")];
   const body = table.querySelector("tbody");
   const key = (row, column) => row.cells[column].dataset.order;
-  const compare = (a, b) => {
-    const missing = (text) => text === "nan" || text === "inf";
-    if (missing(a) || missing(b)) return missing(a) - missing(b);
-    return isNaN(a) || isNaN(b) ? a.localeCompare(b) : a - b;
-  };
+  const missing = (text) => text === "nan" || text === "inf";
+  const compare = (a, b) => isNaN(a) || isNaN(b) ? a.localeCompare(b) : a - b;
   heads.forEach((head, column) => head.querySelector("button").addEventListener("click", () => {
     const down = head.getAttribute("aria-sort") === "ascending";
     heads.forEach((other) => other.removeAttribute("aria-sort"));
     head.setAttribute("aria-sort", down ? "descending" : "ascending");
-    const rows = [...body.rows].sort((a, b) => compare(key(a, column), key(b, column)));
-    body.append(...(down ? rows.reverse() : rows));
+    const has = (row) => !missing(key(row, column));
+    const rows = [...body.rows].filter(has).sort((a, b) => compare(key(a, column), key(b, column)));
+    const rest = [...body.rows].filter((row) => !has(row));
+    body.append(...(down ? rows.reverse() : rows), ...rest);
   }));
 }

@@ -1,0 +1,58 @@
+"""Runs and sweeps to compare, made in milliseconds from known numbers."""
+
+import dataclasses
+
+from vae_exp import records
+from vae_exp.config import Config, ConvConfig, DigitsConfig, NoTrackingConfig
+from vae_exp.config.identity import as_dict, flatten
+from vae_exp.run_folder import RunFolder
+from vae_exp.sweep import SweepFolder, plan
+
+COMMAND = ["python", "-m", "vae_exp.train", "-m"]
+
+
+def config(latent_dim=2, seed=0, **groups):
+    """Return a valid configuration."""
+    defaults = {"data": DigitsConfig(), "tracking": NoTrackingConfig(), "seed": seed}
+    return Config(**({"model": ConvConfig(latent_dim=latent_dim)} | defaults | groups))
+
+
+def write(path, config, losses=(), state="finished", error=None, digest="d", best_epoch=None, kl=5.0, **final):
+    """Write what a training leaves behind; `losses` are the (val, test) losses of each epoch, val may be None."""
+    folder = RunFolder(path)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.write_config(config if isinstance(config, dict) else as_dict(config))
+    if state == "planned":
+        folder.write_status("planned")
+        return folder
+    folder.write_environment({"cpu": "a CPU", "threads": 1}, {"digest": digest, "image_shape": [1, 8, 8]}, None)
+    for epoch, (val, test) in enumerate(losses, start=1):
+        values = {"test/loss": test, "test/reconstruction": test - kl, "test/kl": kl}
+        values |= {} if val is None else {"val/loss": val}
+        records.append(folder.metrics_file, {"epoch": epoch, "timestamp": 0, "seconds": 30.0, **values})
+    if state == "finished":
+        best = len(losses) if best_epoch is None else best_epoch
+        folder.write_final(
+            {"epochs": len(losses), "best_epoch": best, "stopped_early": False, "seconds": 60.0, **final}
+        )
+    folder.write_status(state, error)
+    return folder
+
+
+def sweep(path, jobs, command=COMMAND):
+    """Write a sweep; `jobs` are pairs of a configuration and the options of `write`, None for what has no folder."""
+    swept = _swept([config for config, _ in jobs])
+    overrides = [[f"{key}={flatten(as_dict(config))[key]}" for key in swept] for config, _ in jobs]
+    configs = [dataclasses.replace(config) for config, _ in jobs]
+    folder = SweepFolder(path)
+    planned = plan(list(zip(overrides, configs, strict=True)), swept, [], threads=1)
+    folder.write_plan(planned, command)
+    for job, (_, options) in zip(planned, jobs, strict=True):
+        if options is not None:
+            write(folder.path / job.name, job.config, **options)
+    return folder
+
+
+def _swept(configs):
+    flat = [flatten(as_dict(config)) for config in configs]
+    return [key for key in flat[0] if len({repr(each.get(key)) for each in flat}) > 1]

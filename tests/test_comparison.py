@@ -1,0 +1,276 @@
+"""The comparison of runs, from run folders made by hand with known numbers."""
+
+import dataclasses
+import math
+import threading
+
+import numpy as np
+import pandas as pd
+import pytest
+from compared import config, sweep, write
+from rich.console import Console
+from scipy import stats
+
+from vae_exp import conclusion, load_sweep
+from vae_exp.comparison import cells, compare, read_runs, report
+from vae_exp.comparison.intervals import interval, paired
+from vae_exp.comparison.table import best_run
+from vae_exp.config import DigitsConfig, ImagesConfig
+from vae_exp.config.trainer import TrainerConfig
+from vae_exp.errors import UserError
+
+
+def compared(*paths):
+    return compare(read_runs(paths))
+
+
+def jobs(losses, **options):
+    """Return jobs from (val, test) losses by latent dimension and seed."""
+    return [(config(dim, seed), {"losses": [pair], **options}) for (dim, seed), pair in losses.items()]
+
+
+# --- intervals -------------------------------------------------------------------------------------------------------
+
+
+def test_the_interval_of_two_values_is_the_one_derived_by_hand():
+    found = interval([1.0, 3.0])  # s = √2, s/√2 = 1, t of one degree of freedom is tan(0.475 π) = 12.706…
+    assert found.mean == 2.0
+    assert found.half == pytest.approx(math.tan(0.475 * math.pi), rel=1e-9)
+    assert found.half == pytest.approx(12.7062047, rel=1e-8)
+
+
+@pytest.mark.parametrize("n", [2, 3, 10])
+def test_the_interval_is_scipys(n):
+    values = np.random.default_rng(n).normal(100, 5, n)
+    found = interval(list(values))
+    low, high = stats.t.interval(0.95, n - 1, loc=values.mean(), scale=stats.sem(values))
+    assert (found.mean - found.half, found.mean + found.half) == pytest.approx((low, high), rel=1e-12)
+
+
+def test_one_value_gives_no_interval_and_none_gives_no_mean():
+    one, none = interval([7.0]), interval([])
+    assert (one.mean, one.values, none.values) == (7.0, 1, 0)
+    assert all(map(math.isnan, (one.half, none.mean, none.half)))
+
+
+def test_a_constant_shift_has_a_zero_width_interval_however_noisy_the_seeds_are():
+    noise = {0: 1024.0, 1: -512.0, 2: 64.0}
+    found = paired({seed: value + 3 for seed, value in noise.items()}, noise)
+    assert (found.mean, found.half, found.values) == (3.0, 0.0, 3)
+    assert interval(list(noise.values())).half > 1000
+
+
+def test_pairing_takes_the_seeds_that_both_have():
+    assert paired({0: 5.0, 1: 7.0, 2: 100.0}, {1: 6.0, 0: 4.0, 9: 0.0}).values == 2
+
+
+# --- the best --------------------------------------------------------------------------------------------------------
+
+
+def test_the_best_is_best_by_validation_and_never_by_test(tmp_path):
+    sweep(tmp_path, jobs({(2, 0): (10.0, 1.0), (4, 0): (9.0, 50.0)}))
+    found = compared(tmp_path)
+    assert found.label(found.best) == "latent_dim=4"
+    assert [cell.text for cell in cells.table(found, ["val/loss"])[1][1]] == ["4", "finished", "9 ★"]
+    assert found.against_best(found.rows[0]).mean == -49.0
+
+
+def test_of_two_equally_good_rows_the_earlier_is_the_best(tmp_path):
+    sweep(tmp_path, jobs({(4, 0): (9.0, 5.0), (2, 0): (9.0, 1.0), (8, 0): (9.0, 0.0)}))
+    assert compared(tmp_path).best.config["model.latent_dim"] == 4
+
+
+def test_the_best_run_is_the_best_rows_seed_with_the_lowest_validation_loss(tmp_path):
+    sweep(tmp_path, jobs({(2, 0): (8.0, 1.0), (2, 1): (6.0, 9.0), (4, 0): (5.0, 1.0), (4, 1): (20.0, 1.0)}))
+    assert best_run(compared(tmp_path)).path.name.startswith("latent_dim=2,seed=1_")
+
+
+def test_the_numbers_are_those_of_the_best_epoch(tmp_path):
+    write(tmp_path / "run", config(), [(5.0, 6.0), (3.0, 4.0), (9.0, 9.0)], best_epoch=2)
+    assert compared(tmp_path / "run").runs[0].measures["val/loss"] == 3.0
+
+
+def test_the_difference_to_the_best_is_paired_by_seed(tmp_path):
+    noise = {0: 0.0, 1: 512.0, 2: -256.0}
+    losses = {(dim, seed): (n + dim, n + dim) for seed, n in noise.items() for dim in (2, 4)}
+    sweep(tmp_path, jobs(losses))
+    frame = load_sweep(tmp_path).set_index("model.latent_dim")
+    assert frame["test/loss_vs_best"].tolist() == [0.0, 2.0]
+    assert frame["test/loss_vs_best_ci95"].tolist()[1] == 0.0
+    assert frame["test/loss_ci95"].tolist()[1] > 900
+
+
+# --- what is left out, and said --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", ["running", "failed", "interrupted", "planned"])
+def test_a_run_that_is_not_finished_is_shown_with_its_state_and_left_out(tmp_path, state):
+    planned = jobs({(2, 0): (10.0, 10.0), (2, 1): (12.0, 12.0), (4, 0): (1.0, 1.0)})
+    planned[1] = (planned[1][0], {"losses": [(0.0, 0.0)], "state": state})
+    planned[2] = (planned[2][0], None if state == "planned" else {"losses": [(0.0, 0.0)], "state": state})
+    sweep(tmp_path, planned)
+    found = compared(tmp_path)
+    assert [row.states for row in found.rows] == [
+        f"1 {state}, 1 finished" if state in ("failed", "interrupted") else f"1 finished, 1 {state}",
+        state,
+    ]
+    assert found.rows[0].interval("val/loss").mean == 10.0
+    assert found.best is found.rows[0]
+    assert "2 of 3 runs are not finished and left out of means and ranking." in found.notes()
+
+
+def test_without_a_finished_run_nothing_is_the_best_and_that_is_said(tmp_path):
+    sweep(tmp_path, [(config(), None), (config(4), None)])
+    found = compared(tmp_path)
+    assert found.best is None
+    assert "No row is marked as the best: no run is finished." in found.notes()
+
+
+def test_different_data_sets_are_compared_and_said_and_not_ranked(tmp_path):
+    write(tmp_path / "a", config(), [(1.0, 1.0)])
+    write(tmp_path / "b", config(data=DigitsConfig(binarize="dynamic")), [(2.0, 2.0)])
+    found = compared(tmp_path / "a", tmp_path / "b")
+    assert [row.interval("test/loss").mean for row in found.rows] == [1.0, 2.0]
+    assert found.best is None
+    assert any("can't be ranked, and these differ: data.binarize" in note for note in found.notes())
+
+
+def test_one_configuration_on_different_images_is_two_rows_told_apart_by_their_digest(tmp_path):
+    for name in ("a", "b"):
+        data = ImagesConfig(root=str(tmp_path / name))
+        write(tmp_path / f"run_{name}", config(data=data), [(1.0, 1.0)], digest=name * 64)
+    found = compared(tmp_path / "run_a", tmp_path / "run_b")
+    assert [row.config["data.digest"] for row in found.rows] == ["a" * 8, "b" * 8]
+    assert found.keys == ["data.digest"]
+    assert found.best is None
+
+
+def test_without_validation_images_no_row_is_the_best_and_that_is_said(tmp_path):
+    sweep(tmp_path, jobs({(2, 0): (None, 10.0), (4, 0): (None, 9.0)}))
+    found = compared(tmp_path)
+    assert found.best is None
+    assert any("there are no validation images" in note for note in found.notes())
+    assert found.rows[1].interval("test/loss").mean == 9.0
+
+
+def test_different_seeds_in_the_rows_are_said(tmp_path):
+    losses = {(2, 0): (1.0, 1.0), (2, 1): (1.0, 1.0), (4, 1): (2.0, 2.0), (4, 2): (2.0, 2.0)}
+    sweep(tmp_path / "unequal", jobs(losses))
+    sweep(tmp_path / "equal", jobs({key: value for key, value in losses.items() if key[1] == 1}))
+    said = "Rows have different seeds; Δ takes those that both rows have."
+    assert said in compared(tmp_path / "unequal").notes()
+    assert said not in compared(tmp_path / "equal").notes()
+
+
+def test_of_two_runs_with_one_seed_the_first_counts_and_that_is_said(tmp_path):
+    for name, loss in (("a", 1.0), ("b", 2.0)):
+        write(tmp_path / name, config(), [(loss, loss)])
+    found = compared(tmp_path / "a", tmp_path / "b")
+    assert not found.has_seeds
+    assert found.rows[0].interval("val/loss").mean == 1.0
+    assert any("the first finished one counts" in note for note in found.notes())
+    assert [found.run_label(run) for run in found.runs] == ["a", "b"]
+
+
+@pytest.mark.parametrize(("seeds", "kept"), [((0,), True), ((0, 1), False)])
+def test_standard_errors_of_single_runs_are_left_out_where_seeds_are_swept(tmp_path, seeds, kept):
+    final = {"test/nll_iw100": 80.0, "test/nll_iw100_se": 0.5}
+    sweep(tmp_path, jobs({(2, seed): (1.0, 1.0) for seed in seeds}, **final))
+    found = compared(tmp_path)
+    assert ("test/nll_iw100_se" in found.measures) is kept
+    assert "test/nll_iw100" in found.measures
+
+
+# --- the table -------------------------------------------------------------------------------------------------------
+
+
+def test_only_the_keys_that_differ_are_shown(tmp_path):
+    write(tmp_path / "a", config(2, trainer=TrainerConfig(batch_size=64)), [(1.0, 1.0)])
+    write(tmp_path / "b", config(4, trainer=TrainerConfig(batch_size=128)), [(1.0, 1.0)])
+    found = compared(tmp_path / "a", tmp_path / "b")
+    assert found.keys == ["model.latent_dim", "trainer.batch_size"]
+    assert found.label(found.rows[0]) == "latent_dim=2, batch_size=64"
+
+
+def test_a_key_has_its_short_name_unless_two_would_be_called_the_same(tmp_path):
+    write(tmp_path / "a", config(), [(1.0, 1.0)])
+    run, *_ = read_runs([tmp_path / "a"])
+    runs = [dataclasses.replace(run, config={"a.x": i, "b.x": i, "b.y": i}) for i in range(2)]
+    assert list(map(compare(runs).short, ("a.x", "b.x", "b.y"))) == ["a.x", "b.x", "y"]
+
+
+def test_rows_stand_in_the_order_in_which_they_were_planned(tmp_path):
+    sweep(tmp_path, jobs({(dim, seed): (1.0, 1.0) for seed in (1, 0) for dim in (8, 2, 4)}))
+    assert [row.config["model.latent_dim"] for row in compared(tmp_path).rows] == [8, 2, 4]
+
+
+def test_load_sweep_is_what_comparison_csv_holds(tmp_path):
+    planned = jobs({(dim, seed): (dim + seed / 3, dim - seed / 7) for dim in (2, 4) for seed in (0, 1)})
+    sweep(tmp_path, [*planned, (config(8), None)])
+    report.write(tmp_path, compared(tmp_path), ["python"])
+    pd.testing.assert_frame_equal(load_sweep(tmp_path), pd.read_csv(tmp_path / "comparison.csv"), check_exact=True)
+
+
+def test_runs_of_no_epochs_are_compared_without_any_measure(tmp_path):
+    sweep(tmp_path, [(config(dim), {"seconds": 0.0}) for dim in (2, 4)])
+    report.write(tmp_path, compared(tmp_path), ["python"])
+    assert load_sweep(tmp_path)["states"].tolist() == ["finished", "finished"]
+    assert (tmp_path / "report.html").stat().st_size > 1000
+
+
+def test_a_run_given_twice_is_compared_once(tmp_path):
+    made = sweep(tmp_path, jobs({(2, 0): (1.0, 1.0)}))
+    assert len(read_runs([tmp_path, tmp_path / made.jobs()[0].name, tmp_path])) == 1
+
+
+@pytest.mark.parametrize("width", [60, 80, 140])
+def test_on_a_terminal_no_line_of_the_table_is_broken_and_what_does_not_fit_is_said(tmp_path, width, capsys):
+    sweep(tmp_path, jobs({(dim, seed): (100 * dim + seed, 200.5 - seed) for dim in (2, 4) for seed in (0, 1)}))
+    conclusion.show(compared(tmp_path), Console(force_terminal=True, width=width, no_color=True))
+    lines = capsys.readouterr().out.splitlines()
+    assert sum("latent_dim" in line and "val loss" in line for line in lines) == 1
+    assert any("too narrow for all columns" in line for line in lines) is (width < 100)
+
+
+# --- damaged, linked and changing ------------------------------------------------------------------------------------
+
+
+def test_a_linked_folder_of_figures_is_refused_in_a_sweep_too(tmp_path):
+    made = sweep(tmp_path / "sweep", jobs({(2, 0): (1.0, 1.0)}))
+    (tmp_path / "mine").mkdir()
+    made.folder(made.jobs()[0]).figures.symlink_to(tmp_path / "mine")
+    with pytest.raises(UserError, match="figures must be no link"):
+        read_runs([tmp_path / "sweep"])
+
+
+def test_control_characters_and_lone_surrogates_in_an_error_are_shown_as_escapes(tmp_path):
+    folder = write(tmp_path / "run", config(), [(1.0, 1.0)], state="failed", error="x")
+    text = folder.status_file.read_text().replace('"x"', r'"a\u001b[31m\nb\ud800"')
+    folder.status_file.write_text(text)
+    found = compared(tmp_path / "run")
+    assert found.runs[0].error == r"a\x1b[31m b\ud800"
+    report.write(tmp_path, found, ["python", "\x1b", 7])
+    assert "\x1b" not in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_sweep_can_be_compared_while_it_is_written(tmp_path):
+    made = sweep(tmp_path, [(config(dim), None) for dim in (2, 4, 8)])
+    stop = threading.Event()
+
+    def train():
+        while not stop.is_set():
+            for job in made.jobs():
+                folder = made.folder(job)
+                folder.metrics_file.unlink(missing_ok=True)
+                write(folder.path, job.config, [(3.0, 3.0), (2.0, 2.0)], state="running")
+                write(folder.path, job.config, state="finished")
+
+    worker = threading.Thread(target=train)
+    worker.start()
+    try:
+        seen = {run.state for _ in range(20) for run in compared(tmp_path).runs}
+    finally:
+        stop.set()
+        worker.join()
+    assert seen <= {"planned", "running", "finished"}
+    assert len(seen) >= 2
