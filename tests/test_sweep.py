@@ -258,6 +258,13 @@ def test_a_sweep_of_another_version_is_refused_by_every_command(tmp_path):
         assert "sweep.json must be of version 1, got 0" in done.stderr
 
 
+def test_a_plan_without_jobs_is_refused(tmp_path):
+    (tmp_path / "sweep.json").write_text('{"version": 1, "jobs": [], "command": []}')
+    done = run(tmp_path, "resume", tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "has no jobs in its sweep.json" in done.stderr
+
+
 def test_keys_can_not_be_given_to_a_sweep_that_is_resumed(broken):
     cwd, _, sweep = broken
     done = run(cwd, "resume", sweep.path, "trainer.epochs=9")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from vae_exp.errors import UserError
 from vae_exp.run_folder import RunFolder
 from vae_exp.tracking import connect, fetch_run, how_to_look, reconcile, show_sweep
 from vae_exp.tracking.content import final_points, parameters, points
-from vae_exp.tracking.store import Store
+from vae_exp.tracking.store import Store, open_experiment
 from vae_exp.tracking.sweep_run import escape
 
 TESTS = str(Path(__file__).parent)
@@ -411,3 +412,22 @@ def test_a_run_that_is_none_of_ours_or_does_not_exist_is_refused(strange_run, tm
     with pytest.raises(UserError, match="does not exist"):
         fetch_run(run_id, tmp_path / "fetched")
     assert not (tmp_path / "mlflow.db").exists()
+
+
+OPEN = """
+import os, signal, sys, threading
+from vae_exp.tracking.store import Store, import_client, open_experiment
+import_client()
+threading.Timer(float(sys.argv[2]), os.kill, [os.getpid(), signal.SIGKILL]).start()
+open_experiment(Store(f"sqlite:///{sys.argv[1]}"), "vae_exp")
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
+@pytest.mark.parametrize("seconds", [0.3, 1.0])
+def test_a_process_that_is_killed_while_it_makes_the_store_leaves_none_that_is_broken(tmp_path, seconds):
+    database = tmp_path / "mlflow.db"
+    subprocess.run([sys.executable, "-c", OPEN, str(database), str(seconds)], check=False, capture_output=True)
+    client, number = open_experiment(Store(f"sqlite:///{database}"), "vae_exp")
+    assert client.get_experiment(number).name == "vae_exp"

@@ -11,6 +11,7 @@ from vae_exp.comparison.runs import is_sweep
 from vae_exp.errors import UserError, complain
 from vae_exp.loaded_run import read_config
 from vae_exp.run_folder import RunFolder, is_run_folder
+from vae_exp.sweep import SweepFolder
 
 LAUNCHER = ("hydra/launcher=", "hydra.launcher.")
 """What may be given for a sweep: where its jobs run. Everything else was planned."""
@@ -51,6 +52,8 @@ def _sweep(folder: Path, overrides: list[str]) -> int:
             rule = f"only {LAUNCHER[0]}… and {LAUNCHER[1]}… can be given for a sweep"
             again = f"give the sweep's own command again with hydra.sweep.dir={folder} to change or extend it"
             raise UserError(f"{rule}, got {override!r}; {again}")
+    if not SweepFolder(folder).jobs():
+        raise UserError(f"{folder} has no jobs in its sweep.json; there is nothing to finish")
     environment.remember_command()
     place = [f"hydra.sweep.dir={compose.quote(str(folder.absolute()))}", "hydra.sweeper.resume=true"]
     sys.argv[1:] = ["--multirun", *place, *overrides]

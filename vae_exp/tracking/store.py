@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,6 +118,7 @@ def open_experiment(store: Store, name: str) -> tuple[MlflowClient, str]:
     from mlflow.exceptions import MlflowException
 
     with store.opening():
+        _make_whole(store, client_class)
         client = client_class(tracking_uri=store.uri)
         found = client.get_experiment_by_name(name)
         if found is None:
@@ -129,3 +131,15 @@ def open_experiment(store: Store, name: str) -> tuple[MlflowClient, str]:
     if found.lifecycle_stage != "active":
         raise UserError(f"tracking.experiment: {name!r} was deleted in MLflow; restore it there or choose another name")
     return client, found.experiment_id
+
+
+def _make_whole(store: Store, client_class: type[MlflowClient]) -> None:
+    """Make a file database that is missing under another name, and give it its own when all tables are there.
+
+    A process that is stopped while MLflow makes the tables leaves a database that never works again.
+    """
+    if store.database is None or store.database.exists():
+        return
+    began = store.database.with_name(f".{store.database.name}.{secrets.token_hex(4)}.tmp")
+    client_class(tracking_uri=_sqlite(began)).search_experiments(max_results=1)
+    began.replace(store.database)
