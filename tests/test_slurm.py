@@ -136,9 +136,8 @@ def test_what_slurm_refuses_is_said_in_one_line_and_the_sweep_can_go_on(tmp_path
     assert "Go on with: python -m vae_exp.resume" in stdout
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.faults)]
-)
+@pytest.mark.faults
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_stopped_sweep_leaves_no_job_in_the_queue_and_says_how_to_go_on(tmp_path, begin, number, code):
     process = begin(*FOUR, "trainer.epochs=100000")
     sweep = in_the_store(tmp_path, "batch_size=1", "batch_size=2")

@@ -91,8 +91,18 @@ def running_worker(cwd, jobs=1):
 # --- stopped ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("launcher", [[], ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]], ids=["one", "two"])
+TWO = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+
+
+@pytest.mark.parametrize(
+    ("launcher", "number", "code"),
+    [
+        pytest.param([], signal.SIGINT, 130, id="one-SIGINT"),
+        pytest.param(TWO, signal.SIGTERM, 143, id="two-SIGTERM"),
+        pytest.param([], signal.SIGTERM, 143, id="one-SIGTERM", marks=pytest.mark.faults),
+        pytest.param(TWO, signal.SIGINT, 130, id="two-SIGINT", marks=pytest.mark.faults),
+    ],
+)
 def test_a_stopped_sweep_says_so_leaves_no_process_and_goes_on(tmp_path, number, code, launcher):
     long = [*QUICK, "trainer.epochs=100000"]
     process = start(tmp_path, "train", *FOUR, *long, "trainer.threads=1", *launcher)

@@ -332,7 +332,6 @@ def test_a_link_in_the_folder_is_not_followed_to_the_server(place, store):
     secret = place / "secret.txt"
     secret.write_text("secret")
     run = Run(place / "linked", tracking=experiment("linked")).start()
-    run.folder.figures.mkdir()
     (run.folder.figures / "stolen.png").symlink_to(secret)
     run.finish()
     shown = runs(store, "linked")["latent_dim=2"]
