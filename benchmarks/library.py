@@ -78,7 +78,8 @@ class Clock(NoProgress):
         setattr(owner, method, timed)
 
     def add(self, name: str, seconds: float) -> None:
-        self.parts[name][-1] += seconds
+        if self.parts[name]:  # samples of the untrained model are drawn before the first epoch
+            self.parts[name][-1] += seconds
 
 
 def main(result: str, root: str, epochs: str, seed: str) -> None:
