@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 LEVEL = 0.95
 
@@ -27,7 +27,7 @@ def interval(values: Sequence[float]) -> Interval:
     n = len(values)
     if n < 2:
         return Interval(float(values[0]) if values else math.nan, math.nan, n)
-    quantile = stats.t.ppf((1 + LEVEL) / 2, n - 1)
+    quantile = stdtrit(n - 1, (1 + LEVEL) / 2)
     return Interval(float(np.mean(values)), float(quantile * np.std(values, ddof=1) / math.sqrt(n)), n)
 
 
