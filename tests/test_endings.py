@@ -118,9 +118,7 @@ def test_a_run_that_could_not_say_so_is_found_out_by_the_next_command(place, sto
     status = folder.read_status()
     assert status["state"] == "running"
     assert folder.state() == "interrupted"
-    folder.status_file.write_text(
-        json.dumps(status | {"pid": os.getpid()})
-    )  # as after a reboot: another has its number
+    folder.status_file.write_text(json.dumps(status | {"pid": os.getpid()}))  # a reboot: another has its number
     assert folder.state() == "interrupted"
     assert shown(store, place, "sigkill").info.status == "RUNNING"
     with pytest.MonkeyPatch.context() as patch:
