@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import nn
 
-from vae_exp.models import layers
 from vae_exp.models.layers import NarrowConv2d, TransposedConv2d
 
 SHAPES = [(2, 3, 3, 2), (2, 1, 4, 1), (3, 2, 2, 2), (1, 4, 5, 3)]
@@ -35,13 +34,6 @@ def test_a_transposed_convolution_and_its_gradients_are_torchs(before, after, si
     x = images(before, 4, memory_format)
     ours, torchs = (kind(before, after, size, stride).double() for kind in (TransposedConv2d, nn.ConvTranspose2d))
     assert_alike(ours.to(memory_format=memory_format), torchs, x)
-
-
-@pytest.mark.parametrize("columns", [1, 700])
-def test_a_large_batch_in_parts_has_the_gradients_of_the_whole(columns, monkeypatch):
-    monkeypatch.setattr(layers, "COLUMNS", columns)  # one image at a time; then two, two and one
-    x = images(2, 4, torch.channels_last)
-    assert_alike(TransposedConv2d(2, 3, 3, 2).double(), nn.ConvTranspose2d(2, 3, 3, 2).double(), x)
 
 
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])

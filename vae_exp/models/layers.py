@@ -1,4 +1,4 @@
-"""Two layers of the decoder in forms that keep a CPU's vector units busy. Elsewhere they are what torch has."""
+"""Two layers of the decoder in forms that keep a CPU's vector units busy."""
 
 from __future__ import annotations
 
@@ -9,60 +9,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-COLUMNS = 2**20
-"""Numbers of a gradient that are laid out for a matrix product at once: 4 MB, which the cores' own caches hold."""
-
-
-def _is_ours(x: Tensor) -> bool:
-    """Say whether our forms pay: GPUs have kernels of their own, and so has torch.compile."""
-    return x.device.type == "cpu" and not torch.compiler.is_compiling()
-
 
 class TransposedConv2d(nn.ConvTranspose2d):
-    """`ConvTranspose2d` without padding, whose backward pass on a CPU takes 60 % of the time that torch's own takes."""
+    """`ConvTranspose2d` without padding that adds its bias apart: oneDNN takes twice as long where it has to do that."""
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         """Return the transposed convolution of (B, I, H, W): (B, O, S·(H − 1) + K, S·(W − 1) + K)."""
-        if not _is_ours(x):
-            return super().forward(x, output_size)
-        output: Tensor = _TransposedConvolution.apply(x, self.weight, self.bias, self.stride[0])
-        return output
-
-
-class _TransposedConvolution(torch.autograd.Function):
-    """Seen from its gradient, a transposed convolution is a convolution: a matrix product with every window as a row.
-
-    The windows are copied out of the gradient once; with the weights they give the gradient of the input, with the
-    input that of the weights. Channels come last, so that a window's rows are copied whole.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, stride: int) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        ctx.stride = stride
-        return F.conv_transpose2d(x, weight, bias, stride)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        x, weight = ctx.saved_tensors
-        channels, _, size, _ = weight.shape
-        matrix = weight.permute(0, 2, 3, 1).reshape(channels, -1)  # (I, K·K·O)
-        images = x.permute(0, 2, 3, 1)  # (B, H, W, I)
-        windows = _windows(gradient.permute(0, 2, 3, 1), size, ctx.stride)
-        to_images, to_matrix = torch.empty_like(images, memory_format=torch.contiguous_format), torch.zeros_like(matrix)
-        at_once = max(1, COLUMNS // windows[0].numel())
-        for part, image, to_image in zip(*(each.split(at_once) for each in (windows, images, to_images)), strict=True):
-            columns = part.reshape(-1, matrix.shape[1])  # (B·H·W, K·K·O)
-            torch.mm(columns, matrix.T, out=to_image.view(-1, channels))
-            to_matrix.addmm_(image.reshape(-1, channels).T, columns)
-        to_weight = to_matrix.view(channels, size, size, -1).permute(0, 3, 1, 2)
-        return to_images.permute(0, 3, 1, 2), to_weight, gradient.sum((0, 2, 3)), None
-
-
-def _windows(images: Tensor, size: int, stride: int) -> Tensor:
-    """Return every window of images (B, H, W, C) as a view: (B, rows, columns, K, K, C)."""
-    return images.unfold(1, size, stride).unfold(2, size, stride).permute(0, 1, 2, 4, 5, 3)
+        assert self.bias is not None and output_size is None
+        return F.conv_transpose2d(x, self.weight, stride=self.stride).add_(self.bias.view(-1, 1, 1))
 
 
 class NarrowConv2d(nn.Conv2d):
@@ -73,7 +27,8 @@ class NarrowConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the convolution of (B, I, H, W): (B, O, H − K + 1, W − K + 1)."""
-        if not _is_ours(x):
+        # GPUs have kernels of their own, and so has torch.compile.
+        if x.device.type != "cpu" or torch.compiler.is_compiling():
             return super().forward(x)
         batch, channels, height, width = x.shape
         size = self.kernel_size[0]
