@@ -11,11 +11,12 @@ from torch.autograd.function import once_differentiable
 
 
 class TransposedConv2d(nn.ConvTranspose2d):
-    """`ConvTranspose2d` without padding that adds its bias apart: oneDNN takes twice as long where it has to do that."""
+    """`ConvTranspose2d` without padding that adds its bias apart: oneDNN takes twice as long to do both."""
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         """Return the transposed convolution of (B, I, H, W): (B, O, S·(H − 1) + K, S·(W − 1) + K)."""
-        assert self.bias is not None and output_size is None
+        assert self.bias is not None
+        assert output_size is None
         return F.conv_transpose2d(x, self.weight, stride=self.stride).add_(self.bias.view(-1, 1, 1))
 
 
