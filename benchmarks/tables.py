@@ -33,9 +33,14 @@ def table(rows: Sequence[Sequence[str]], heading: Sequence[str]) -> None:
 
 def below(what: str, value: float, limit: float, unit: str, detail: str = "") -> Row:
     """Return the row of a number that has to stay below a limit."""
-    return Row(what, f"{value:.3g} {unit}{detail}", f"< {limit:g} {unit}", value < limit)
+    return Row(what, f"{_short(value)} {unit}{detail}", f"< {limit:g} {unit}", value < limit)
 
 
 def at_least(what: str, value: float, limit: float, unit: str, detail: str = "") -> Row:
     """Return the row of a number that has to reach a limit."""
-    return Row(what, f"{value:.3g} {unit}{detail}", f"≥ {limit:g} {unit}", value >= limit)
+    return Row(what, f"{_short(value)} {unit}{detail}", f"≥ {limit:g} {unit}", value >= limit)
+
+
+def _short(value: float) -> str:
+    """Return three digits, or all before the point."""
+    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"

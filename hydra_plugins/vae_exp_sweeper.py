@@ -159,12 +159,15 @@ class VaeExpSweeper(BasicSweeper):
         A job whose worker is killed once more has failed. On a cluster, where somebody may have meant it, nothing is
         run again.
         """
+        from vae_exp.process import wait_for_children
+
         if (cluster := self._cluster()) and waiting:
             return self._submit(sweep, waiting, cluster)
         while waiting:
             error = self._try(sweep, waiting)
             if error is None:
                 return
+            wait_for_children("submitit")  # its local jobs go on when one of them is killed
             suspects = [job for job in waiting if sweep.folder(job).state() == "interrupted"]
             for job in suspects:
                 if self._try(sweep, [job]):
@@ -189,7 +192,8 @@ class VaeExpSweeper(BasicSweeper):
         if error:
             complain(f"Slurm took no job: {one_line_of(error)}")
         else:
-            say(console, f"{len(waiting)} jobs for Slurm; what they print is in {shown(cluster)}")
+            count = "1 job" if len(waiting) == 1 else f"{len(waiting)} jobs"
+            say(console, f"{count} for Slurm; what they print is in {shown(cluster)}")
         slurm.wait(cluster, partial(say, console))
 
     def _try(self, sweep: "SweepFolder", jobs: list["Job"]) -> Exception | None:

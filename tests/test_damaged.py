@@ -237,6 +237,7 @@ def test_a_last_line_torn_anywhere_is_left_out_and_written_again(folder, caplog)
         (b'{"epoch": 2, "timestamp": 1, "seconds": 1, "val/loss": "low"}', "must be an object of numbers"),
         (b'{"epoch": 2, "timestamp": 1, "seconds": 1, "val/loss": NaN}', "is no JSON"),
         (b'{"epoch": 2, "timestamp": 1, "seconds": 1, "val/loss": 1e999}', "is no JSON"),
+        (b'{"epoch": 2, "timestamp": 1, "seconds": 1, "val/loss": -1e39}', "is no JSON"),  # no float32 is as large
         (b'{"epoch": 2, "timestamp": 1, "seconds": 1, "val/loss": 1' + b"0" * 5000 + b"}", "is no JSON"),
         (b'{"epoch": 3, "timestamp": 1, "seconds": 1}', "must be of epoch 2, got 3"),
         (b"\xff\xfe", "can't be read"),

@@ -373,6 +373,15 @@ def record(epoch, **values):
     return {"epoch": epoch, **{key.replace("_", "/"): value for key, value in values.items()}}
 
 
+def test_the_first_tenth_of_the_epochs_does_not_squash_the_loss_curves():
+    losses = [500.0, 220.0, *(200.0 - i for i in range(18))]
+    records = [record(i, train_loss=loss) for i, loss in enumerate(losses, start=1)]
+    figure = loss_curves(records, "title")
+    low, high = figure.axes[0].get_ylim()
+    assert (low, high) == pytest.approx((183 - 0.05 * 17, 200 + 0.05 * 17))
+    assert "the first epochs are cut off at the top" in figure.texts[1].get_text().replace("\n", " ")
+
+
 def test_loss_curves_show_each_split_where_it_was_evaluated_and_mark_the_best_epoch():
     records = [
         record(1, train_loss=9.0, train_objective=9.0),

@@ -1,6 +1,7 @@
 """The page with the report: what is drawn, what is shown, and what a stranger's files can do to it."""
 
 import base64
+import dataclasses
 import hashlib
 import html
 import io
@@ -15,7 +16,7 @@ from compared import config, sweep, write
 from PIL import Image
 
 from vae_exp.comparison import charts, compare, read_runs, report
-from vae_exp.config import ElboConfig
+from vae_exp.config import ElboConfig, TrainerConfig
 from vae_exp.figures.sheet import style
 
 PAYLOAD = "<img src=x onerror=\"document.title='own'+'ed'\">"
@@ -69,6 +70,25 @@ def test_the_loss_is_drawn_against_the_value_in_its_order_with_a_line_for_each_o
     assert list(lines) == ["beta=0.5, val", "beta=0.5, test", "beta=4.0, val", "beta=4.0, test"]
     assert lines["beta=0.5, test"].get_xdata().tolist() == [0, 1, 2]
     assert lines["beta=0.5, test"].get_ydata().tolist() == [21.5, 41.5, 81.5]
+
+
+def test_three_swept_keys_give_a_chart_with_the_best_configuration_on_top_and_two_keys_do_not(tmp_path, crossed):
+    models = [config(dim, objective=ElboConfig(beta=beta)) for dim in (2, 4) for beta in (0.5, 1.0)]
+    configs = [
+        dataclasses.replace(each, trainer=TrainerConfig(batch_size=size)) for each in models for size in (10, 20)
+    ]
+    sweep(tmp_path, [(each, {"losses": [(9.0 - i, 19.0 - i)]}) for i, each in enumerate(configs)])
+    axes = figure(charts.loss_by_configuration, compared(tmp_path)).axes[0]
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert (names[0], names[-1]) == (
+        "latent_dim=4, beta=1.0, batch_size=20",
+        "latent_dim=2, beta=0.5, batch_size=10",
+    )
+    lines = {name: handle[0] for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)}
+    assert lines["val"].get_xdata().tolist() == [2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]
+    assert lines["test"].get_xdata().tolist() == [12.0, 13.0, 14.0, 15.0, 16.0, 17.0, 18.0, 19.0]
+    assert axes.yaxis_inverted()
+    assert figure(charts.loss_by_configuration, crossed) is None
 
 
 def test_the_learning_curves_hold_every_epoch_and_those_of_unfinished_runs_are_dotted(tmp_path):

@@ -78,9 +78,15 @@ def test_a_sweep_killed_at_twenty_random_moments_ends_as_one_that_was_left_alone
 
 
 @needs_kill
-def test_a_killed_worker_stops_no_other_job_and_its_own_is_run_again(tmp_path, alone):
-    workers = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "trainer.threads=1"]
-    process = start(tmp_path, "train", *FOUR, *QUICK, *workers)
+@pytest.mark.parametrize(
+    "launcher",
+    [
+        pytest.param(["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"], id="joblib"),
+        pytest.param(["hydra/launcher=submitit_local"], id="submitit_local", marks=pytest.mark.faults),
+    ],
+)
+def test_a_killed_worker_stops_no_other_job_and_its_own_is_run_again(tmp_path, launcher):
+    process = start(tmp_path, "train", *FOUR, *QUICK, "trainer.threads=1", *launcher)
     victim = running_worker(tmp_path)
     victim.kill()
     _, stderr = process.communicate(timeout=300)

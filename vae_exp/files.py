@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 import secrets
 import shutil
@@ -25,6 +24,8 @@ DEEPEST_YAML = 20
 """Levels of a YAML file."""
 LONGEST_SCALAR = 5000
 """Characters of a value in a YAML file: longer than any path."""
+LARGEST_NUMBER = 3.5e38
+"""Size of a number in a JSON file above which it is refused: float32, in which everything is computed, ends below."""
 LEAST_ROOM = 2**17
 """Bytes that must be free where a run begins: several times what it writes before its first checkpoint."""
 
@@ -194,7 +195,7 @@ def _parse_int(text: str) -> int:
 
 
 def _parse_float(text: str) -> float:
-    return value if math.isfinite(value := float(text)) else _refuse_number(text)
+    return value if abs(value := float(text)) <= LARGEST_NUMBER else _refuse_number(text)
 
 
 def short(value: object) -> str:

@@ -41,6 +41,16 @@ def stop_children() -> None:
                 child.kill()
 
 
+def wait_for_children(command: str) -> None:
+    """Wait until none of the processes that this one started with these words in their command line lives."""
+    waiting = []
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            if any(command in argument for argument in child.cmdline()):
+                waiting.append(child)
+    psutil.wait_procs(waiting)
+
+
 def _started(pid: object) -> float | None:
     """Return when a process started, in seconds since 1970; None when there is none."""
     try:

@@ -17,6 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from vae_exp.comparison.runs import Run
 from vae_exp.comparison.table import Comparison, Row
 from vae_exp.config.identity import written
+from vae_exp.figures.loss_curves import limits_after_the_fall
 from vae_exp.figures.palette import TEN, legend_beside
 from vae_exp.figures.sheet import GREY, sheet, style
 
@@ -98,6 +99,36 @@ def _values(rows: Sequence[Row], key: str) -> list[Any]:
     return sorted(found) if all(type(value) in (int, float) for value in found) else found
 
 
+def loss_by_configuration(comparison: Comparison) -> Figure | None:
+    """Draw validation and test loss of each configuration, the best by validation first, where no axis has them all."""
+    rows = finished_rows(comparison)
+    if len(comparison.keys) < 3 or len(rows) < 2:
+        return None
+    rows.sort(key=lambda row: (row.interval("val/loss") if row.by_seed("val/loss") else row.interval(LOSS)).mean)
+    detail = "nats per image, mean over seeds with 95 % intervals" if comparison.has_seeds else "nats per image"
+    figure = sheet(WIDTH, 60 + 24 * len(rows), "Loss of each configuration", detail)
+    axes = figure.subplots()
+    for measure, colour in (("val/loss", TEN[2]), (LOSS, TEN[0])):
+        shown = [(place, row.interval(measure)) for place, row in enumerate(rows) if row.by_seed(measure)]
+        places, found = zip(*shown, strict=True) if shown else ((), ())
+        halves = [0 if math.isnan(each.half) else each.half for each in found]
+        axes.errorbar(
+            [each.mean for each in found],
+            places,
+            xerr=halves if any(halves) else None,
+            fmt="o",
+            color=colour,
+            label=measure.removesuffix("/loss"),
+            markersize=4,
+            capsize=3,
+        )
+    axes.set_yticks(range(len(rows)), [comparison.label(row) for row in rows])
+    axes.invert_yaxis()
+    axes.set_xlabel("negative ELBO, nats")
+    legend_beside(axes, *axes.get_legend_handles_labels())
+    return figure
+
+
 def heat_map(comparison: Comparison) -> Figure | None:
     """Draw the test loss of every pair of two swept values."""
     rows = finished_rows(comparison)
@@ -127,7 +158,8 @@ def learning_curves(comparison: Comparison) -> Figure | None:
     key = next((key for key in ("val/loss", LOSS, "train/loss") if key in every), None)
     if key is None:
         return None
-    limits, is_cut = _without_first_epochs(comparison.runs, key)
+    every_run = (record for run in comparison.runs for record in run.records)
+    limits, is_cut = limits_after_the_fall([(record["epoch"], record[key]) for record in every_run if key in record])
     detail = "nats per image" + ("; the first epochs are cut off at the top" if is_cut else "")
     detail += "" if all(run.is_finished for run in comparison.runs) else "; dotted: not finished"
     figure = sheet(WIDTH, HEIGHT, f"Learning curves: {key}", detail)
@@ -146,19 +178,6 @@ def _curve(axes: Axes, run: Run, key: str, name: str, colour: Any) -> None:
     if points:
         look = {"linestyle": "-" if run.is_finished else ":", "linewidth": 1.2, "color": colour}
         axes.plot(*zip(*points, strict=True), label=name, marker="o" if len(points) == 1 else None, **look)
-
-
-def _without_first_epochs(runs: Sequence[Run], key: str) -> tuple[tuple[float, float], bool]:
-    """Return limits that show all but the first tenth of the epochs, where the loss falls from far above.
-
-    Also says whether that leaves any point out.
-    """
-    last = max((record["epoch"] for run in runs for record in run.records), default=0)
-    values = [record[key] for run in runs for record in run.records if key in record]
-    later = [record[key] for run in runs for record in run.records if key in record and record["epoch"] > last / 10]
-    low, high = min(values), max(later or values)
-    margin = 0.05 * (high - low) or 1.0
-    return (low - margin, high + margin), max(values) > high + margin
 
 
 def _name_rows(axes: Axes) -> None:
@@ -219,6 +238,7 @@ def training_time(comparison: Comparison) -> Figure | None:
 
 CHARTS: dict[str, Callable[[Comparison], Figure | None]] = {
     "loss_by_value": loss_by_value,
+    "loss_by_configuration": loss_by_configuration,
     "heat_map": heat_map,
     "learning_curves": learning_curves,
     "reconstruction_against_kl": reconstruction_against_kl,

@@ -31,10 +31,12 @@ def loss_curves(records: Sequence[Record], title: str) -> Figure:
     best = best_epoch(records)
     detail = "nats per image; training values are means over the epoch, as it went"
     detail += f"; the line marks epoch {best}, the best" if best else ""
+    limits = {part: limits_after_the_fall(_points(records, [f"{split}/{part}" for split in SPLITS])) for part in parts}
+    detail += "; the first epochs are cut off at the top" if any(is_cut for _, is_cut in limits.values()) else ""
     figure = sheet(360 * len(parts), 340, title, detail if records else "no epoch has been trained")
     for axes, (part, name) in zip(figure.subplots(1, len(parts), squeeze=False)[0], parts.items(), strict=True):
         _curves(axes, records, part)
-        axes.set(title=name, xlabel="epoch")
+        axes.set(title=name, xlabel="epoch", ylim=limits[part][0])
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
         if best:
             axes.axvline(best, color=GREY, linewidth=0.8, linestyle="-.")
@@ -55,10 +57,27 @@ def _is_other(record: Record) -> bool:
     return abs(record.get("train/objective", 0) - record.get("train/loss", 0)) > 1e-6
 
 
+def limits_after_the_fall(points: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], bool]:
+    """Return limits for (epoch, value) that show all but the first tenth of the epochs, where a loss falls from above.
+
+    Also says whether that leaves any point out.
+    """
+    last = max((epoch for epoch, _ in points), default=0)
+    values = [value for _, value in points] or [0.0]
+    later = [value for epoch, value in points if epoch > last / 10]
+    low, high = min(values), max(later or values)
+    margin = 0.05 * (high - low) or 1.0
+    return (low - margin, high + margin), max(values) > high + margin
+
+
+def _points(records: Sequence[Record], keys: Sequence[str]) -> list[tuple[float, float]]:
+    """Return epoch and value of every record that has one of these keys."""
+    return [(record["epoch"], record[key]) for key in keys for record in records if key in record]
+
+
 def _curves(axes: Axes, records: Sequence[Record], part: str) -> None:
     for split in SPLITS:
-        key = f"{split}/{part}"
-        points = [(record["epoch"], record[key]) for record in records if key in record]
+        points = _points(records, [f"{split}/{part}"])
         if points:
             epochs, values = zip(*points, strict=True)
             marker = "o" if len(points) <= 20 else None
