@@ -29,9 +29,9 @@ def make_deterministic(threads: int) -> None:
     The thread count is part of the result: sums over threads round differently for one thread and for two.
 
     What it costs a training step of the default model, as CPU time of one thread, median and quartiles of 60 pairs by
-    `benchmarks/determinism.py` (AMD EPYC, torch 2.14.1, other programs running): deterministic algorithms −0.5 %
-    (−3.3 to 2.5), filling new memory, which is turned off, 1.3 % (−1.4 to 4.3): neither differs from nothing. The
-    settings for CUDA cost a CPU nothing; what they cost a GPU has not been measured.
+    `benchmarks/determinism.py` (AMD EPYC, torch 2.14.1, a quiet machine): deterministic algorithms −0.9 % (−5.6 to
+    2.3), filling new memory, which is turned off, 0.4 % (−4.4 to 5.0): neither differs from nothing. The settings
+    for CUDA cost a CPU nothing; what they cost a GPU has not been measured.
     """
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
