@@ -32,7 +32,7 @@ def loss_curves(records: Sequence[Record], title: str) -> Figure:
     detail = "nats per image; training values are means over the epoch, as it went"
     detail += f"; the line marks epoch {best}, the best" if best else ""
     limits = {part: limits_after_the_fall(_points(records, [f"{split}/{part}" for split in SPLITS])) for part in parts}
-    detail += "; the first epochs are cut off at the top" if any(is_cut for _, is_cut in limits.values()) else ""
+    detail += "; the first epochs are cut off" if any(is_cut for _, is_cut in limits.values()) else ""
     figure = sheet(360 * len(parts), 340, title, detail if records else "no epoch has been trained")
     for axes, (part, name) in zip(figure.subplots(1, len(parts), squeeze=False)[0], parts.items(), strict=True):
         _curves(axes, records, part)
