@@ -167,7 +167,7 @@ class VaeExpSweeper(BasicSweeper):
             error = self._try(sweep, waiting)
             if error is None:
                 return
-            wait_for_children("submitit")  # its local jobs go on when one of them is killed
+            wait_for_children("submitit.local._local")  # submitit's local jobs go on when one is killed
             suspects = [job for job in waiting if sweep.folder(job).state() == "interrupted"]
             for job in suspects:
                 if self._try(sweep, [job]):

@@ -12,7 +12,7 @@ import vae_exp
 ROOT = Path(vae_exp.__file__).parent
 LEVELS = {
     0: "config errors registry randomness distributions files memory devices process signals slurm",
-    1: "data models objectives optimizers checkpoint records contents run_folder environment",
+    1: "data models objectives optimizers checkpoint records contents run_folder run_log environment",
     2: "observers training evaluation measures figures preparation",
     3: "experiment sweep reproduction",
     4: "tracking compose comparison terminal job conclusion loaded_run",

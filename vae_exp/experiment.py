@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from vae_exp import environment, records
+from vae_exp import environment, records, run_log
 from vae_exp.checkpoint import Damaged
 from vae_exp.config import Config
 from vae_exp.config.identity import as_dict
@@ -88,7 +88,7 @@ class Experiment:
         self.folder.write_status("running")
         self.folder.remove_final()
         self.folder.remove_leftovers()
-        with self.folder.logging():
+        with run_log.appended(self.folder.log_file):
             log.info("running in %s on %s with %s threads", self.folder.path, self.device, torch.get_num_threads())
             if not is_likelihood(self.config.model.likelihood, self.splits.grey):
                 log.info("cross-entropy objective: a Bernoulli is no likelihood of grey pixels, so no NLL is given")

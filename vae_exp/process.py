@@ -41,12 +41,12 @@ def stop_children() -> None:
                 child.kill()
 
 
-def wait_for_children(command: str) -> None:
-    """Wait until none of the processes that this one started with these words in their command line lives."""
+def wait_for_children(argument: str) -> None:
+    """Wait until none of the processes that this one started with this argument lives."""
     waiting = []
     for child in psutil.Process().children():
         with contextlib.suppress(psutil.Error):
-            if any(command in argument for argument in child.cmdline()):
+            if argument in child.cmdline():
                 waiting.append(child)
     psutil.wait_procs(waiting)
 

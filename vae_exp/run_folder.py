@@ -196,20 +196,6 @@ class RunFolder:
         file.parent.mkdir(parents=True, exist_ok=True)
         files.write(file, png)
 
-    @contextlib.contextmanager
-    def logging(self) -> Iterator[None]:
-        """Append what the package logs to `run.log`."""
-        handler = _LogFile(self.log_file, encoding="utf-8")
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        package = logging.getLogger("vae_exp")
-        package.addHandler(handler)
-        package.setLevel(logging.INFO)
-        try:
-            yield
-        finally:
-            package.removeHandler(handler)
-            handler.close()
-
     # --- checkpoints ---------------------------------------------------------------------------------------------
 
     def write_checkpoint(self, epoch: int, tensors: Tensors, state: dict[str, Any], keep_every: int) -> None:
@@ -260,18 +246,6 @@ class RunFolder:
     def _saved_epochs(self) -> list[int]:
         names = (re.fullmatch(r"epoch_(\d{4,9})\.safetensors", path.name) for path in self.checkpoints.glob("epoch_*"))
         return sorted((int(name[1]) for name in names if name), reverse=True)
-
-
-class _LogFile(logging.FileHandler):
-    """A log that is silent where it can't be written: on a full disk, what is reported is what could not be saved."""
-
-    def handleError(self, record: logging.LogRecord) -> None:
-        """Leave the line out, instead of a traceback on the terminal."""
-
-    def close(self) -> None:
-        """Close the file, with or without the lines that it had no room for."""
-        with contextlib.suppress(OSError):
-            super().close()
 
 
 def is_run_folder(path: Path) -> bool:

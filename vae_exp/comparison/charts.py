@@ -108,8 +108,8 @@ def loss_by_configuration(comparison: Comparison) -> Figure | None:
     detail = "nats per image, mean over seeds with 95 % intervals" if comparison.has_seeds else "nats per image"
     figure = sheet(WIDTH, 60 + 24 * len(rows), "Loss of each configuration", detail)
     axes = figure.subplots()
-    for measure, colour in (("val/loss", TEN[2]), (LOSS, TEN[0])):
-        shown = [(place, row.interval(measure)) for place, row in enumerate(rows) if row.by_seed(measure)]
+    for measure, colour, shift in (("val/loss", TEN[2], -0.15), (LOSS, TEN[0], 0.15)):
+        shown = [(place + shift, row.interval(measure)) for place, row in enumerate(rows) if row.by_seed(measure)]
         places, found = zip(*shown, strict=True) if shown else ((), ())
         halves = [0 if math.isnan(each.half) else each.half for each in found]
         axes.errorbar(
