@@ -78,25 +78,49 @@ def test_a_sweep_killed_at_twenty_random_moments_ends_as_one_that_was_left_alone
         require_the_same_after_kills(tmp_path / f"seed {seed}", sweep_of(tmp_path / "alone"), 20, seed, options)
 
 
-@needs_kill
-@pytest.mark.parametrize(
-    "launcher",
-    [
-        pytest.param(["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"], id="joblib"),
-        pytest.param(["hydra/launcher=submitit_local"], id="submitit_local", marks=pytest.mark.faults),
-    ],
-)
-def test_a_killed_worker_stops_no_other_job_and_its_own_is_run_again(tmp_path, launcher):
-    process = start(tmp_path, "train", *FOUR, *QUICK, "trainer.threads=1", *launcher)
-    victim = running_worker(tmp_path)
-    victim.kill()
+def killed_worker(cwd, *launcher):
+    """Run a sweep and kill the process of its first job; return the sweep."""
+    process = start(cwd, "train", *FOUR, *QUICK, *launcher)
+    running_worker(cwd).kill()
     _, stderr = process.communicate(timeout=300)
     assert process.returncode == 0, stderr
-    sweep = sweep_of(tmp_path)
+    return sweep_of(cwd)
+
+
+@pytest.fixture(scope="module")
+def parallel(tmp_path_factory):
+    """A sweep with two jobs at once, one of which is killed."""
+    cwd = tmp_path_factory.mktemp("parallel")
+    return cwd, killed_worker(cwd, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+
+
+def require_run_again(cwd, sweep):
+    """Require that all jobs are finished and that one went on in a second session."""
     assert set(states(sweep).values()) == {"finished"}
-    require_history(tmp_path, sweep)
-    killed = [job for job in sweep.jobs() if len(sweep.folder(job).read_environment()["sessions"]) > 1]
-    assert killed  # it went on in a second session
+    require_history(cwd, sweep)
+    assert any(len(sweep.folder(job).read_environment()["sessions"]) > 1 for job in sweep.jobs())
+
+
+@needs_kill
+def test_a_killed_worker_stops_no_other_job_and_its_own_is_run_again(parallel):
+    require_run_again(*parallel)
+
+
+@needs_kill
+@pytest.mark.faults
+def test_a_killed_job_of_submitit_stops_no_other_and_is_run_again(tmp_path):
+    require_run_again(tmp_path, killed_worker(tmp_path, "hydra/launcher=submitit_local", "trainer.threads=1"))
+
+
+@needs_kill
+def test_parallel_jobs_share_the_cores_and_note_the_users_command(parallel):
+    _, sweep = parallel
+    cores = psutil.cpu_count(logical=False) or 1
+    for job in sweep.jobs():
+        assert 1 <= job.config["trainer"]["threads"] <= max(1, cores // 2)
+        for session in sweep.folder(job).read_environment()["sessions"]:
+            assert session["threads"] == job.config["trainer"]["threads"]
+            assert session["command"][:6] == ["python", "-m", "vae_exp.train", *FOUR]
 
 
 def running_worker(cwd, jobs=1):
@@ -119,8 +143,8 @@ TWO = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
 @pytest.mark.parametrize(
     ("launcher", "number", "code"),
     [
-        pytest.param([], signal.SIGINT, 130, id="one-SIGINT"),
         pytest.param(TWO, signal.SIGTERM, 143, id="two-SIGTERM"),
+        pytest.param([], signal.SIGINT, 130, id="one-SIGINT", marks=pytest.mark.faults),
         pytest.param([], signal.SIGTERM, 143, id="one-SIGTERM", marks=pytest.mark.faults),
         pytest.param(TWO, signal.SIGINT, 130, id="two-SIGINT", marks=pytest.mark.faults),
     ],
@@ -235,21 +259,6 @@ def test_a_sweep_that_is_being_run_is_refused_to_another_process(tmp_path):
     kill_group(process)
     assert done.returncode == 2
     assert done.stderr == f"error: {tmp_path / 'sweep'} is being run by another process; wait for it or stop it first\n"
-
-
-# --- parallel --------------------------------------------------------------------------------------------------------
-
-
-def test_parallel_jobs_share_the_cores_and_note_the_users_command(tmp_path):
-    workers = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
-    options = [*QUICK, "trainer.epochs=0", "figures.which=[]", "tracking=none"]
-    assert run(tmp_path, "train", "-m", "seed=0,1", *options, *workers).returncode == 0
-    cores = psutil.cpu_count(logical=False) or 1
-    for job in (sweep := sweep_of(tmp_path)).jobs():
-        assert 1 <= job.config["trainer"]["threads"] <= max(1, cores // 2)
-        (session,) = sweep.folder(job).read_environment()["sessions"]
-        assert session["threads"] == job.config["trainer"]["threads"]
-        assert session["command"][:5] == ["python", "-m", "vae_exp.train", "-m", "seed=0,1"]
 
 
 # --- refused ---------------------------------------------------------------------------------------------------------
