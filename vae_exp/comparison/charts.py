@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from vae_exp.comparison.intervals import Interval
 from vae_exp.comparison.runs import Run
 from vae_exp.comparison.table import Comparison, Row
 from vae_exp.config.identity import written
@@ -64,8 +65,7 @@ def loss_by_value(comparison: Comparison) -> Figure | None:
     if len(comparison.keys) not in (1, 2) or len(rows) < 2:
         return None
     along, *lines = sorted(comparison.keys, key=lambda key: -len(_values(rows, key)))
-    detail = "nats per image, mean over seeds with 95 % intervals" if comparison.has_seeds else "nats per image"
-    figure = sheet(WIDTH, HEIGHT, f"Loss against {comparison.short(along)}", detail)
+    figure = sheet(WIDTH, HEIGHT, f"Loss against {comparison.short(along)}", _nats(comparison))
     axes = figure.subplots()
     values = _values(rows, along)
     for number, value in enumerate(_values(rows, lines[0]) if lines else [None]):
@@ -88,9 +88,19 @@ def _line(
     found = [row.interval(measure) for row in rows]
     if all(each.values for each in found):
         means = [each.mean for each in found]
-        known = [0 if math.isnan(each.half) else each.half for each in found]
-        halves = known if any(known) else None
+        halves = _halves(found)
         axes.errorbar(places, means, halves, label=name, linestyle=dashes, color=colour, marker="o", ms=4, capsize=3)
+
+
+def _nats(comparison: Comparison) -> str:
+    """Return what a point of a loss is."""
+    return "nats per image" + (", mean over seeds with 95 % intervals" if comparison.has_seeds else "")
+
+
+def _halves(found: Sequence[Interval]) -> list[float] | None:
+    """Return the half widths of intervals, 0 where one is not known; None where none is."""
+    halves = [0 if math.isnan(each.half) else each.half for each in found]
+    return halves if any(halves) else None
 
 
 def _values(rows: Sequence[Row], key: str) -> list[Any]:
@@ -105,23 +115,13 @@ def loss_by_configuration(comparison: Comparison) -> Figure | None:
     if len(comparison.keys) < 3 or len(rows) < 2:
         return None
     rows.sort(key=lambda row: (row.interval("val/loss") if row.by_seed("val/loss") else row.interval(LOSS)).mean)
-    detail = "nats per image, mean over seeds with 95 % intervals" if comparison.has_seeds else "nats per image"
-    figure = sheet(WIDTH, 60 + 24 * len(rows), "Loss of each configuration", detail)
+    figure = sheet(WIDTH, 60 + 24 * len(rows), "Loss of each configuration", _nats(comparison))
     axes = figure.subplots()
     for measure, colour, shift in (("val/loss", TEN[2], -0.15), (LOSS, TEN[0], 0.15)):
         shown = [(place + shift, row.interval(measure)) for place, row in enumerate(rows) if row.by_seed(measure)]
         places, found = zip(*shown, strict=True) if shown else ((), ())
-        halves = [0 if math.isnan(each.half) else each.half for each in found]
-        axes.errorbar(
-            [each.mean for each in found],
-            places,
-            xerr=halves if any(halves) else None,
-            fmt="o",
-            color=colour,
-            label=measure.removesuffix("/loss"),
-            markersize=4,
-            capsize=3,
-        )
+        means, name = [each.mean for each in found], measure.removesuffix("/loss")
+        axes.errorbar(means, places, xerr=_halves(found), label=name, fmt="o", color=colour, ms=4, capsize=3)
     axes.set_yticks(range(len(rows)), [comparison.label(row) for row in rows])
     axes.invert_yaxis()
     axes.set_xlabel("negative ELBO, nats")
