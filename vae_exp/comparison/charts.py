@@ -18,7 +18,7 @@ from vae_exp.comparison.intervals import Interval
 from vae_exp.comparison.runs import Run
 from vae_exp.comparison.table import Comparison, Row
 from vae_exp.config.identity import written
-from vae_exp.figures.loss_curves import limits_after_the_fall
+from vae_exp.figures.loss_curves import limits_after_the_fall, points_of
 from vae_exp.figures.palette import TEN, legend_beside
 from vae_exp.figures.sheet import GREY, sheet, style
 
@@ -158,8 +158,8 @@ def learning_curves(comparison: Comparison) -> Figure | None:
     key = next((key for key in ("val/loss", LOSS, "train/loss") if key in every), None)
     if key is None:
         return None
-    every_run = (record for run in comparison.runs for record in run.records)
-    limits, is_cut = limits_after_the_fall([(record["epoch"], record[key]) for record in every_run if key in record])
+    records = [record for run in comparison.runs for record in run.records]
+    limits, is_cut = limits_after_the_fall(points_of(records, [key]))
     detail = "nats per image" + ("; the first epochs are cut off at the top" if is_cut else "")
     detail += "" if all(run.is_finished for run in comparison.runs) else "; dotted: not finished"
     figure = sheet(WIDTH, HEIGHT, f"Learning curves: {key}", detail)
@@ -174,7 +174,7 @@ def learning_curves(comparison: Comparison) -> Figure | None:
 
 
 def _curve(axes: Axes, run: Run, key: str, name: str, colour: Any) -> None:
-    points = [(record["epoch"], record[key]) for record in run.records if key in record]
+    points = points_of(run.records, [key])
     if points:
         look = {"linestyle": "-" if run.is_finished else ":", "linewidth": 1.2, "color": colour}
         axes.plot(*zip(*points, strict=True), label=name, marker="o" if len(points) == 1 else None, **look)

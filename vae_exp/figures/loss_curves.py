@@ -31,7 +31,9 @@ def loss_curves(records: Sequence[Record], title: str) -> Figure:
     best = best_epoch(records)
     detail = "nats per image; training values are means over the epoch, as it went"
     detail += f"; the line marks epoch {best}, the best" if best else ""
-    limits = {part: limits_after_the_fall(_points(records, [f"{split}/{part}" for split in SPLITS])) for part in parts}
+    limits = {
+        part: limits_after_the_fall(points_of(records, [f"{split}/{part}" for split in SPLITS])) for part in parts
+    }
     detail += "; the first epochs are cut off" if any(is_cut for _, is_cut in limits.values()) else ""
     figure = sheet(360 * len(parts), 340, title, detail if records else "no epoch has been trained")
     for axes, (part, name) in zip(figure.subplots(1, len(parts), squeeze=False)[0], parts.items(), strict=True):
@@ -70,14 +72,14 @@ def limits_after_the_fall(points: Sequence[tuple[float, float]]) -> tuple[tuple[
     return (low - margin, high + margin), max(values) > high + margin
 
 
-def _points(records: Sequence[Record], keys: Sequence[str]) -> list[tuple[float, float]]:
+def points_of(records: Sequence[Record], keys: Sequence[str]) -> list[tuple[float, float]]:
     """Return epoch and value of every record that has one of these keys."""
     return [(record["epoch"], record[key]) for key in keys for record in records if key in record]
 
 
 def _curves(axes: Axes, records: Sequence[Record], part: str) -> None:
     for split in SPLITS:
-        points = _points(records, [f"{split}/{part}"])
+        points = points_of(records, [f"{split}/{part}"])
         if points:
             epochs, values = zip(*points, strict=True)
             marker = "o" if len(points) <= 20 else None
