@@ -12,8 +12,9 @@ import time
 import psutil
 
 from benchmarks.worker import answer
-from vae_exp import job, train
+from vae_exp import train
 from vae_exp.observers import NoProgress
+from vae_exp.sweeping import job
 
 
 class Clock(NoProgress):

@@ -18,8 +18,8 @@ from benchmarks.worker import answer
 from vae_exp import compose, experiment, tracking
 from vae_exp.experiment import Experiment
 from vae_exp.observers import NoProgress
-from vae_exp.records import Record
-from vae_exp.run_folder import RunFolder
+from vae_exp.storage.metrics import Record
+from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking.sender import Sender
 
 PARTS = {

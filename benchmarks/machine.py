@@ -18,7 +18,7 @@ MEGABYTE = 10**6
 
 def describe() -> str:
     """Return processor, cores, memory, system and versions in one line."""
-    from vae_exp.environment import describe as environment
+    from vae_exp.machine.environment import describe as environment
 
     here = environment(torch.device("cpu"), [])
     memory = psutil.virtual_memory().total / 2**30

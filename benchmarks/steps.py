@@ -12,7 +12,7 @@ import torch
 
 from benchmarks.worker import answer
 from vae_exp.config import Config, ConvConfig, TrainerConfig
-from vae_exp.memory import keep_freed_memory
+from vae_exp.machine.memory import keep_freed_memory
 from vae_exp.models import build_model
 from vae_exp.randomness import make_deterministic
 from vae_exp.training import Training, train_epoch

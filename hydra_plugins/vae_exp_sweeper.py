@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hydra.types import HydraContext
 
     from vae_exp.config import Config
-    from vae_exp.sweep import Job, SweepFolder
+    from vae_exp.storage.sweep_folder import Job, SweepFolder
 
 
 @dataclass
@@ -47,9 +47,9 @@ class VaeExpSweeper(BasicSweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Run the sweep that the command line asks for, and exit with its code."""
-        from vae_exp import environment
         from vae_exp.errors import UserError, complain
-        from vae_exp.sweep import SweepFolder
+        from vae_exp.machine import environment
+        from vae_exp.storage.sweep_folder import SweepFolder
 
         environment.remember_command()
         sweep = SweepFolder(self._fix_folder())
@@ -67,8 +67,8 @@ class VaeExpSweeper(BasicSweeper):
 
     def _refuse_queued(self, sweep: "SweepFolder") -> None:
         """Raise UserError when Slurm still has jobs of this sweep: a killed command leaves them there."""
-        from vae_exp import slurm
         from vae_exp.errors import UserError
+        from vae_exp.sweeping import slurm
 
         if jobs := slurm.queued(self._cluster() or sweep.path / ".submitit"):
             numbers = " ".join(slurm.arrays(jobs))
@@ -89,7 +89,7 @@ class VaeExpSweeper(BasicSweeper):
         """Compose and check every job; raise UserError, with the job's number, before anything is made."""
         from vae_exp.errors import UserError
         from vae_exp.preparation import check
-        from vae_exp.sweep import plan
+        from vae_exp.sweeping.plan import plan
 
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])
@@ -134,12 +134,12 @@ class VaeExpSweeper(BasicSweeper):
 
     def _run(self, sweep: "SweepFolder", jobs: list["Job"]) -> int:
         """Run what is not finished, and conclude the sweep however that went; return its exit code."""
-        from vae_exp import slurm
-        from vae_exp.conclusion import conclude
         from vae_exp.errors import Interrupted, complain
-        from vae_exp.job import console
-        from vae_exp.process import stop_children
-        from vae_exp.signals import EXIT_CODES, interruptible
+        from vae_exp.machine.process import stop_children
+        from vae_exp.machine.signals import EXIT_CODES, interruptible
+        from vae_exp.sweeping import slurm
+        from vae_exp.sweeping.conclusion import conclude
+        from vae_exp.sweeping.job import console
 
         stopped = 0
         try:
@@ -159,7 +159,7 @@ class VaeExpSweeper(BasicSweeper):
         A job whose worker is killed once more has failed. On a cluster, where somebody may have meant it, nothing is
         run again.
         """
-        from vae_exp.process import wait_for_children
+        from vae_exp.machine.process import wait_for_children
 
         if (cluster := self._cluster()) and waiting:
             return self._submit(sweep, waiting, cluster)
@@ -181,10 +181,10 @@ class VaeExpSweeper(BasicSweeper):
         """Hand jobs over to Slurm, and wait until none is queued any more. Their folders say how they ended."""
         from functools import partial
 
-        from vae_exp import slurm
         from vae_exp.errors import complain
         from vae_exp.experiment import one_line_of
-        from vae_exp.job import console
+        from vae_exp.sweeping import slurm
+        from vae_exp.sweeping.job import console
         from vae_exp.terminal import say, shown
 
         with slurm.submitting(self._threads()):

@@ -2,11 +2,12 @@
 
 import dataclasses
 
-from vae_exp import records
 from vae_exp.config import Config, ConvConfig, DigitsConfig, NoTrackingConfig
 from vae_exp.config.identity import as_dict, flatten
-from vae_exp.run_folder import RunFolder
-from vae_exp.sweep import SweepFolder, plan
+from vae_exp.storage import metrics
+from vae_exp.storage.run_folder import RunFolder
+from vae_exp.storage.sweep_folder import SweepFolder
+from vae_exp.sweeping.plan import plan
 
 COMMAND = ["python", "-m", "vae_exp.train", "-m"]
 
@@ -29,7 +30,7 @@ def write(path, config, losses=(), state="finished", error=None, digest="d", bes
     for epoch, (val, test) in enumerate(losses, start=1):
         values = {"test/loss": test, "test/reconstruction": test - kl, "test/kl": kl}
         values |= {} if val is None else {"val/loss": val}
-        records.append(folder.metrics_file, {"epoch": epoch, "timestamp": 0, "seconds": 30.0, **values})
+        metrics.append(folder.metrics_file, {"epoch": epoch, "timestamp": 0, "seconds": 30.0, **values})
     if state == "finished":
         best = len(losses) if best_epoch is None else best_epoch
         folder.write_final(

@@ -8,8 +8,9 @@ import signal
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from vae_exp import checkpoint, experiment
-from vae_exp.run_folder import RunFolder
+from vae_exp import experiment
+from vae_exp.storage import checkpoint
+from vae_exp.storage.run_folder import RunFolder
 
 
 def ended(folder):

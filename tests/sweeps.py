@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 from mlflow import MlflowClient
 
-from vae_exp import checkpoint
-from vae_exp.sweep import SweepFolder
+from vae_exp.storage import checkpoint
+from vae_exp.storage.sweep_folder import SweepFolder
 
 SMALL = ["data=digits", "model.channels=[1,4]", "trainer.epochs=4", "trainer.batch_size=200", "evaluation.final=false"]
 QUICK = [*SMALL, "figures.which=[samples]", "trainer.checkpoint_every=2", "trainer.patience=null"]

@@ -14,8 +14,8 @@ from vae_exp import compose
 from vae_exp.config import FIGURES
 from vae_exp.config.identity import as_dict
 from vae_exp.preparation import complete
-from vae_exp.run_folder import RunFolder
-from vae_exp.sweep import SweepFolder
+from vae_exp.storage.run_folder import RunFolder
+from vae_exp.storage.sweep_folder import SweepFolder
 
 SMALL = ["data=digits", "model.channels=[1,8]", "trainer.epochs=3", "trainer.checkpoint_every=2"]
 QUICK = ["evaluation.importance_samples=4", "evaluation.importance_images=50", "figures.tsne_points=50"]

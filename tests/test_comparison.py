@@ -11,13 +11,14 @@ from compared import config, sweep, write
 from rich.console import Console
 from scipy import stats
 
-from vae_exp import conclusion, load_sweep
+from vae_exp import load_sweep
 from vae_exp.comparison import cells, compare, read_runs, report
 from vae_exp.comparison.intervals import interval, paired
 from vae_exp.comparison.table import best_run
 from vae_exp.config import DigitsConfig, ImagesConfig
 from vae_exp.config.trainer import TrainerConfig
 from vae_exp.errors import UserError
+from vae_exp.sweeping import conclusion
 
 
 def compared(*paths):

@@ -10,8 +10,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vae_exp import checkpoint, compose, contents, experiment, records
-from vae_exp.checkpoint import Damaged
+from vae_exp import compose, experiment
 from vae_exp.config import (
     Config,
     DigitsConfig,
@@ -23,9 +22,11 @@ from vae_exp.config import (
 )
 from vae_exp.config.identity import as_dict
 from vae_exp.errors import UserError
-from vae_exp.files import read_json, read_yaml
-from vae_exp.run_folder import RunFolder
-from vae_exp.sweep import Job, SweepFolder
+from vae_exp.storage import checkpoint, metrics, records
+from vae_exp.storage.checkpoint import Damaged
+from vae_exp.storage.files import read_json, read_yaml
+from vae_exp.storage.run_folder import RunFolder
+from vae_exp.storage.sweep_folder import Job, SweepFolder
 from vae_exp.tracking import receipt
 from vae_exp.tracking.receipt import Receipt
 
@@ -106,13 +107,13 @@ def check_damaged_checkpoint(finished, tmp_path_factory, apply):
     path = tmp_path_factory.mktemp("checkpoint") / "epoch_0002.safetensors"
     path.write_bytes(apply(content))
     try:
-        tensors, state = checkpoint.read(path, contents.TRAINING)
+        tensors, state = checkpoint.read(path, records.TRAINING)
     except Damaged as error:
         said = str(error)
         assert said.startswith(str(path))
         assert said.isprintable()
     else:
-        whole, whole_state = checkpoint.read(newest(RunFolder(finished)), contents.TRAINING)
+        whole, whole_state = checkpoint.read(newest(RunFolder(finished)), records.TRAINING)
         assert checkpoint.digest(tensors) == checkpoint.digest(whole)
         assert state == whole_state
 
@@ -137,11 +138,11 @@ def test_every_flipped_bit_of_the_tensors_and_every_short_file_is_noticed(finish
     for at in range(start, len(content), 97):
         path.write_bytes(content[:at] + bytes([content[at] ^ (1 << at % 8)]) + content[at + 1 :])
         with pytest.raises(Damaged, match="its content does not match its digest"):
-            checkpoint.read(path, contents.TRAINING)
+            checkpoint.read(path, records.TRAINING)
     for length in [*range(12), start - 1, start, start + 1, len(content) - 1]:
         path.write_bytes(content[:length])
         with pytest.raises(Damaged, match="is damaged"):
-            checkpoint.read(path, contents.TRAINING)
+            checkpoint.read(path, records.TRAINING)
 
 
 @pytest.mark.parametrize(
@@ -218,9 +219,9 @@ def test_a_last_line_torn_anywhere_is_left_out_and_written_again(folder, caplog)
     for length in range(second + 1, len(content)):
         folder.metrics_file.write_bytes(content[:length])
         assert folder.records() == whole[:1]
-        assert records.last_epoch(folder.metrics_file) == 1
+        assert metrics.last_epoch(folder.metrics_file) == 1
     with caplog.at_level(logging.WARNING):
-        records.mend(folder.metrics_file)
+        metrics.mend(folder.metrics_file)
     assert folder.metrics_file.read_bytes() == content[:second]
     assert f"{folder.metrics_file}: the last line was torn by a crash and is written again" in caplog.text
     experiment.run(config(epochs=3), folder.path)
@@ -258,7 +259,7 @@ def test_a_broken_line_in_the_middle_is_named_before_anything_is_changed(folder,
 
 def check_damaged_metrics(finished, scratch, apply):
     scratch.metrics_file.write_bytes(apply(RunFolder(finished).metrics_file.read_bytes()))
-    for read in (scratch.records, lambda: records.last_epoch(scratch.metrics_file)):
+    for read in (scratch.records, lambda: metrics.last_epoch(scratch.metrics_file)):
         said = refusal(read)
         assert said is None or said.startswith(str(scratch.metrics_file))
 

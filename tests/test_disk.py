@@ -12,7 +12,7 @@ from disks import small_disk
 from processes import ended, start
 
 import vae_exp
-from vae_exp import checkpoint, contents, experiment, files, observers, records
+from vae_exp import experiment, observers
 from vae_exp.config import (
     Config,
     ConvConfig,
@@ -23,7 +23,8 @@ from vae_exp.config import (
     TrainerConfig,
 )
 from vae_exp.errors import UserError
-from vae_exp.run_folder import RunFolder
+from vae_exp.storage import checkpoint, files, metrics, records
+from vae_exp.storage.run_folder import RunFolder
 
 CONFIG = Config(
     model=ConvConfig(channels=[1, 8]),
@@ -69,7 +70,7 @@ def require_good_checkpoint(folder):
     """Require the newest checkpoint to be whole, nothing half-written beside it; return its epoch."""
     assert not list(folder.path.rglob("*.tmp"))
     newest = max(folder.checkpoints.glob("epoch_*"))
-    return checkpoint.read(newest, contents.TRAINING)[1]["epoch"]
+    return checkpoint.read(newest, records.TRAINING)[1]["epoch"]
 
 
 def test_a_run_whose_disk_is_full_says_so_and_goes_on_to_the_same_bits_when_there_is_room(tmp_path, alone):
@@ -176,7 +177,7 @@ def test_a_file_that_finds_no_room_is_named_and_leaves_the_old_one(tmp_path):
 
 def append_all(path, record, epochs):
     for epoch in range(1, epochs + 1):
-        records.append(path, record | {"epoch": epoch})
+        metrics.append(path, record | {"epoch": epoch})
 
 
 def test_a_record_that_finds_no_room_is_a_torn_line_that_is_mended(tmp_path):
@@ -186,14 +187,14 @@ def test_a_record_that_finds_no_room_is_a_torn_line_that_is_mended(tmp_path):
         filler = disk.fill(leave=4096)
         with pytest.raises(OSError, match=rf"No space left on device: '{path}'"):
             append_all(path, record, 1000)
-        epochs = records.last_epoch(path)
+        epochs = metrics.last_epoch(path)
         assert 1 < epochs < 1000
-        assert [line["epoch"] for line in records.read(path)] == list(range(1, epochs + 1))
+        assert [line["epoch"] for line in metrics.read(path)] == list(range(1, epochs + 1))
         assert not path.read_bytes().endswith(b"\n")
         filler.unlink()
-        records.mend(path)
-        records.append(path, record | {"epoch": epochs + 1})
-        assert records.last_epoch(path) == epochs + 1 == len(records.read(path))
+        metrics.mend(path)
+        metrics.append(path, record | {"epoch": epochs + 1})
+        assert metrics.last_epoch(path) == epochs + 1 == len(metrics.read(path))
 
 
 # Read-only, or full from the beginning

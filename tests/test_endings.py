@@ -11,7 +11,7 @@ import pytest
 from mlflow import MlflowClient
 from tracked import TRACKING
 
-from vae_exp.run_folder import RunFolder
+from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import reconcile
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="runs are ended with signals that Windows lacks")

@@ -10,7 +10,7 @@ import pytest
 import torch
 from processes import ended, start
 
-from vae_exp import experiment, files
+from vae_exp import experiment
 from vae_exp.config import (
     Config,
     ConvConfig,
@@ -21,7 +21,8 @@ from vae_exp.config import (
     TrainerConfig,
 )
 from vae_exp.errors import Diverged, UserError
-from vae_exp.run_folder import RunFolder
+from vae_exp.storage import files
+from vae_exp.storage.run_folder import RunFolder
 
 CONFIG = Config(
     model=ConvConfig(channels=[1, 4]),

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from vae_exp.run_folder import RunFolder
-from vae_exp.sweep import SweepFolder
+from vae_exp.storage.run_folder import RunFolder
+from vae_exp.storage.sweep_folder import SweepFolder
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "extension"
 QUICK = ["trainer.epochs=2", "trainer.threads=1", "figures.which=[]", "tracking=none"]

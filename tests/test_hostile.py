@@ -18,8 +18,7 @@ import yaml
 from safetensors.torch import save
 
 import vae_exp
-from vae_exp import checkpoint, compose, contents, experiment
-from vae_exp.checkpoint import Damaged
+from vae_exp import compose, experiment
 from vae_exp.config import (
     Config,
     ConvConfig,
@@ -34,8 +33,10 @@ from vae_exp.config import (
 from vae_exp.config.identity import as_dict
 from vae_exp.errors import UserError
 from vae_exp.preparation import check
-from vae_exp.run_folder import RunFolder
-from vae_exp.sweep import Job, SweepFolder
+from vae_exp.storage import checkpoint, records
+from vae_exp.storage.checkpoint import Damaged
+from vae_exp.storage.run_folder import RunFolder
+from vae_exp.storage.sweep_folder import Job, SweepFolder
 
 
 def config(**groups):
@@ -412,7 +413,7 @@ def test_a_checkpoint_that_claims_more_than_it_holds_is_refused(tmp_path, conten
     path = tmp_path / "claims.safetensors"
     path.write_bytes(content)
     with pytest.raises(Damaged, match=f"^{path} is damaged: "):
-        checkpoint.read(path, contents.TRAINING)
+        checkpoint.read(path, records.TRAINING)
 
 
 def test_a_sparse_checkpoint_larger_than_the_memory_is_refused_unread(tmp_path):
@@ -432,7 +433,7 @@ def test_a_state_with_the_right_digest_that_is_no_state_is_refused(tmp_path, sta
     tensors = {"x": torch.zeros(1)}
     path.write_bytes(save(tensors, {checkpoint.METADATA: f"{checkpoint._digest(tensors, state)} {state}"}))
     with pytest.raises(Damaged, match=f"^{path}: its state") as error:
-        checkpoint.read(path, contents.WEIGHTS)
+        checkpoint.read(path, records.WEIGHTS)
     assert len(str(error.value)) < 500
 
 

@@ -11,19 +11,20 @@ import vae_exp
 
 ROOT = Path(vae_exp.__file__).parent
 LEVELS = {
-    0: "config errors registry randomness distributions files memory devices process signals slurm",
-    1: "data models objectives optimizers checkpoint records contents run_folder run_log environment",
+    0: "config errors registry randomness distributions machine",
+    1: "storage data models objectives optimizers devices",
     2: "observers training evaluation measures figures preparation",
-    3: "experiment sweep reproduction",
-    4: "tracking compose comparison terminal job conclusion loaded_run",
-    5: "train resume reproduce compare",
+    3: "experiment",
+    4: "compose loading tracking comparison terminal",
+    5: "sweeping",
+    6: "train resume reproduce compare",
 }
 LEVEL = {room: level for level, rooms in LEVELS.items() for room in rooms.split()}
 ONLY_IN = {
     "mlflow": {"tracking"},
     "hydra": {"compose", "train", "resume"},
     "omegaconf": {"compose", "train"},
-    "rich": {"terminal", "job", "conclusion", "compare"},
+    "rich": {"terminal", "sweeping", "compare"},
     "torchvision": {"data"},
     "pickle": set(),
 }

@@ -23,7 +23,7 @@ from vae_exp.config import (
     TrainerConfig,
 )
 from vae_exp.errors import UserError
-from vae_exp.run_folder import RunFolder
+from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import connect
 
 CONFIG = Config(

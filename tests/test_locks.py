@@ -11,8 +11,8 @@ import pytest
 from processes import ended
 
 from vae_exp.errors import UserError
-from vae_exp.run_folder import RunFolder
-from vae_exp.sweep import SweepFolder
+from vae_exp.storage.run_folder import RunFolder
+from vae_exp.storage.sweep_folder import SweepFolder
 
 COMMAND = [sys.executable, "-m", "vae_exp.train", "data=digits", "model.channels=[1,8]", "trainer.epochs=9"]
 COMMAND += ["trainer.threads=1", "evaluation.final=false", "figures.which=[]", "tracking=none", "hydra.run.dir=run"]
@@ -73,8 +73,8 @@ def enter(folder):
 HOLD = """
 import sys, time
 from pathlib import Path
-from vae_exp.run_folder import RunFolder
-from vae_exp.sweep import SweepFolder
+from vae_exp.storage.run_folder import RunFolder
+from vae_exp.storage.sweep_folder import SweepFolder
 with {"RunFolder": RunFolder, "SweepFolder": SweepFolder}[sys.argv[1]](Path(sys.argv[2])).locked():
     print("locked", flush=True)
     time.sleep(1000)

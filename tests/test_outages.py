@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from servers import postgresql, proxy, server, why_no_postgresql
 from tracked import TRACKING, Run, assert_complete, runs
 
-from vae_exp.run_folder import RunFolder
+from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import reconcile
 
 SEED = 20260101

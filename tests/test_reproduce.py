@@ -12,7 +12,8 @@ import pytest
 import torch
 from PIL import Image
 
-from vae_exp import experiment, reproduction
+from vae_exp import experiment
+from vae_exp.comparison import reproduction
 from vae_exp.config import (
     Config,
     ConvConfig,
@@ -26,7 +27,7 @@ from vae_exp.config import (
 )
 from vae_exp.errors import UserError
 from vae_exp.reproduce import _ours, main, reproduce
-from vae_exp.run_folder import RunFolder
+from vae_exp.storage.run_folder import RunFolder
 
 FIXTURE = Path(__file__).parent / "fixtures" / "run_0.1.0"
 """A run as version 0.1.0 saved it, without its weights."""

@@ -10,7 +10,7 @@ import pytest
 from mlflow import MlflowClient
 from sweeps import QUICK, require_history, run, start, states, sweep_of, tracked
 
-from vae_exp import slurm
+from vae_exp.sweeping import slurm
 from vae_exp.tracking import receipt
 
 LAUNCHER = ["hydra/launcher=submitit_slurm", "hydra.launcher.timeout_min=10", "hydra.launcher.cpus_per_task=1"]

@@ -6,7 +6,7 @@ import pytest
 
 from vae_exp import experiment
 from vae_exp.config import Config, ConvConfig, DigitsConfig, EvaluationConfig, FiguresConfig, TrainerConfig
-from vae_exp.run_folder import RunFolder
+from vae_exp.storage.run_folder import RunFolder
 
 CONFIG = Config(
     model=ConvConfig(channels=[1, 4]),

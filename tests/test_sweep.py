@@ -12,7 +12,7 @@ import pytest
 from sweeps import QUICK, kill_group, require_history, run, start, states, sweep_of, table, tracked, weights
 
 from vae_exp import compare, resume
-from vae_exp.run_folder import RunFolder
+from vae_exp.storage.run_folder import RunFolder
 
 FOUR = ["-m", "model.latent_dim=2,4", "seed=0,1"]
 needs_kill = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")

@@ -15,7 +15,7 @@ from tracked import TRACKING, Run, assert_complete, runs, whole_run
 from vae_exp.config import Config, ElboConfig, MlpConfig, NoTrackingConfig, TrainerConfig
 from vae_exp.config.identity import as_dict
 from vae_exp.errors import UserError
-from vae_exp.run_folder import RunFolder
+from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import connect, fetch_run, how_to_look, reconcile, show_sweep
 from vae_exp.tracking.content import final_points, parameters, points
 from vae_exp.tracking.store import Store, open_experiment

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import torch
 
-from vae_exp import records
 from vae_exp.config import Config, DigitsConfig, MlflowConfig
 from vae_exp.config.identity import as_dict
-from vae_exp.run_folder import RunFolder
+from vae_exp.storage import metrics
+from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import connect
 
 TRACKING = MlflowConfig()
@@ -38,13 +38,13 @@ class Run:
     def train(self, epochs, pause=0.0):
         """Go on for so many epochs, each a different loss; return the seconds that each took, in ascending order."""
         seconds = []
-        first = records.last_epoch(self.folder.metrics_file) + 1
+        first = metrics.last_epoch(self.folder.metrics_file) + 1
         for epoch in range(first, first + epochs):
             began = time.perf_counter()
             self.folder.write_checkpoint(epoch, {"w": torch.tensor([epoch])}, {"epoch": epoch}, 10)
             values = {key: 100.0 / epoch + number for number, key in enumerate(KEYS)}
             record = {"epoch": epoch, "timestamp": int(time.time() * 1000), "seconds": 0.1, **values}
-            records.append(self.folder.metrics_file, record)
+            metrics.append(self.folder.metrics_file, record)
             if epoch % 2 == 0:
                 self.folder.write_figure(f"steps/epoch_{epoch:04d}", png(epoch))
             self.tracker.update()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from vae_exp.comparison import load_sweep
     from vae_exp.config import Config
     from vae_exp.experiment import run
-    from vae_exp.loaded_run import LoadedRun, load_run
+    from vae_exp.loading import LoadedRun, load_run
 
     __version__: str
 
@@ -21,8 +21,8 @@ __all__ = ["Config", "LoadedRun", "__version__", "load_run", "load_sweep", "run"
 
 _MODULES = {
     "Config": "vae_exp.config",
-    "LoadedRun": "vae_exp.loaded_run",
-    "load_run": "vae_exp.loaded_run",
+    "LoadedRun": "vae_exp.loading",
+    "load_run": "vae_exp.loading",
     "load_sweep": "vae_exp.comparison",
     "run": "vae_exp.experiment",
 }

@@ -21,13 +21,12 @@ from hydra.types import RunMode
 from omegaconf import MISSING, DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from vae_exp import files
 from vae_exp.config import Config, EvaluationConfig, FiguresConfig, TrainerConfig
-from vae_exp.errors import UserError, complain
-from vae_exp.files import short
+from vae_exp.errors import UserError, complain, short
 from vae_exp.preparation import agree, check
 from vae_exp.registry import schema_of, schemas
-from vae_exp.run_folder import RunFolder
+from vae_exp.storage import files
+from vae_exp.storage.run_folder import RunFolder
 
 CONF = next(path for path in (Path(__file__).parent / "conf", Path(__file__).parents[1] / "conf") if path.is_dir())
 """The YAML files: inside the package when it was installed as a wheel, beside it in a checkout."""

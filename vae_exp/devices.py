@@ -12,7 +12,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from vae_exp.errors import UserError
-from vae_exp.files import make_folder
+from vae_exp.storage.files import make_folder
 
 
 def require_device(name: str | None) -> None:

@@ -32,6 +32,17 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
+def short(value: object) -> str:
+    """Return a value as an error shows it, and not a long one."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:80]}…"
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error's message with its line breaks taken out."""
+    return " ".join(str(error).split())
+
+
 def complain(text: str) -> None:
     """Say what is wrong, in one line on standard error."""
     print(f"error: {text}", file=sys.stderr)

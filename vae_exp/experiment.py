@@ -14,8 +14,6 @@ from typing import Any
 
 import torch
 
-from vae_exp import environment, records, run_log
-from vae_exp.checkpoint import Damaged
 from vae_exp.config import Config
 from vae_exp.config.identity import as_dict
 from vae_exp.data import Splits
@@ -23,14 +21,17 @@ from vae_exp.devices import claimed
 from vae_exp.errors import Diverged, Interrupted, UserError
 from vae_exp.evaluation import evaluate, is_likelihood
 from vae_exp.figures.steps import draw_step
-from vae_exp.memory import keep_freed_memory
+from vae_exp.machine import environment
+from vae_exp.machine.memory import keep_freed_memory
 from vae_exp.models import Vae, build_model
 from vae_exp.objectives import PARTS
 from vae_exp.observers import NoProgress, NoTracker, Progress, Tracker
 from vae_exp.preparation import agree, check, is_finished
 from vae_exp.randomness import make_deterministic
-from vae_exp.records import Record
-from vae_exp.run_folder import RunFolder
+from vae_exp.storage import metrics, run_log
+from vae_exp.storage.checkpoint import Damaged
+from vae_exp.storage.metrics import Record
+from vae_exp.storage.run_folder import RunFolder
 from vae_exp.training import Training, train_epoch
 
 log = logging.getLogger(__name__)
@@ -116,7 +117,7 @@ class Experiment:
 
     def restored(self) -> Training:
         """Return the training as the newest good checkpoint left it, or at its beginning."""
-        records.mend(self.folder.metrics_file)
+        metrics.mend(self.folder.metrics_file)
         model = build_model(self.config.model, self.splits.shape, self.config.seed).to(self.device)
         training = Training.start(model, self.config)
         for tensors, state in self.folder.saved_states(*training.layout(self.config)):
@@ -129,7 +130,7 @@ class Experiment:
 
     def _has_records(self, state: dict[str, Any]) -> bool:
         """Say whether the records of the epochs before this state's are on the disk; its own is inside it."""
-        known, needed = records.last_epoch(self.folder.metrics_file), int(state["epoch"]) - 1
+        known, needed = metrics.last_epoch(self.folder.metrics_file), int(state["epoch"]) - 1
         if known < needed:
             log.warning("%s ends with epoch %s; going back to it", self.folder.metrics_file, known)
         return known >= needed
@@ -197,9 +198,9 @@ class Experiment:
 
         A replayed epoch keeps its first time stamp, so that a tracker that has seen it gets the same point again.
         """
-        known = records.last_epoch(self.folder.metrics_file)
+        known = metrics.last_epoch(self.folder.metrics_file)
         if record["epoch"] > known:
-            records.append(self.folder.metrics_file, record)
+            metrics.append(self.folder.metrics_file, record)
             parts = (f"{key} {value:.3f}" for key, value in record.items() if key.endswith("/loss"))
             log.info("epoch %s: %s nats, %.1f s", record["epoch"], ", ".join(parts), record["seconds"])
 

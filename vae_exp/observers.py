@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from vae_exp.records import Record
-from vae_exp.run_folder import RunFolder
+from vae_exp.storage.metrics import Record
+from vae_exp.storage.run_folder import RunFolder
 
 
 class Tracker(Protocol):

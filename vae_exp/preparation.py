@@ -18,7 +18,7 @@ from vae_exp.devices import require_device
 from vae_exp.errors import UserError
 from vae_exp.models import build_model
 from vae_exp.models.vae import Shape
-from vae_exp.run_folder import RunFolder
+from vae_exp.storage.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
 

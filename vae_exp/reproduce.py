@@ -8,13 +8,15 @@ import dataclasses
 import math
 from pathlib import Path
 
-from vae_exp import compose, job, reproduction
+from vae_exp import compose
+from vae_exp.comparison import reproduction
 from vae_exp.config import Config
 from vae_exp.config.identity import as_dict, identity
 from vae_exp.errors import UserError, complain
-from vae_exp.loaded_run import opened, read_config, require_finished, whole_name
+from vae_exp.loading import opened, read_config, require_finished, whole_name
 from vae_exp.preparation import check, require_same_data
-from vae_exp.run_folder import RunFolder
+from vae_exp.storage.run_folder import RunFolder
+from vae_exp.sweeping import job
 from vae_exp.terminal import say
 
 

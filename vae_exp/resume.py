@@ -6,12 +6,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from vae_exp import compose, environment, job, train
+from vae_exp import compose, train
 from vae_exp.comparison.runs import is_sweep
 from vae_exp.errors import UserError, complain
-from vae_exp.loaded_run import read_config
-from vae_exp.run_folder import RunFolder, is_run_folder
-from vae_exp.sweep import SweepFolder
+from vae_exp.loading import read_config
+from vae_exp.machine import environment
+from vae_exp.storage.run_folder import RunFolder, is_run_folder
+from vae_exp.storage.sweep_folder import SweepFolder
+from vae_exp.sweeping import job
 
 LAUNCHER = ("hydra/launcher=", "hydra.launcher.")
 """What may be given for a sweep: where its jobs run. Everything else was planned."""

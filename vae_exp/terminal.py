@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from vae_exp.records import Record
+from vae_exp.storage.metrics import Record
 
 SPLITS = ("train", "val", "test")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hydra
 from omegaconf import DictConfig
 
-from vae_exp import compose, job
+from vae_exp import compose
+from vae_exp.sweeping import job
 
 
 def main() -> None:

@@ -15,11 +15,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from vae_exp import files
 from vae_exp.comparison import cells, charts
 from vae_exp.comparison.runs import Run
 from vae_exp.comparison.table import Comparison
-from vae_exp.errors import UserError, printable
+from vae_exp.errors import UserError, one_line, printable
+from vae_exp.storage import files
 
 SHOWN = {"samples": "Draws from the prior", "reconstructions": "Reconstructions", "tsne": "t-SNE of the test images"}
 """The figures of a run that are laid side by side."""
@@ -36,7 +36,7 @@ def write(folder: Path, comparison: Comparison, command: Sequence[str]) -> None:
         files.write_text(folder / "comparison.csv", comparison.frame().to_csv(index=False))
         files.write_text(folder / "report.html", page(folder, comparison, command))
     except OSError as error:
-        raise UserError(f"{error.filename or folder} can't be written: {files.one_line(error)}") from None
+        raise UserError(f"{error.filename or folder} can't be written: {one_line(error)}") from None
 
 
 def page(folder: Path, comparison: Comparison, command: Sequence[str]) -> str:

@@ -11,9 +11,9 @@ from typing import Any
 from vae_exp import compose
 from vae_exp.config.identity import as_dict, identity
 from vae_exp.errors import UserError, printable
-from vae_exp.records import Record
-from vae_exp.run_folder import RunFolder, is_run_folder
-from vae_exp.sweep import SweepFolder
+from vae_exp.storage.metrics import Record
+from vae_exp.storage.run_folder import RunFolder, is_run_folder
+from vae_exp.storage.sweep_folder import SweepFolder
 
 PER_EPOCH = ("val/", "test/", "train/")
 

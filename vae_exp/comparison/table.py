@@ -15,7 +15,7 @@ import pandas as pd
 from vae_exp.comparison.intervals import Interval, interval, paired
 from vae_exp.comparison.runs import Run
 from vae_exp.config.identity import written
-from vae_exp.run_folder import STATES, RunFolder
+from vae_exp.storage.run_folder import STATES, RunFolder
 
 RANKED_BY = "val/loss"
 """Validation decides which is best; the test images then say how good that is."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-from vae_exp.errors import UserError
-from vae_exp.files import short
+from vae_exp.errors import UserError, short
 
 
 def require(holds: bool, key: str, rule: str, value: object) -> None:

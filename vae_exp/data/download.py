@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
 
-from vae_exp import files
-from vae_exp.errors import UserError
+from vae_exp.errors import UserError, one_line
+from vae_exp.storage import files
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ def fetch(name: str, root: Path) -> Path:
             _download(name, raw, missing)
     except (OSError, RuntimeError, ImportError, HTTPException, EOFError, zlib.error) as error:
         # RuntimeError is torchvision's, also for a file whose checksum is wrong and when it doesn't fit its torch.
-        reason = files.one_line(error) or type(error).__name__
+        reason = one_line(error) or type(error).__name__
         rule = "put its four idx files there, or take data=mnist_5k, which needs no download"
         raise UserError(f"{raw} must hold {name}, and it can't be downloaded ({reason}); {rule}") from None
     return raw

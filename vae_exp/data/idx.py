@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vae_exp.errors import UserError
-from vae_exp.files import one_line
+from vae_exp.errors import UserError, one_line
 
 _UNSIGNED_BYTE = 0x08
 

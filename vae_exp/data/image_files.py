@@ -14,8 +14,7 @@ import psutil
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from vae_exp.errors import UserError
-from vae_exp.files import one_line
+from vae_exp.errors import UserError, one_line
 
 log = logging.getLogger(__name__)
 

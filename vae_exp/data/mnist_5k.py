@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vae_exp import files
 from vae_exp.config import Mnist5kConfig
 from vae_exp.data.folders import cache_folder
 from vae_exp.data.splits import DIGITS, Splits, assemble, deal
+from vae_exp.errors import one_line
 from vae_exp.registry import implements
+from vae_exp.storage import files
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ def _write_cache(path: Path, digits: NDArray[np.uint8]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         files.write(path, content + hashlib.sha256(content).digest())
     except OSError as error:
-        log.warning("the digits can't be cached and take 4 s to parse each time: %s", files.one_line(error))
+        log.warning("the digits can't be cached and take 4 s to parse each time: %s", one_line(error))
 
 
 def _parse() -> NDArray[np.uint8]:

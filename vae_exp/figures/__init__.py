@@ -8,7 +8,7 @@ from vae_exp.config import Config
 from vae_exp.data import Splits
 from vae_exp.figures.subject import Subject
 from vae_exp.models import Vae
-from vae_exp.records import Record
+from vae_exp.storage.metrics import Record
 
 
 def draw(

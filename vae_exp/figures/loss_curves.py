@@ -12,7 +12,7 @@ from vae_exp.config import SPLITS
 from vae_exp.figures.palette import TEN, legend_beside
 from vae_exp.figures.sheet import GREY, sheet
 from vae_exp.figures.subject import Subject
-from vae_exp.records import Record
+from vae_exp.storage.metrics import Record
 
 PARTS = {"loss": "negative ELBO", "reconstruction": "reconstruction", "kl": "KL(q(z|x) ‖ p(z))"}
 OBJECTIVE = {"objective": "training objective"}

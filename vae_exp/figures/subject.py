@@ -17,7 +17,7 @@ from vae_exp.data.binarize import draw
 from vae_exp.distributions import DiagonalGaussian
 from vae_exp.models.vae import Vae, pixels
 from vae_exp.randomness import generator
-from vae_exp.records import Record
+from vae_exp.storage.metrics import Record
 
 Floats = NDArray[np.floating]
 Images = NDArray[np.floating]

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from vae_exp.config.identity import as_dict, identity, written
-from vae_exp.records import Record
 from vae_exp.registry import schemas
-from vae_exp.run_folder import RunFolder
+from vae_exp.storage.metrics import Record
+from vae_exp.storage.run_folder import RunFolder
 
 CORE = (
     "model.name",

@@ -10,7 +10,7 @@ from urllib.parse import urlparse
 from urllib.request import url2pathname
 
 from vae_exp.errors import UserError
-from vae_exp.files import LARGEST_TEXT
+from vae_exp.storage.files import LARGEST_TEXT
 from vae_exp.tracking.store import callers_store, import_client
 from vae_exp.tracking.talk import probe, reason
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from vae_exp.config import MlflowConfig, TrackingConfig
 from vae_exp.errors import UserError
-from vae_exp.run_folder import RunFolder
+from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import receipt
 from vae_exp.tracking.store import Store, callers_store
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vae_exp import files
-from vae_exp.errors import UserError
+from vae_exp.errors import UserError, short
+from vae_exp.storage import files
 
 VERSION = 1
 """Version of the layout of `mlflow.json`."""
@@ -84,9 +84,9 @@ def _parse(saved: object, file: Path) -> Receipt:
         raise UserError(f"{file}: each server must have {', '.join(_TYPES)}")
     for key, kind in _TYPES.items():
         if not isinstance(saved[key], kind):
-            raise UserError(f"{file}: {key} must not be {files.short(saved[key])}")
+            raise UserError(f"{file}: {key} must not be {short(saved[key])}")
     if saved["epochs"] < 0:  # would be counted from the end
         raise UserError(f"{file}: epochs must be at least 0, got {saved['epochs']}")
     if not re.fullmatch(r"[0-9a-f]{32}", saved["token"]):
-        raise UserError(f"{file}: token must have 32 hexadecimal digits, got {files.short(saved['token'])}")
+        raise UserError(f"{file}: token must have 32 hexadecimal digits, got {short(saved['token'])}")
     return Receipt(**saved)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from vae_exp.config import MlflowConfig, TrackingConfig
 from vae_exp.errors import UserError
-from vae_exp.run_folder import RunFolder
+from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import receipt
 from vae_exp.tracking.sender import Sender, is_complete
 from vae_exp.tracking.store import Store, be_quick, callers_store

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vae_exp.errors import UserError
-from vae_exp.run_folder import RunFolder
+from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import content, receipt
 from vae_exp.tracking.content import STATUS, Point
 from vae_exp.tracking.receipt import Receipt

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vae_exp.config import MlflowConfig, TrackingConfig
-from vae_exp.run_folder import RunFolder
+from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import receipt
 from vae_exp.tracking.receipt import Receipt
 from vae_exp.tracking.sender import TOKEN, begin, find

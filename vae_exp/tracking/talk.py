@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from vae_exp.files import one_line
+from vae_exp.errors import one_line
 from vae_exp.tracking.store import Store
 
 PROBE = 5.0

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 
-from vae_exp.run_folder import RunFolder
+from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking.sender import Sender, begin
 from vae_exp.tracking.store import Store, be_quick, import_client
 from vae_exp.tracking.talk import later, probe, reason, say

@@ -14,8 +14,8 @@ from vae_exp.comparison import Comparison, cells, compare, read_runs, report
 from vae_exp.comparison.runs import Run
 from vae_exp.comparison.table import best_run
 from vae_exp.config import TrackingConfig
-from vae_exp.run_folder import RunFolder
-from vae_exp.sweep import Job, SweepFolder
+from vae_exp.storage.run_folder import RunFolder
+from vae_exp.storage.sweep_folder import Job, SweepFolder
 from vae_exp.terminal import say, shown
 from vae_exp.tracking import how_to_look, reconcile, show_sweep
 

@@ -15,11 +15,12 @@ from typing import Any
 import yaml
 from filelock import FileLock, Timeout
 
-from vae_exp import checkpoint, contents, files, process, records
-from vae_exp.checkpoint import Damaged, Tensors
-from vae_exp.errors import UserError
-from vae_exp.files import make_folder, read_json, read_yaml, short
-from vae_exp.records import Record
+from vae_exp.errors import UserError, short
+from vae_exp.machine import process
+from vae_exp.storage import checkpoint, files, metrics, records
+from vae_exp.storage.checkpoint import Damaged, Tensors
+from vae_exp.storage.files import make_folder, read_json, read_yaml
+from vae_exp.storage.metrics import Record
 
 STATES = ("planned", "running", "finished", "failed", "interrupted")
 log = logging.getLogger(__name__)
@@ -128,7 +129,7 @@ class RunFolder:
 
     def read_status(self) -> dict[str, Any]:
         """Return state, error and process as written; an empty dictionary when there is none."""
-        return read_json(self.status_file, contents.STATUS) if self.status_file.exists() else {}
+        return read_json(self.status_file, records.STATUS) if self.status_file.exists() else {}
 
     def write_status(self, state: str, error: str | None = None) -> None:
         """Write the state and the process that is in it."""
@@ -160,7 +161,7 @@ class RunFolder:
 
     def records(self) -> list[Record]:
         """Return the epochs' records, in order. A last line that was torn by a crash is left out."""
-        return records.read(self.metrics_file)
+        return metrics.read(self.metrics_file)
 
     def write_environment(self, session: dict[str, Any], data: dict[str, Any], origin: str | None) -> None:
         """Note one more start of this run: where, with what, on which data (its digest and an image's shape)."""
@@ -173,7 +174,7 @@ class RunFolder:
         """Return the data's digest and shape, the origin and every session; an empty dictionary before the first."""
         if not self.environment_file.exists():
             return {}
-        content = read_json(self.environment_file, contents.ENVIRONMENT)
+        content = read_json(self.environment_file, records.ENVIRONMENT)
         if not all(isinstance(session, dict) for session in content["sessions"]):
             raise UserError(f"{self.environment_file}: sessions must be a list of objects")
         return content
@@ -188,7 +189,7 @@ class RunFolder:
 
     def read_final(self) -> dict[str, Any]:
         """Return what the run ended with; an empty dictionary before its end."""
-        return read_json(self.final_file, contents.FINAL) if self.final_file.exists() else {}
+        return read_json(self.final_file, records.FINAL) if self.final_file.exists() else {}
 
     def write_figure(self, name: str, png: bytes) -> None:
         """Write a picture under its name; `steps/epoch_0010` is one of a series."""
@@ -217,8 +218,8 @@ class RunFolder:
         for epoch in self._saved_epochs():
             path = self._state_file(epoch)
             try:
-                tensors, state = checkpoint.read(path, contents.TRAINING)
-                contents.require_training(state, epoch, path)
+                tensors, state = checkpoint.read(path, records.TRAINING)
+                records.require_training(state, epoch, path)
                 checkpoint.require_fit(path, tensors, required, optional)
             except Damaged as error:
                 log.warning("%s; the one before it is used", error)
@@ -235,7 +236,7 @@ class RunFolder:
 
         Where `required` is given, they must have its names, shapes and types.
         """
-        tensors, state = checkpoint.read(self.weights_file(which), contents.WEIGHTS)
+        tensors, state = checkpoint.read(self.weights_file(which), records.WEIGHTS)
         if required is not None:
             checkpoint.require_fit(self.weights_file(which), tensors, required)
         return tensors, int(state["epoch"])

@@ -7,9 +7,9 @@ import logging
 import os
 from pathlib import Path
 
-from vae_exp import files
-from vae_exp.errors import UserError
-from vae_exp.files import NUMBER, one_line, parse_json, read_bytes
+from vae_exp.errors import UserError, one_line
+from vae_exp.storage import files
+from vae_exp.storage.files import NUMBER, parse_json, read_bytes
 
 Record = dict[str, float]
 """`epoch`, `timestamp` (milliseconds since 1970), `seconds`, and the epoch's metrics by name."""

@@ -17,8 +17,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from vae_exp import files
-from vae_exp.errors import UserError
+from vae_exp.errors import UserError, one_line
+from vae_exp.storage import files
 
 Tensors = dict[str, Tensor]
 
@@ -56,7 +56,7 @@ def read(path: Path, types: dict[str, files.Types]) -> tuple[Tensors, dict[str, 
     except UserError as error:
         raise Damaged(str(error)) from None
     except (SafetensorError, OSError, ValueError, RuntimeError) as error:
-        raise Damaged(f"{path} is damaged: {files.one_line(error)}") from None
+        raise Damaged(f"{path} is damaged: {one_line(error)}") from None
     if written != found:
         raise Damaged(f"{path} is damaged: its content does not match its digest")
     try:

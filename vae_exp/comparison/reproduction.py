@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 
-from vae_exp import checkpoint
-from vae_exp.checkpoint import Tensors
 from vae_exp.config.identity import differences, flatten
-from vae_exp.run_folder import RunFolder
+from vae_exp.storage import checkpoint
+from vae_exp.storage.checkpoint import Tensors
+from vae_exp.storage.run_folder import RunFolder
 
 TIMES = ("timestamp", "seconds")
 """What no two runs share."""

@@ -9,10 +9,10 @@ from rich.console import Console
 from vae_exp import compose, experiment
 from vae_exp.config import Config
 from vae_exp.errors import Interrupted, UserError, complain
-from vae_exp.run_folder import RunFolder
-from vae_exp.signals import EXIT_CODES, interruptible, is_interruptible
-from vae_exp.slurm import timely
-from vae_exp.sweep import SweepFolder
+from vae_exp.machine.signals import EXIT_CODES, interruptible, is_interruptible
+from vae_exp.storage.run_folder import RunFolder
+from vae_exp.storage.sweep_folder import SweepFolder
+from vae_exp.sweeping.slurm import timely
 from vae_exp.terminal import say, show_progress, shown
 from vae_exp.tracking import connect, how_to_look, reconcile
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from vae_exp.errors import UserError
+from vae_exp.errors import UserError, one_line, short
 
 LARGEST_TEXT = 64 * 2**20
 """Bytes of a JSON file above which it is refused: no run writes one as large."""
@@ -196,17 +196,6 @@ def _parse_int(text: str) -> int:
 
 def _parse_float(text: str) -> float:
     return value if abs(value := float(text)) <= LARGEST_NUMBER else _refuse_number(text)
-
-
-def short(value: object) -> str:
-    """Return a value as an error shows it, and not a long one."""
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:80]}…"
-
-
-def one_line(error: BaseException) -> str:
-    """Return an error's message with its line breaks taken out."""
-    return " ".join(str(error).split())
 
 
 def _sync_folder(folder: Path) -> None:

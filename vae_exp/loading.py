@@ -13,14 +13,13 @@ from typing import Any
 import torch
 
 from vae_exp import compose
-from vae_exp.checkpoint import Tensors
 from vae_exp.config import Config
-from vae_exp.errors import UserError
-from vae_exp.files import short
+from vae_exp.errors import UserError, short
 from vae_exp.models import build_model
 from vae_exp.models.vae import Shape, Vae
-from vae_exp.records import Record
-from vae_exp.run_folder import RunFolder
+from vae_exp.storage.checkpoint import Tensors
+from vae_exp.storage.metrics import Record
+from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import fetch_run
 
 MLFLOW_ID = r"(?:runs:/)?([0-9a-f]{32})"

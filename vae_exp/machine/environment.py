@@ -55,7 +55,7 @@ def _git() -> dict[str, Any] | None:
 
     None when it runs from no checkout.
     """
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     if not (root / ".git").exists():
         return None
     dirty = (_run(root, "diff", "HEAD", "--name-only") or "").splitlines()

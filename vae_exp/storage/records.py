@@ -8,10 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from vae_exp import records
-from vae_exp.checkpoint import Damaged
 from vae_exp.errors import UserError
-from vae_exp.files import NONE, NUMBER, Types
+from vae_exp.storage import metrics
+from vae_exp.storage.checkpoint import Damaged
+from vae_exp.storage.files import NONE, NUMBER, Types
 
 STATUS: dict[str, Types] = {
     "state": (str,),
@@ -46,6 +46,6 @@ def require_training(state: dict[str, Any], epoch: int, path: Path) -> None:
     if state["epoch"] != epoch or not 0 <= state["best_epoch"] <= epoch:
         raise Damaged(f"{path} must be of epoch {epoch}, got {state['epoch']}, with the best at {state['best_epoch']}")
     try:
-        records.require_record(state["record"], f"{path}: its record", epoch)
+        metrics.require_record(state["record"], f"{path}: its record", epoch)
     except UserError as error:
         raise Damaged(str(error)) from None

@@ -1,0 +1,1 @@
+"""Many runs: planned, handed to a launcher, and concluded."""
