@@ -111,12 +111,12 @@ class VaeExpSweeper(BasicSweeper):
         from hydra.errors import HydraException
 
         from vae_exp import compose
-        from vae_exp.errors import UserError
+        from vae_exp.errors import UserError, one_line
 
         try:
             composed = self.hydra_context.config_loader.load_sweep_config(self.config, overrides)
         except HydraException as error:
-            raise UserError(" ".join(str(error).split())) from None
+            raise UserError(one_line(error)) from None
         return compose.to_config(composed)
 
     def _threads(self) -> int:
@@ -181,8 +181,7 @@ class VaeExpSweeper(BasicSweeper):
         """Hand jobs over to Slurm, and wait until none is queued any more. Their folders say how they ended."""
         from functools import partial
 
-        from vae_exp.errors import complain
-        from vae_exp.experiment import one_line_of
+        from vae_exp.errors import complain, describe
         from vae_exp.sweeping import slurm
         from vae_exp.sweeping.job import console
         from vae_exp.terminal import say, shown
@@ -190,7 +189,7 @@ class VaeExpSweeper(BasicSweeper):
         with slurm.submitting(self._threads()):
             error = self._try(sweep, waiting)
         if error:
-            complain(f"Slurm took no job: {one_line_of(error)}")
+            complain(f"Slurm took no job: {describe(error)}")
         else:
             count = "1 job" if len(waiting) == 1 else f"{len(waiting)} jobs"
             say(console, f"{count} for Slurm; what they print is in {shown(cluster)}")

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from vae_exp import compose
 from vae_exp.config import FIGURES
 from vae_exp.config.identity import as_dict
-from vae_exp.preparation import complete
+from vae_exp.preparation import fill_defaults
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import SweepFolder
 
@@ -81,7 +81,7 @@ def test_what_hydra_saved_is_what_ran(sweep):
         run = folder.folder(job)
         composed = compose.load(OmegaConf.to_container(OmegaConf.load(run.path / ".hydra" / "config.yaml")), ".hydra")
         threads = job.config["trainer"]["threads"]
-        assert as_dict(complete(composed, threads)) == run.read_config() == job.config
+        assert as_dict(fill_defaults(composed, threads)) == run.read_config() == job.config
 
 
 def test_the_store_holds_every_point_of_every_job_once(sweep, store, tracked):

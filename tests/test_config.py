@@ -15,7 +15,7 @@ from vae_exp import compose, config
 from vae_exp.config import Config
 from vae_exp.config.identity import as_dict, differences, flatten, identity, identity_hash
 from vae_exp.errors import UserError
-from vae_exp.preparation import complete
+from vae_exp.preparation import fill_defaults
 from vae_exp.registry import schemas
 
 
@@ -58,7 +58,7 @@ def test_the_reference_experiment_is_fifty_epochs_of_all_digits_without_early_st
 
 
 def test_the_iwae_paper_has_3280_epochs_in_eight_stages():
-    assert complete(composed("experiment=iwae_paper")).trainer.epochs == 3280
+    assert fill_defaults(composed("experiment=iwae_paper")).trainer.epochs == 3280
 
 
 def schema_classes():

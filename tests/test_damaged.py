@@ -221,7 +221,7 @@ def test_a_last_line_torn_anywhere_is_left_out_and_written_again(folder, caplog)
         assert folder.records() == whole[:1]
         assert metrics.last_epoch(folder.metrics_file) == 1
     with caplog.at_level(logging.WARNING):
-        metrics.mend(folder.metrics_file)
+        metrics.drop_torn_line(folder.metrics_file)
     assert folder.metrics_file.read_bytes() == content[:second]
     assert f"{folder.metrics_file}: the last line was torn by a crash and is written again" in caplog.text
     experiment.run(config(epochs=3), folder.path)

@@ -15,10 +15,11 @@ from vae_exp import data
 from vae_exp.config import DigitsConfig, Mnist5kConfig
 from vae_exp.data import mnist_5k
 from vae_exp.data.binarize import draw
-from vae_exp.data.folders import cache_folder, root_folder
-from vae_exp.data.splits import deal
+from vae_exp.data.folders import root_folder
+from vae_exp.data.splits import stratified_split
 from vae_exp.errors import UserError
 from vae_exp.randomness import generator
+from vae_exp.storage.cache import cache_folder
 
 DIGEST = {
     "digits": "941d02c898fd8cbbf5e43c0a3a211912620d994bef58a39d826a94543582c260",
@@ -39,7 +40,7 @@ def numbers(split):
 def test_splits_are_disjoint_complete_and_as_large_as_asked(labels, draws):
     first = draws.draw(st.integers(0, len(labels)))
     second = draws.draw(st.integers(0, len(labels) - first))
-    splits = deal(numbered(labels), np.array(labels), first, second)
+    splits = stratified_split(numbered(labels), np.array(labels), first, second)
     assert [len(split.images) for split in splits] == [first, second, len(labels) - first - second]
     assert sorted(itertools.chain.from_iterable(map(numbers, splits))) == list(range(len(labels)))
     for split in splits:
@@ -50,14 +51,16 @@ def test_splits_are_disjoint_complete_and_as_large_as_asked(labels, draws):
 def test_splits_hold_each_class_in_proportion(labels, draws):
     size = draws.draw(st.integers(0, len(labels)))
     counts, classes = np.bincount(labels), len(set(labels))
-    head = np.bincount(deal(numbered(labels), np.array(labels), size)[0].labels.numpy(), minlength=len(counts))
+    head = np.bincount(
+        stratified_split(numbered(labels), np.array(labels), size)[0].labels.numpy(), minlength=len(counts)
+    )
     # A class of n images has n·t of them ± 1/2 among the first, and over all classes these add up to `size`.
     allowed = 0.5 + counts * classes / (2 * len(labels))
     assert (np.abs(head - counts * size / len(labels)) <= allowed + 1e-9).all()
 
 
 def test_splits_without_labels_are_shuffled_and_have_none():
-    first, second = deal(numbered(range(100)), None, 30)
+    first, second = stratified_split(numbered(range(100)), None, 30)
     assert first.labels is None
     assert numbers(first) != sorted(numbers(first))
     assert sorted(numbers(first) + numbers(second)) == list(range(100))
@@ -92,7 +95,7 @@ def test_digits_keep_their_seventeen_levels():
 
 
 def test_the_digest_covers_every_pixel_label_and_split():
-    train, test = deal(numbered(range(10)), np.arange(10), 5)
+    train, test = stratified_split(numbered(range(10)), np.arange(10), 5)
     digests = {
         data.assemble(train, None, test, None).digest,
         data.assemble(train, test, None, None).digest,

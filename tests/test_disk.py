@@ -192,7 +192,7 @@ def test_a_record_that_finds_no_room_is_a_torn_line_that_is_mended(tmp_path):
         assert [line["epoch"] for line in metrics.read(path)] == list(range(1, epochs + 1))
         assert not path.read_bytes().endswith(b"\n")
         filler.unlink()
-        metrics.mend(path)
+        metrics.drop_torn_line(path)
         metrics.append(path, record | {"epoch": epochs + 1})
         assert metrics.last_epoch(path) == epochs + 1 == len(metrics.read(path))
 

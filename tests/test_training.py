@@ -155,7 +155,7 @@ def judged(*objectives, config=CONFIG):
     """Return after each epoch whether it was the best yet and whether training is over."""
     training, seen = start(config), []
     for training.epoch, objective in enumerate(objectives, start=1):
-        seen.append((training.judge(objective), training.is_over(config)))
+        seen.append((training.update_best(objective), training.is_over(config)))
     return seen, training
 
 
@@ -198,7 +198,7 @@ def test_a_training_that_is_put_back_goes_on_with_the_same_bits():
     config = dataclasses.replace(CONFIG, model=ConvConfig(channels=[1, 4, 8], likelihood="gaussian"))
     one = start(config)
     train_epoch(one, IMAGES, config)
-    one.judge(5.0)
+    one.update_best(5.0)
     other = start(config)
     tensors = {
         name: tensor.detach().clone(memory_format=torch.contiguous_format) for name, tensor in one.tensors().items()

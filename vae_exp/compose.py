@@ -22,8 +22,8 @@ from omegaconf import MISSING, DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from vae_exp.config import Config, EvaluationConfig, FiguresConfig, TrainerConfig
-from vae_exp.errors import UserError, complain, short
-from vae_exp.preparation import agree, check
+from vae_exp.errors import UserError, complain, one_line, short
+from vae_exp.preparation import check, match_saved
 from vae_exp.registry import schema_of, schemas
 from vae_exp.storage import files
 from vae_exp.storage.run_folder import RunFolder
@@ -102,7 +102,7 @@ class CheckFirst(Callback):
         """Check configuration, data and folder; exit with code 2 and one line when the run can't start."""
         try:
             typed, folder = to_config(config), RunFolder(Path(config.hydra.run.dir))
-            agree(typed, folder, check(typed))
+            match_saved(typed, folder, check(typed))
             files.require_room(folder.path)
         except UserError as error:
             complain(str(error))
@@ -142,7 +142,7 @@ def defaults(options: list[str]) -> Config:
         with initialize_config_dir(str(CONF), version_base="1.3"):
             return to_config(hydra.compose("config", options))
     except HydraException as error:
-        raise UserError(" ".join(str(error).split())) from None
+        raise UserError(one_line(error)) from None
 
 
 def override(config: Config, overrides: list[str], where: str) -> Config:
@@ -185,7 +185,7 @@ def _require_plain(value: object, where: str) -> None:
 
 def _explain(error: OmegaConfBaseException) -> str:
     """Return `key: what is wrong` from OmegaConf's message of several lines."""
-    message = " ".join(str(error).split("\n")[0].split())
+    message = one_line(str(error).split("\n")[0])
     return f"{error.full_key}: {message}" if error.full_key else message
 
 

@@ -7,11 +7,11 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import platformdirs
 import torch
 from filelock import FileLock, Timeout
 
 from vae_exp.errors import UserError
+from vae_exp.storage.cache import cache_folder
 from vae_exp.storage.files import make_folder
 
 
@@ -36,7 +36,7 @@ def claimed(name: str | None) -> Iterator[torch.device]:
         yield torch.device(name or ("cuda" if gpus else "cpu"))
         return
     names = [str(torch.cuda.get_device_properties(index).uuid) for index in range(gpus)]
-    with first_free(names, platformdirs.user_cache_path("vae_exp") / "gpus") as index:
+    with first_free(names, cache_folder() / "gpus") as index:
         yield torch.device("cuda", index)
 
 

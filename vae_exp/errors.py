@@ -38,9 +38,16 @@ def short(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:80]}…"
 
 
-def one_line(error: BaseException) -> str:
-    """Return an error's message with its line breaks taken out."""
-    return " ".join(str(error).split())
+def one_line(text: object) -> str:
+    """Return a text, or an error's message, in one line: each run of white space becomes a space."""
+    return " ".join(str(text).split())
+
+
+def describe(error: BaseException) -> str:
+    """Return an error as one line: ours as it is, the system's with its file, another with its type."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return one_line(f"{error.filename}: {error.strerror}")
+    return one_line(error if isinstance(error, UserError | Diverged) else f"{type(error).__name__}: {error}")
 
 
 def complain(text: str) -> None:

@@ -18,7 +18,7 @@ from vae_exp.config import Config
 from vae_exp.config.identity import as_dict
 from vae_exp.data import Splits
 from vae_exp.devices import claimed
-from vae_exp.errors import Diverged, Interrupted, UserError
+from vae_exp.errors import Diverged, Interrupted, describe
 from vae_exp.evaluation import evaluate, is_likelihood
 from vae_exp.figures.steps import draw_step
 from vae_exp.machine import environment
@@ -26,7 +26,7 @@ from vae_exp.machine.memory import keep_freed_memory
 from vae_exp.models import Vae, build_model
 from vae_exp.objectives import PARTS
 from vae_exp.observers import NoProgress, NoTracker, Progress, Tracker
-from vae_exp.preparation import agree, check, is_finished
+from vae_exp.preparation import check, is_finished, match_saved
 from vae_exp.randomness import make_deterministic
 from vae_exp.storage import metrics, run_log
 from vae_exp.storage.checkpoint import Damaged
@@ -53,7 +53,7 @@ def run(
     """
     splits = check(config)
     with (run_folder := RunFolder(Path(folder))).locked():
-        config = agree(config, run_folder, splits)
+        config = match_saved(config, run_folder, splits)
         if is_finished(config, run_folder):
             return run_folder.read_final()
         make_deterministic(config.trainer.threads or 1)
@@ -104,7 +104,7 @@ class Experiment:
                 raise
             except BaseException as error:
                 log.error("failed\n%s", "".join(traceback.format_exception(error)).rstrip())
-                self._ended_as("failed", one_line_of(error))
+                self._ended_as("failed", describe(error))
                 raise
             finally:
                 self.progress.stop()
@@ -117,7 +117,7 @@ class Experiment:
 
     def restored(self) -> Training:
         """Return the training as the newest good checkpoint left it, or at its beginning."""
-        metrics.mend(self.folder.metrics_file)
+        metrics.drop_torn_line(self.folder.metrics_file)
         model = build_model(self.config.model, self.splits.shape, self.config.seed).to(self.device)
         training = Training.start(model, self.config)
         for tensors, state in self.folder.saved_states(*training.layout(self.config)):
@@ -169,7 +169,7 @@ class Experiment:
         values = {f"train/{part}": trained[part] for part in PARTS}
         if training.epoch % self.config.evaluation.every == 0:
             values |= self._evaluate(training, "val") | self._evaluate(training, "test")
-        if (self.splits.val is None or "val/objective" in values) and training.judge(values.get("val/objective")):
+        if (self.splits.val is None or "val/objective" in values) and training.update_best(values.get("val/objective")):
             self.folder.write_weights("best", training.model.state_dict(), training.epoch)
         seconds = round(time.perf_counter() - began, 3)
         return {"epoch": training.epoch, "timestamp": int(time.time() * 1000), "seconds": seconds, **values}
@@ -232,11 +232,3 @@ class Experiment:
 
             epochs = self.folder.records()
             draw(training.model, self.splits, epochs, self.config, self.folder.write_figure, self.progress.say)
-
-
-def one_line_of(error: BaseException) -> str:
-    """Return an error as one line: ours as it is, the system's with its file, another with its type."""
-    text = str(error) if isinstance(error, UserError | Diverged) else f"{type(error).__name__}: {error}"
-    if isinstance(error, OSError) and error.filename and error.strerror:
-        text = f"{error.filename}: {error.strerror}"
-    return " ".join(text.split())

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vae_exp.config import STAGES, AdamConfig, AdamWConfig, OptimizerConfig, SgdConfig
+from vae_exp.config.optimizer import epochs_of_stages
 from vae_exp.registry import implementation_of, implements
 
 Parameters = Iterable[nn.Parameter]
@@ -48,7 +49,7 @@ def learning_rate(config: OptimizerConfig, epoch: int) -> float:
     """Return the rate of an epoch (1, 2, …): stage i of 3^(i−1) epochs has lr·10^(−(i−1)/7) (Burda et al. 2015, 5)."""
     if config.stages is None:
         return config.lr
-    ends = [(3**stage - 1) // 2 for stage in range(1, config.stages)]  # 1, 4, 13, …
+    ends = [epochs_of_stages(stage) for stage in range(1, config.stages)]  # 1, 4, 13, …
     finished = sum(epoch > end for end in ends)
     return config.lr * math.pow(10, -finished / (STAGES - 1))
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from vae_exp import data
 from vae_exp.config import Config
 from vae_exp.config.identity import as_dict, differences, identity
+from vae_exp.config.optimizer import epochs_of_stages
 from vae_exp.data import Splits
 from vae_exp.devices import require_device
 from vae_exp.errors import UserError
@@ -74,26 +75,26 @@ def _bytes_of_a_step(config: Config, shape: Shape) -> int:
     return 2 * weights + config.trainer.batch_size * (encoder + config.objective.samples * decoder)
 
 
-def complete(config: Config, threads: int | None = None) -> Config:
+def fill_defaults(config: Config, threads: int | None = None) -> Config:
     """Return the configuration with the numbers that `null` stood for: epochs of the stages, threads of this job."""
     trainer = config.trainer
     if trainer.epochs is None and config.optimizer.stages is not None:
-        trainer = dataclasses.replace(trainer, epochs=(3**config.optimizer.stages - 1) // 2)
+        trainer = dataclasses.replace(trainer, epochs=epochs_of_stages(config.optimizer.stages))
     if trainer.threads is None:
         trainer = dataclasses.replace(trainer, threads=threads or torch.get_num_threads())
     return dataclasses.replace(config, trainer=trainer)
 
 
-def agree(config: Config, folder: RunFolder, splits: Splits) -> Config:
+def match_saved(config: Config, folder: RunFolder, splits: Splits) -> Config:
     """Return the complete configuration for this folder, whose number of threads holds once it has begun.
 
     Raises UserError, naming the keys, when the folder holds another experiment, more epochs or other data.
     """
     saved = folder.read_config()
     if saved is None:
-        return complete(config)
+        return fill_defaults(config)
     epochs, threads = (_saved_number(saved, folder, key) for key in ("epochs", "threads"))
-    config = complete(config, threads)
+    config = fill_defaults(config, threads)
     if different := differences(identity(saved), identity(as_dict(config))):
         raise UserError(f"{folder.path} holds another experiment ({', '.join(different)}); choose another folder")
     if (config.trainer.epochs or 0) < epochs:

@@ -51,12 +51,12 @@ class Training:
     def tensors(self) -> dict[str, Tensor]:
         """Return weights and optimizer state by name."""
         optimizer = optimizer_tensors(self.optimizer)
-        return _above("model/", self.model.state_dict()) | _above("optimizer/", optimizer)
+        return _add_prefix("model/", self.model.state_dict()) | _add_prefix("optimizer/", optimizer)
 
     def layout(self, config: Config) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Return what `tensors` must hold, and what it may: a parameter that never had a gradient has no state."""
         optimizer = optimizer_layout(config.optimizer, list(self.model.parameters()))
-        return _above("model/", self.model.state_dict()), _above("optimizer/", optimizer)
+        return _add_prefix("model/", self.model.state_dict()), _add_prefix("optimizer/", optimizer)
 
     def state(self) -> dict[str, Any]:
         """Return everything else, as JSON can hold it."""
@@ -68,8 +68,8 @@ class Training:
         best = state["best_objective"]
         self.epoch, self.best_epoch = state["epoch"], state["best_epoch"]
         self.best_objective = math.inf if best is None else best
-        self.model.load_state_dict(_below("model/", tensors))
-        load_optimizer_tensors(self.optimizer, _below("optimizer/", tensors))
+        self.model.load_state_dict(_strip_prefix("model/", tensors))
+        load_optimizer_tensors(self.optimizer, _strip_prefix("optimizer/", tensors))
 
     def is_over(self, config: Config) -> bool:
         """Say whether the last epoch is done, or `trainer.patience` epochs have passed without a better one."""
@@ -80,7 +80,7 @@ class Training:
         patience = config.trainer.patience
         return patience is not None and self.best_epoch > 0 and self.epoch - self.best_epoch >= patience
 
-    def judge(self, objective: float | None) -> bool:
+    def update_best(self, objective: float | None) -> bool:
         """Take in the epoch's validation objective (None without a validation split); say whether it is the best yet.
 
         Ties go to the earlier epoch. Without a validation split the last epoch is the best.
@@ -94,11 +94,11 @@ class Training:
         return True
 
 
-def _above(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _add_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {f"{prefix}{name}": tensor for name, tensor in tensors.items()}
 
 
-def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _strip_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from vae_exp import compose
 from vae_exp.config.identity import as_dict, identity
-from vae_exp.errors import UserError, printable
+from vae_exp.errors import UserError, one_line, printable
 from vae_exp.storage.metrics import Record
 from vae_exp.storage.run_folder import RunFolder, is_run_folder
 from vae_exp.storage.sweep_folder import SweepFolder
@@ -96,7 +96,7 @@ def _run(folder: RunFolder, saved: dict[str, Any], where: str) -> Run:
         keys,
         config.seed,
         state,
-        None if error is None else printable(" ".join(error.split())),
+        None if error is None else printable(one_line(error)),
         folder.records(),
         folder.read_final() if state == "finished" else {},
         None if digest is None else printable(str(digest)),

@@ -23,7 +23,7 @@ from vae_exp.config.data import (
 from vae_exp.config.evaluation import FIGURES, SPLITS, EvaluationConfig, FiguresConfig
 from vae_exp.config.model import ACTIVATIONS, LIKELIHOODS, ConvConfig, MlpConfig, ModelConfig
 from vae_exp.config.objective import ElboConfig, IwaeConfig, ObjectiveConfig
-from vae_exp.config.optimizer import STAGES, AdamConfig, AdamWConfig, OptimizerConfig, SgdConfig
+from vae_exp.config.optimizer import STAGES, AdamConfig, AdamWConfig, OptimizerConfig, SgdConfig, epochs_of_stages
 from vae_exp.config.rules import require
 from vae_exp.config.tracking import MlflowConfig, NoTrackingConfig, TrackingConfig
 from vae_exp.config.trainer import TrainerConfig
@@ -87,6 +87,6 @@ class Config:
         if stages is None:
             require(epochs is not None, "trainer.epochs", "a number unless optimizer.stages is one", epochs)
         else:
-            length = (3**stages - 1) // 2
+            length = epochs_of_stages(stages)
             rule = f"null or {length}, the length of optimizer.stages={stages}"
             require(epochs in (None, length), "trainer.epochs", rule, epochs)

@@ -11,6 +11,11 @@ STAGES = 8
 """Stages of the learning-rate schedule of Burda et al. 2015."""
 
 
+def epochs_of_stages(stages: int) -> int:
+    """Return the length of the first stages of the schedule, in epochs: 1 + 3 + 9 + … = (3^stages − 1)/2."""
+    return (int(3**stages) - 1) // 2
+
+
 @dataclass
 class OptimizerConfig:
     """What every optimizer has."""

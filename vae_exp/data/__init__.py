@@ -11,10 +11,13 @@ from vae_exp.config import DataConfig
 from vae_exp.data import digits, images, mnist, mnist_5k  # noqa: F401 - importing them registers them
 from vae_exp.data.binarize import binarize
 from vae_exp.data.folders import root_folder
-from vae_exp.data.splits import Split, Splits, assemble, deal
+from vae_exp.data.splits import Split, Splits, assemble, stratified_split
 from vae_exp.registry import implementation_of, schema_of
 
-__all__ = ["Split", "Splits", "assemble", "deal", "load"]
+__all__ = ["Split", "Splits", "assemble", "deal", "load", "stratified_split"]
+
+deal = stratified_split
+"""The name that extensions of version 0.1 import."""
 
 
 def load(config: DataConfig) -> Splits:

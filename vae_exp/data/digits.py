@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vae_exp.config import DigitsConfig
-from vae_exp.data.splits import DIGITS, Splits, assemble, deal
+from vae_exp.data.splits import DIGITS, Splits, assemble, stratified_split
 from vae_exp.registry import implements
 
 
@@ -16,5 +16,5 @@ def digits(config: DigitsConfig) -> Splits:
 
     bunch = load_digits()
     images = np.rint(bunch.images * (255 / 16)).astype(np.uint8)[:, None]
-    train, val, test = deal(images, bunch.target, 1257, 180)
+    train, val, test = stratified_split(images, bunch.target, 1257, 180)
     return assemble(train, val, test, DIGITS)

@@ -5,14 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import platformdirs
-
 from vae_exp.errors import UserError
-
-
-def cache_folder() -> Path:
-    """Return the folder of the user's cache for this package. It need not exist."""
-    return platformdirs.user_cache_path("vae_exp", appauthor=False)
+from vae_exp.storage.cache import cache_folder
 
 
 def root_folder(root: str | None) -> Path:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from vae_exp.config import ImagesConfig
 from vae_exp.data.folders import root_folder
 from vae_exp.data.image_files import find_images, read_images
-from vae_exp.data.splits import Splits, assemble, deal
+from vae_exp.data.splits import Splits, assemble, stratified_split
 from vae_exp.errors import UserError
 from vae_exp.registry import implements
 
@@ -28,7 +28,7 @@ def images(config: ImagesConfig) -> Splits:
     paths = find_images(folder)
     labels, classes = _labels([path.relative_to(folder) for path in paths], folder)
     val, test = _sizes(len(paths), config)
-    dealt = deal(read_images(paths, config.size), labels, val, test)
+    dealt = stratified_split(read_images(paths, config.size), labels, val, test)
     return assemble(dealt[2], dealt[0] if val else None, dealt[1] if test else None, classes)
 
 

@@ -11,7 +11,7 @@ from vae_exp.config import FashionMnistConfig, KmnistConfig, MnistConfig, Torchv
 from vae_exp.data.download import fetch
 from vae_exp.data.folders import root_folder
 from vae_exp.data.idx import read_idx
-from vae_exp.data.splits import DIGITS, Splits, assemble, deal
+from vae_exp.data.splits import DIGITS, Splits, assemble, stratified_split
 from vae_exp.errors import UserError
 from vae_exp.registry import implements
 
@@ -43,10 +43,10 @@ def _load(config: TorchvisionConfig, torchvision_name: str, classes: tuple[str, 
         raise UserError(f"data.val_size must be below {TRAIN}, the number of training images, got {config.val_size}")
     raw = fetch(torchvision_name, root_folder(config.root))
     images, labels = _read(raw, "train", TRAIN, len(classes))
-    (test,) = deal(*_read(raw, "t10k", TEST, len(classes)))
+    (test,) = stratified_split(*_read(raw, "t10k", TEST, len(classes)))
     if config.val_size == 0:
-        return assemble(deal(images, labels)[0], None, test, classes)
-    val, train = deal(images, labels, config.val_size)
+        return assemble(stratified_split(images, labels)[0], None, test, classes)
+    val, train = stratified_split(images, labels, config.val_size)
     return assemble(train, val, test, classes)
 
 

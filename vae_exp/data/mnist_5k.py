@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vae_exp.config import Mnist5kConfig
-from vae_exp.data.folders import cache_folder
-from vae_exp.data.splits import DIGITS, Splits, assemble, deal
+from vae_exp.data.splits import DIGITS, Splits, assemble, stratified_split
 from vae_exp.errors import one_line
 from vae_exp.registry import implements
 from vae_exp.storage import files
+from vae_exp.storage.cache import cache_folder
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def mnist_5k(config: Mnist5kConfig) -> Splits:
     """Return 3,500 digits to train, 500 to validate and 1,000 to test, of 28×28 grey pixels, stratified."""
     digits = read_digits()
     images, labels = digits[:, :PIXELS].reshape(NUMBER, 1, 28, 28), digits[:, PIXELS].astype(np.int64)
-    train, val, test = deal(images, labels, 3500, 500)
+    train, val, test = stratified_split(images, labels, 3500, 500)
     return assemble(train, val, test, DIGITS)
 
 

@@ -73,16 +73,16 @@ def assemble(train: Split, val: Split | None, test: Split | None, classes: tuple
     return Splits(train, val, test, classes, any(map(_is_grey, splits)), _digest(splits))
 
 
-def deal(images: NDArray[np.uint8], labels: NDArray[np.integer] | None, *sizes: int) -> list[Split]:
-    """Deal images (N, C, S, S) out into splits of these sizes and a last one that gets the rest.
+def stratified_split(images: NDArray[np.uint8], labels: NDArray[np.integer] | None, *sizes: int) -> list[Split]:
+    """Split images (N, C, S, S) into parts of these sizes and a last one that gets the rest.
 
     Stratified: a class's share of each split is its share of the whole, but for rounding. So are the first n images
     of a split, since the classes alternate in it.
     """
-    dealt = np.split(_stratified_order(len(images), labels), np.cumsum(sizes))
+    parts = np.split(_stratified_order(len(images), labels), np.cumsum(sizes))
     return [
         Split(torch.from_numpy(images[i]), None if labels is None else torch.from_numpy(labels[i].astype(np.int64)))
-        for i in dealt
+        for i in parts
     ]
 
 

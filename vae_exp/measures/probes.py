@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vae_exp.errors import one_line
+
 NEIGHBOURS = 5
 """Nearest training means that vote on a label."""
 MOST_SILHOUETTES = 2000
@@ -56,7 +58,7 @@ def fit(classifier: Any, features: NDArray[Any], labels: NDArray[Any]) -> None:
         warnings.simplefilter("always", ConvergenceWarning)
         classifier.fit(features, labels)
     for warning in caught:
-        log.warning("%s", " ".join(str(warning.message).split("\n")[0].split()))
+        log.warning("%s", one_line(str(warning.message).split("\n")[0]))
 
 
 def _hits(classifier: Any, features: NDArray[Any], labels: NDArray[Any]) -> Tensor:

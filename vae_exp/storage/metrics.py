@@ -35,7 +35,7 @@ def read(path: Path) -> list[Record]:
         raise UserError(f"{error}; delete this line and all after it, and their epochs are trained again") from None
 
 
-def mend(path: Path) -> None:
+def drop_torn_line(path: Path) -> None:
     """Cut a torn last line off, so that the next one can be appended."""
     if not path.exists():
         return

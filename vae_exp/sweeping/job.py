@@ -8,7 +8,7 @@ from rich.console import Console
 
 from vae_exp import compose, experiment
 from vae_exp.config import Config
-from vae_exp.errors import Interrupted, UserError, complain
+from vae_exp.errors import Interrupted, UserError, complain, describe
 from vae_exp.machine.signals import EXIT_CODES, interruptible, is_interruptible
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import SweepFolder
@@ -29,7 +29,7 @@ def run(config: Config, folder: Path, label: str, origin: str | None = None) -> 
         complain(str(error))
         return 2
     except Exception as error:
-        complain(f"{experiment.one_line_of(error)}; see {shown(RunFolder(folder).log_file)}")
+        complain(f"{describe(error)}; see {shown(RunFolder(folder).log_file)}")
         return 1
     except (KeyboardInterrupt, Interrupted) as signal:
         complain(f"stopped; go on with: python -m vae_exp.resume {shown(folder)}")
@@ -51,7 +51,7 @@ def run_planned(folder: Path) -> str:
             config = compose.load(job.config, str(sweep.plan_file))
             _run(config, folder, job.label, sweep.path.name, None)
     except Exception as error:
-        complain(f"{job.label}: {experiment.one_line_of(error)}")
+        complain(f"{job.label}: {describe(error)}")
     except Interrupted:
         if in_sweeper:
             raise

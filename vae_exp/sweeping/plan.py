@@ -8,7 +8,7 @@ import re
 from vae_exp.config import Config
 from vae_exp.config.identity import as_dict, identity, identity_hash
 from vae_exp.errors import UserError
-from vae_exp.preparation import complete
+from vae_exp.preparation import fill_defaults
 from vae_exp.storage.sweep_folder import Job
 
 
@@ -33,7 +33,7 @@ def plan(requests: list[tuple[list[str], Config]], swept: list[str], known: list
 def _match(config: Config, known: list[Job]) -> Job | None:
     """Return the known job that is the same experiment, with the new epochs, device and tracking."""
     for job in known:
-        complete_config = as_dict(complete(config, job.config["trainer"]["threads"]))
+        complete_config = as_dict(fill_defaults(config, job.config["trainer"]["threads"]))
         if identity(complete_config) == identity(job.config):
             before, now = job.config["trainer"]["epochs"], complete_config["trainer"]["epochs"]
             if now < before:
@@ -43,7 +43,7 @@ def _match(config: Config, known: list[Job]) -> Job | None:
 
 
 def _new_job(overrides: list[str], config: Config, swept: list[str], threads: int) -> Job:
-    config_dict = as_dict(complete(config, threads))
+    config_dict = as_dict(fill_defaults(config, threads))
     label = ", ".join(_short(override) for override in overrides if override.split("=")[0].lstrip("+") in swept)
     slug = re.sub(r"[^A-Za-z0-9=._,+-]+", "-", label.replace(", ", ",")).strip("-.") or "run"
     return Job(f"{slug[:80]}_{identity_hash(config_dict)}", label or "run", overrides, config_dict)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vae_exp.config import MlflowConfig, TrackingConfig
+from vae_exp.errors import one_line
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import receipt
 from vae_exp.tracking.receipt import Receipt
@@ -115,7 +116,7 @@ def _cut(lines: list[str]) -> str:
 
 def escape(text: str) -> str:
     """Return text that Markdown shows as it is: no markup, no HTML, no second line, no end of a table's cell."""
-    one_line = " ".join(text.split())
+    escaped = one_line(text)
     for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "&#124;")):
-        one_line = one_line.replace(character, entity)
-    return re.sub(r"([\\`*_{}\[\]()+!~])", r"\\\1", one_line)
+        escaped = escaped.replace(character, entity)
+    return re.sub(r"([\\`*_{}\[\]()+!~])", r"\\\1", escaped)

@@ -1,0 +1,12 @@
+"""The user's cache of this package: data sets that were downloaded or parsed, and who has which GPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import platformdirs
+
+
+def cache_folder() -> Path:
+    """Return the folder of the user's cache for this package. It need not exist."""
+    return platformdirs.user_cache_path("vae_exp", appauthor=False)
