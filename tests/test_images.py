@@ -16,6 +16,7 @@ from PIL import Image
 
 from vae_exp import data
 from vae_exp.config import ImagesConfig
+from vae_exp.data import image_files
 from vae_exp.data.image_files import read_image
 from vae_exp.errors import UserError
 
@@ -117,9 +118,138 @@ def test_the_splits_do_not_depend_on_the_order_in_which_the_disk_lists_files(tmp
 def test_files_that_are_no_images_are_left_out_and_the_log_says_so(tmp_path, caplog):
     save(tmp_path / "a.png")
     (tmp_path / "notes.txt").write_text("hello")
-    (tmp_path / ".DS_Store").write_bytes(b"\0")
     assert len(load(tmp_path).train.images) == 1
-    assert "2 files are neither PNG nor JPEG and left out" in caplog.text
+    assert "1 files are neither PNG nor JPEG and left out" in caplog.text
+
+
+def test_hidden_entries_and_what_systems_leave_behind_are_no_data(tmp_path, caplog):
+    save(tmp_path / "cats" / "a.png")
+    save(tmp_path / "dogs" / "b.png")
+    for rubbish in (".ipynb_checkpoints/a.png", "__MACOSX/cats/._a.png", "cats/._a.png", ".hidden.png"):
+        save(tmp_path / rubbish, COLOUR)
+    for rubbish in ("cats/Thumbs.db", ".DS_Store", "dogs/.DS_Store", "desktop.ini"):
+        (tmp_path / rubbish).write_bytes(b"\0")
+    (tmp_path / ".link").symlink_to("/")
+    splits = load(tmp_path)
+    assert splits.classes == ("cats", "dogs")
+    assert len(splits.train.images) == 2
+    assert not caplog.records
+
+
+# Folders that are splits
+
+
+def save_split(folder, split, numbers, label=None):
+    for i in numbers:
+        save(folder / split / (label or ("even", "odd")[i % 2]) / f"{i}.png", np.full((8, 8), i, np.uint8))
+
+
+def levels(split):
+    return sorted(split.images[:, 0, 0, 0].tolist())
+
+
+def test_folders_called_train_val_and_test_are_the_splits_and_what_lies_in_them_the_labels(tmp_path):
+    save_split(tmp_path, "train", range(10))
+    save_split(tmp_path, "val", range(10, 14))
+    save_split(tmp_path, "test", range(20, 23), "odd")
+    splits = load(tmp_path, val_fraction=0.1, test_fraction=0.2)
+    assert splits.classes == ("even", "odd")
+    assert [levels(split) for _, split in splits.items()] == [list(range(10)), [10, 11, 12, 13], [20, 21, 22]]
+    assert splits.test.labels.tolist() == [1, 1, 1]
+    assert ((splits.train.images[:, 0, 0, 0] % 2).long() == splits.train.labels).all()
+
+
+def test_a_split_that_has_no_folder_comes_from_the_training_images(tmp_path):
+    save_split(tmp_path, "Train", range(20))
+    save_split(tmp_path, "test", range(20, 25))
+    splits = load(tmp_path, val_fraction=0.1, test_fraction=0.2)
+    assert levels(splits.test) == [20, 21, 22, 23, 24]
+    assert len(splits.val.images) == 2
+    assert sorted(levels(splits.train) + levels(splits.val)) == list(range(20))
+
+
+def test_splits_without_subfolders_have_no_labels(tmp_path):
+    save(tmp_path / "train" / "a.png")
+    save(tmp_path / "validation" / "b.png", 255 - GREY)
+    splits = load(tmp_path)
+    assert splits.classes is None
+    assert splits.val.images.tolist() == [[(255 - GREY).tolist()]]
+    assert splits.test is None
+
+
+def test_two_folders_for_one_split_are_refused(tmp_path):
+    for split in ("train", "val", "valid"):
+        save(tmp_path / split / "a.png")
+    assert refusal(tmp_path) == f"{tmp_path} must name the val split once, got val, valid"
+
+
+def test_labels_that_only_look_like_splits_stay_labels(tmp_path):
+    for label in ("test", "train", "tram"):
+        save(tmp_path / label / "a.png")
+    assert load(tmp_path).classes == ("test", "train", "tram")
+    for label in ("test", "val"):  # none is there to train on
+        save(tmp_path / "other" / label / "a.png")
+    assert load(tmp_path / "other").classes == ("test", "val")
+
+
+# Shapes, channels and metadata
+
+
+def test_a_width_of_its_own_makes_images_that_are_not_square(tmp_path):
+    half = np.zeros((20, 40), np.uint8)
+    half[:, 20:] = 200
+    save(tmp_path / "a.png", half)
+    (image,) = load(tmp_path, size=2, width=4).train.images[:, 0]
+    assert image[:, [0, 3]].tolist() == [[0, 200]] * 2
+    assert image.shape == (2, 4)
+
+
+def transparent(pixels, alpha):
+    return np.dstack([pixels, np.full(pixels.shape[:2], alpha, np.uint8)])
+
+
+def test_one_key_makes_grey_colour_palette_printed_and_transparent_images_the_same_kind(tmp_path):
+    save(tmp_path / "a.png")
+    save(tmp_path / "b.png", COLOUR)
+    save(tmp_path / "c.png", transparent(COLOUR, 0))
+    save(tmp_path / "d.png", transparent(COLOUR, 255))
+    Image.fromarray(COLOUR).convert("CMYK").save(tmp_path / "e.jpg", quality=100)
+    Image.fromarray(COLOUR).convert("P").save(tmp_path / "f.png")
+    save(tmp_path / "g.png", GREY, transparency=0)
+    pixels = dict(zip("abcdefg", image_files.read_images(sorted(tmp_path.iterdir()), (8, 8), 3), strict=True))
+    assert (pixels["a"] == GREY).all()
+    assert (pixels["b"] == COLOUR.transpose(2, 0, 1)).all()
+    assert (pixels["c"] == 255).all(), "what is transparent is white"
+    assert (pixels["d"] == pixels["b"]).all()
+    assert np.abs(pixels["e"].astype(int) - pixels["b"]).mean() < 8  # what JPEG loses
+    assert pixels["f"].shape == (3, 8, 8)
+    assert (pixels["g"] == np.where(GREY == 0, 255, GREY)).all()
+    grey = load(tmp_path, channels=1).train.images
+    assert grey.shape == (7, 1, 8, 8)
+    assert len(load(tmp_path, channels=3).train.images) == 7
+
+
+def test_without_the_key_the_line_that_refuses_an_image_names_it(tmp_path):
+    Image.fromarray(COLOUR).convert("CMYK").save(tmp_path / "a.jpg")
+    assert "set data.channels=1 for grey or 3 for colour to convert all images" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("mode", [0, 2, 4, 6], ids=["grey", "colour", "grey with alpha", "colour with alpha"])
+@pytest.mark.parametrize("channels", [None, 3])
+def test_sixteen_bits_are_refused_in_grey_and_in_colour(tmp_path, mode, channels):
+    samples = {0: 1, 2: 3, 4: 2, 6: 4}[mode]
+    path = tmp_path / "a.png"
+    path.write_bytes(png(2, 2, zlib.compress((b"\0" + bytes(2 * 2 * samples)) * 2), depth=16, mode=mode))
+    said = f"{path} has 16 bits a channel, which are not read; convert it to 8 bits first"
+    assert refusal(tmp_path, channels=channels) == said
+
+
+@pytest.mark.parametrize("exif", [b"Exif\0\0MM\0*", b"Exif\0\0hello", b"Exif\0\0II*\0\x08\0\0\0\xff\xff\x12\x01"])
+@pytest.mark.parametrize("name", ["a.jpg", "a.png"])
+def test_whole_pixels_with_damaged_exif_are_read_and_the_log_names_the_file(tmp_path, name, exif, caplog):
+    path = save(tmp_path / name, np.full((8, 8), 100, np.uint8), exif=exif)
+    assert load(tmp_path).train.images.unique().tolist() == [100]
+    assert [record.getMessage().split(":")[0] for record in caplog.records] == [str(path)]
 
 
 def test_a_link_to_an_image_in_the_same_folder_is_read(tmp_path):
@@ -154,7 +284,7 @@ def test_a_folder_without_images_is_refused(tmp_path, file):
 
 def test_grey_and_colour_together_are_refused_with_both_names(tmp_path):
     grey, colour = save(tmp_path / "a.png"), save(tmp_path / "b.png", COLOUR)
-    assert refusal(tmp_path) == f"{colour} is colour, but {grey} is grey; data.root must hold images of one kind"
+    assert refusal(tmp_path).startswith(f"{colour} is colour, but {grey} is grey; set data.channels=1 ")
 
 
 def test_images_in_and_outside_of_subfolders_are_refused(tmp_path):
@@ -169,15 +299,7 @@ ALPHA = np.dstack([COLOUR, GREY])
 @pytest.mark.parametrize("make", [lambda path: save(path, ALPHA), lambda path: save(path, GREY, transparency=0)])
 def test_an_alpha_channel_is_refused(tmp_path, make):
     path = make(tmp_path / "a.png")
-    assert refusal(tmp_path) == f"{path} must have no alpha channel; lay it on a background first"
-
-
-def test_sixteen_bits_and_printing_colours_are_refused(tmp_path):
-    deep = save(tmp_path / "deep" / "a.png", GREY.astype(np.uint16) * 256)
-    assert refusal(tmp_path / "deep").startswith(f"{deep} must be 8-bit grey or RGB, got Pillow's mode I;16")
-    (tmp_path / "printed").mkdir()
-    Image.fromarray(COLOUR).convert("CMYK").save(tmp_path / "printed" / "a.jpg")
-    assert "got Pillow's mode CMYK; convert it first" in refusal(tmp_path / "printed")
+    assert refusal(tmp_path).startswith(f"{path} has transparent pixels; set data.channels=1 ")
 
 
 @pytest.mark.parametrize("content", [b"", b"not an image", b"GIF89a", b"%!PS-Adobe-3.0 EPSF-3.0\n"])
@@ -202,7 +324,7 @@ def test_no_truncated_image_is_taken(tmp_path, name):
     for length in range(len(content) - end):
         path.write_bytes(content[:length])
         with pytest.raises(UserError, match=re.escape(str(path))):
-            read_image(path, 8)
+            read_image(path, (8, 8))
 
 
 def damaged_images(tmp_path, draws):
@@ -219,7 +341,7 @@ def damaged_images(tmp_path, draws):
 
 def read_or_refuse(path):
     try:
-        image = read_image(path, 8)
+        image, _ = read_image(path, (8, 8))
     except UserError as error:
         said = str(error)
         assert said.startswith(str(path))
@@ -245,16 +367,16 @@ def test_many_damaged_images_are_read_or_named(tmp_path, draws):
     read_or_refuse(damaged_images(tmp_path, draws))
 
 
-# Strangers
+# Files of anybody
 
 
-def png(width, height, data=b""):
+def png(width, height, data=b"", depth=8, mode=0):
     """A PNG that claims to be this large."""
 
     def chunk(kind, content):
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, depth, mode, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
@@ -268,7 +390,7 @@ def test_a_small_file_that_claims_a_huge_image_is_refused_before_it_is_decoded(t
 def test_a_size_that_would_fill_the_memory_is_refused_before_anything_is_allocated(tmp_path):
     save(tmp_path / "a.png")
     said = refusal(tmp_path, size=10**9)
-    assert re.fullmatch(r"data\.size must be so small that 1 images take less than .*, got 1000000000", said)
+    assert re.fullmatch(r"1 images of 1000000000×1000000000 .* free memory of [\d.]+ GiB, got 1.86e\+09 GiB", said)
 
 
 def test_a_link_out_of_the_folder_or_to_a_folder_is_not_followed(tmp_path):
@@ -302,7 +424,7 @@ def test_a_folder_or_file_that_may_not_be_read_is_named(tmp_path):
     script = (
         "from vae_exp.data.image_files import *\nfrom pathlib import Path\nimport os\n"
         "for name in ('folder', 'file'):\n"
-        "    try: read_images(find_images(Path(name)), 8)\n"
+        "    try: read_images(find_images(Path(name)), (8, 8))\n"
         "    except UserError as error: print(error)\n"
     )
     # The interpreter may be root's alone, so it changes its user once everything is imported.

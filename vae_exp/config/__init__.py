@@ -14,7 +14,6 @@ from vae_exp.config.data import (
     DataConfig,
     DigitsConfig,
     FashionMnistConfig,
-    ImagesConfig,
     KmnistConfig,
     Mnist5kConfig,
     MnistConfig,
@@ -24,6 +23,7 @@ from vae_exp.config.evaluation import FIGURES, SPLITS, EvaluationConfig, Figures
 from vae_exp.config.model import ACTIVATIONS, LIKELIHOODS, ConvConfig, MlpConfig, ModelConfig
 from vae_exp.config.objective import ElboConfig, IwaeConfig, ObjectiveConfig
 from vae_exp.config.optimizer import STAGES, AdamConfig, AdamWConfig, OptimizerConfig, SgdConfig, epochs_of_stages
+from vae_exp.config.own_data import ImagesConfig, OwnDataConfig
 from vae_exp.config.rules import require
 from vae_exp.config.tracking import MlflowConfig, NoTrackingConfig, TrackingConfig
 from vae_exp.config.trainer import TrainerConfig
@@ -54,6 +54,7 @@ __all__ = [
     "NoTrackingConfig",
     "ObjectiveConfig",
     "OptimizerConfig",
+    "OwnDataConfig",
     "SPLITS",
     "STAGES",
     "SgdConfig",

@@ -85,25 +85,3 @@ class DigitsConfig(DataConfig):
     """scikit-learn's 1,797 digits of 8×8 pixels: 1,257 to train, 180 to validate, 360 to test."""
 
     name: str = "digits"
-
-
-@schema("data", "images")
-@dataclass
-class ImagesConfig(DataConfig):
-    """A folder (`data.root`) of PNG or JPEG files, all grey or all colour; its subfolders, if any, are labels."""
-
-    name: str = "images"
-    size: int = 28
-    """Side to which every image is resized, in pixels."""
-    val_fraction: float = 0.1
-    """Share of the images held out for validation."""
-    test_fraction: float = 0.2
-    """Share of the images held out for testing."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        at_least("data.size", self.size, 1)
-        fraction("data.val_fraction", self.val_fraction)
-        fraction("data.test_fraction", self.test_fraction)
-        both = self.val_fraction + self.test_fraction
-        require(both < 1, "data.val_fraction + data.test_fraction", "below 1", both)

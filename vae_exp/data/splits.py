@@ -1,4 +1,4 @@
-"""Images and labels, dealt into training, validation and test."""
+"""Images and labels, split into training, validation and test."""
 
 from __future__ import annotations
 
@@ -19,10 +19,15 @@ SEED = 0
 DIGITS = tuple("0123456789")
 """Label names of the data sets of digits."""
 
+Pixels = NDArray[np.uint8]
+"""Images: (N, C, H, W)."""
+Labels = NDArray[np.integer]
+"""Number of the class of each image: (N,)."""
+
 
 @dataclass(frozen=True)
 class Split:
-    """Images (N, C, S, S) in uint8 and their labels (N,) in int64, where there are labels."""
+    """Images (N, C, H, W) in uint8 and their labels (N,) in int64, where there are labels."""
 
     images: Tensor
     labels: Tensor | None
@@ -73,8 +78,8 @@ def assemble(train: Split, val: Split | None, test: Split | None, classes: tuple
     return Splits(train, val, test, classes, any(map(_is_grey, splits)), _digest(splits))
 
 
-def stratified_split(images: NDArray[np.uint8], labels: NDArray[np.integer] | None, *sizes: int) -> list[Split]:
-    """Split images (N, C, S, S) into parts of these sizes and a last one that gets the rest.
+def stratified_split(images: Pixels, labels: Labels | None, *sizes: int) -> list[Split]:
+    """Return splits of images (N, C, H, W) of these sizes, and a last one that gets the rest.
 
     Stratified: a class's share of each split is its share of the whole, but for rounding. So are the first n images
     of a split, since the classes alternate in it.
@@ -86,7 +91,7 @@ def stratified_split(images: NDArray[np.uint8], labels: NDArray[np.integer] | No
     ]
 
 
-def _stratified_order(number: int, labels: NDArray[np.integer] | None) -> NDArray[np.int64]:
+def _stratified_order(number: int, labels: Labels | None) -> NDArray[np.int64]:
     """Return a fixed shuffle of the indices in which every stretch holds the classes in proportion.
 
     The image that comes k-th of its n of a class in a shuffle gets the place (k + 1/2)/n; the places are sorted.

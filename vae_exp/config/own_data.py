@@ -1,0 +1,51 @@
+"""Data of the user's own: `data=images`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vae_exp.config.data import DataConfig
+from vae_exp.config.rules import at_least, fraction, require
+from vae_exp.registry import schema
+
+
+@dataclass
+class OwnDataConfig(DataConfig):
+    """Data at `data.root`, whose splits are those that it names itself; missing ones come from its training images."""
+
+    val_fraction: float = 0.1
+    """Share of the training images held out for validation, stratified, where the data names no `val` split."""
+    test_fraction: float = 0.2
+    """Share of the training images held out for testing, stratified, where the data names no `test` split."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        fraction("data.val_fraction", self.val_fraction)
+        fraction("data.test_fraction", self.test_fraction)
+        both = self.val_fraction + self.test_fraction
+        require(both < 1, "data.val_fraction + data.test_fraction", "below 1", both)
+
+
+@schema("data", "images")
+@dataclass
+class ImagesConfig(OwnDataConfig):
+    """A folder (`data.root`) of PNG or JPEG files; its subfolders, if any, are labels.
+
+    Folders `train`, `val` and `test` directly below it are the splits, and what lies in them the labels.
+    """
+
+    name: str = "images"
+    size: int = 28
+    """Height to which every image is resized, in pixels."""
+    width: int | None = None
+    """Width to which every image is resized, in pixels; null takes `size`, a square."""
+    channels: int | None = None
+    """1 makes every image grey, 3 makes it colour, transparent pixels white; null takes 8-bit images that are all grey
+    or all colour, as they are."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least("data.size", self.size, 1)
+        if self.width is not None:
+            at_least("data.width", self.width, 1)
+        require(self.channels in (None, 1, 3), "data.channels", "1 for grey, 3 for colour, or null", self.channels)
