@@ -320,7 +320,11 @@ def jobs_and_state(sweep):
         sweep.needs_run(job)
 
 
-FILES = ["config.yaml", "status.json", "environment.json", "final.json", "sweep.json"]
+FILES = ["config.yaml", "status.json", "environment.json", "final.json"]
+
+
+def plan_files(sweep):
+    return [sweep.plan_file, sweep.path / "jobs.jsonl"]
 
 
 @pytest.fixture(scope="module")
@@ -347,9 +351,7 @@ def use(scratch, sweep):
 def check_changed_file(finished, scratch, sweep, draws):
     shutil.rmtree(scratch.path)
     shutil.copytree(finished, scratch.path)  # a run that went on with a changed file has changed others
-    file = scratch.path / draws.draw(st.sampled_from(FILES[:-1]))
-    if draws.draw(st.integers(0, 4)) == 0:
-        file = sweep.plan_file
+    file = draws.draw(st.sampled_from([*(scratch.path / name for name in FILES), *plan_files(sweep)]))
     before = file.read_bytes()
     try:
         if draws.draw(st.booleans()):

@@ -1,10 +1,13 @@
 """The means of an epoch: over images, in float64, with their own noise."""
 
+import dataclasses
+
 import pytest
 import torch
 
-from vae_exp.config import ConvConfig, ElboConfig, MlpConfig
-from vae_exp.evaluation import evaluate, is_likelihood, per_image
+from vae_exp.config import Config, ConvConfig, DigitsConfig, ElboConfig, EvaluationConfig, MlpConfig
+from vae_exp.data import load
+from vae_exp.evaluation import evaluate, first_codes, is_likelihood, per_image
 from vae_exp.models import build_model
 from vae_exp.objectives import PARTS, Elbo, build_objective
 
@@ -104,3 +107,17 @@ def test_evaluation_leaves_no_gradients_and_changes_nothing():
 def test_only_the_bernoulli_on_grey_pixels_is_no_likelihood(likelihood):
     assert is_likelihood(likelihood, grey=False)
     assert is_likelihood(likelihood, grey=True) == (likelihood != "bernoulli")
+
+
+@pytest.mark.parametrize("missing", [(), ("test",), ("test", "val")])
+def test_the_first_codes_are_those_of_the_split_that_is_measured_on(missing):
+    config = Config(model=MlpConfig(latent_dim=3), data=DigitsConfig(), evaluation=EvaluationConfig(batch_size=64))
+    splits = dataclasses.replace(load(config.data), **dict.fromkeys(missing))
+    model = build_model(config.model, splits.shape, 0).eval()
+    codes = first_codes(model, splits, config)
+    split = splits.named({0: "test", 1: "val", 2: "train"}[len(missing)])
+    with torch.no_grad():
+        posterior = model.encode(split.images)
+    assert torch.allclose(codes["mean"], posterior.mean, atol=1e-5)
+    assert torch.allclose(codes["log_variance"], posterior.log_variance, atol=1e-5)
+    assert torch.equal(codes["labels"], split.labels)

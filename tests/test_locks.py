@@ -11,6 +11,8 @@ import pytest
 from processes import ended
 
 from vae_exp.errors import UserError
+from vae_exp.machine import process
+from vae_exp.storage import lock
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import SweepFolder
 
@@ -56,7 +58,7 @@ def test_a_folder_is_free_again_when_what_was_done_in_it_failed(tmp_path, kind):
 
     def fail():
         with folder.locked():
-            with pytest.raises(UserError, match=r"is in use by process|is being run by another process"):
+            with pytest.raises(UserError, match=f"is in use by process {os.getpid()} on "):
                 enter(kind(tmp_path))
             raise ZeroDivisionError
 
@@ -115,3 +117,25 @@ def test_after_a_reboot_a_run_that_says_running_is_interrupted(tmp_path, change)
     assert folder.state() == "running"
     folder.status_file.write_text(json.dumps(folder.read_status() | change))
     assert folder.state() == "interrupted"
+
+
+def test_a_held_folder_notes_its_process_and_a_free_one_none(tmp_path):
+    with RunFolder(tmp_path).locked():
+        assert lock.holder(tmp_path) == process.this_process()
+    assert lock.holder(tmp_path) is None
+
+
+def test_the_note_of_a_process_that_is_gone_does_not_count(tmp_path):
+    (tmp_path / ".lock.json").write_text(json.dumps(process.this_process()))
+    assert lock.holder(tmp_path) is None
+
+
+@pytest.mark.parametrize("name", [".lock", ".lock.json"])
+def test_a_lock_that_is_a_link_or_a_folder_is_refused(tmp_path, name):
+    (tmp_path / "link").mkdir()
+    (tmp_path / "link" / name).symlink_to(tmp_path / "outside")
+    (tmp_path / "folder" / name).mkdir(parents=True)
+    for folder in (tmp_path / "link", tmp_path / "folder"):
+        with pytest.raises(UserError, match="must be a file, no folder and no link"):
+            enter(SweepFolder(folder))
+    assert not (tmp_path / "outside").exists()

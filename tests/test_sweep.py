@@ -1,8 +1,8 @@
 """Sweeps that are killed, stopped, broken and extended, run as commands with a real store."""
 
-import json
 import random
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -13,6 +13,7 @@ from sweeps import QUICK, kill_group, require_history, run, start, states, sweep
 
 from vae_exp import compare, resume
 from vae_exp.storage.run_folder import RunFolder
+from vae_exp.storage.sweep_folder import SweepFolder
 
 FOUR = ["-m", "model.latent_dim=2,4", "seed=0,1"]
 needs_kill = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
@@ -238,8 +239,7 @@ def test_the_same_command_with_more_values_extends_the_sweep_and_trains_nothing_
     assert done.stdout.count("epoch 4/4") == 1
     kept = {file: file.stat().st_mtime_ns for file in files}
     assert kept == files
-    plan = json.loads((tmp_path / "sweep" / "sweep.json").read_text(encoding="utf-8"))
-    assert [job["label"] for job in plan["jobs"]] == ["seed=0", "seed=1", "seed=2"]
+    assert [job.label for job in SweepFolder(tmp_path / "sweep").jobs()] == ["seed=0", "seed=1", "seed=2"]
 
 
 def test_two_sweeps_started_at_once_have_folders_of_their_own(tmp_path):
@@ -258,7 +258,11 @@ def test_a_sweep_that_is_being_run_is_refused_to_another_process(tmp_path):
     done = run(tmp_path, "resume", tmp_path / "sweep")
     kill_group(process)
     assert done.returncode == 2
-    assert done.stderr == f"error: {tmp_path / 'sweep'} is being run by another process; wait for it or stop it first\n"
+    rule = "wait for it or stop it first"
+    assert (
+        done.stderr
+        == f"error: {tmp_path / 'sweep'} is in use by process {process.pid} on {socket.gethostname()}; {rule}\n"
+    )
 
 
 # --- refused ---------------------------------------------------------------------------------------------------------
@@ -309,7 +313,7 @@ def test_a_folder_that_holds_neither_a_run_nor_a_sweep_is_refused(tmp_path, comp
 @COMMANDS
 def test_a_sweep_of_another_version_is_refused(tmp_path, complaint, main):
     (tmp_path / "sweep.json").write_text('{"version": 0, "jobs": [], "command": []}')
-    assert "sweep.json must be of version 1, got 0" in complaint(main, tmp_path)
+    assert "sweep.json must be of version 2 or 1, got 0" in complaint(main, tmp_path)
 
 
 def test_a_plan_without_jobs_is_refused(tmp_path, complaint):

@@ -5,9 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from vae_exp.config import Config
+from vae_exp.data import Splits
+from vae_exp.data.binarize import draw
 from vae_exp.models.vae import Vae, pixels
 from vae_exp.objectives import PARTS, Objective, SeesAllImages
 from vae_exp.randomness import generator
+
+CODES = 2000
+"""Images whose codes a run keeps, the first so many of the split that it is measured on."""
 
 
 def evaluate(
@@ -45,6 +51,28 @@ def means(objective: Objective, parts: Tensor, kl: Tensor) -> dict[str, float]:
     if isinstance(objective, SeesAllImages):
         found["objective"] += objective.over_all_images(kl.mean(0))
     return found
+
+
+@torch.no_grad()
+def first_codes(model: Vae, splits: Splits, config: Config) -> dict[str, Tensor]:
+    """Return q(z|x) of the first images of the split that is measured on, by a model in evaluation mode, on the CPU.
+
+    `mean` and `log_variance` are (N, D) in float32, with N at most `CODES`; `labels` are (N,) in int64, where there
+    are labels. Training images that are binarised anew each time are drawn once.
+    """
+    name = splits.measured_on
+    split = splits.named(name)
+    assert split is not None
+    images = split.images[:CODES]
+    if config.data.binarize == "dynamic" and name == "train":
+        images = draw(images, generator(config.seed, "codes", device=images.device))
+    batches = torch.split(pixels(images), config.evaluation.batch_size)
+    posteriors = [model.encode(batch.contiguous(memory_format=torch.channels_last)) for batch in batches]
+    codes = {
+        "mean": torch.cat([posterior.mean for posterior in posteriors]).cpu(),
+        "log_variance": torch.cat([posterior.log_variance for posterior in posteriors]).cpu(),
+    }
+    return codes if split.labels is None else codes | {"labels": split.labels[:CODES].cpu()}
 
 
 def is_likelihood(likelihood: str, grey: bool) -> bool:

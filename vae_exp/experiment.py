@@ -19,7 +19,7 @@ from vae_exp.config.identity import as_dict
 from vae_exp.data import Splits
 from vae_exp.devices import claimed
 from vae_exp.errors import Diverged, Interrupted, describe
-from vae_exp.evaluation import evaluate, is_likelihood
+from vae_exp.evaluation import evaluate, first_codes, is_likelihood
 from vae_exp.figures.steps import draw_step
 from vae_exp.machine import environment
 from vae_exp.machine.memory import keep_freed_memory
@@ -223,6 +223,8 @@ class Experiment:
 
             final |= measure(training.model, self.splits, self.config, self.progress.say)
         self.folder.write_final(final)
+        codes = first_codes(training.model, self.splits, self.config)
+        self.folder.write_codes(codes, self.splits.measured_on, best_epoch)
         self._draw(training)
         return final
 

@@ -57,6 +57,11 @@ class Splits:
         channels, height, width = self.train.images.shape[1:]
         return channels, height, width
 
+    @property
+    def measured_on(self) -> str:
+        """The split that a finished model is measured on: `test`, or the first of `val` and `train` that there is."""
+        return next(name for name in ("test", "val", "train") if self.named(name))
+
     def named(self, name: str) -> Split | None:
         """Return the split called `train`, `val` or `test`, None where the data set has none."""
         return dict(self.items())[name]

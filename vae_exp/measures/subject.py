@@ -49,7 +49,7 @@ class Subject:
     @property
     def measured_on(self) -> str:
         """Return the split of everything that no other split is named for."""
-        return next(name for name in ("test", "val", "train") if self.splits.named(name))
+        return self.splits.measured_on
 
     def split(self, name: str) -> Split:
         """Return the split called `train`, `val` or `test`, which must be there."""

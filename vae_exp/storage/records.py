@@ -32,6 +32,9 @@ FINAL: dict[str, Types] = {"epochs": (int,), "best_epoch": (int,), "stopped_earl
 WEIGHTS: dict[str, Types] = {"epoch": (int,)}
 """The state beside the weights of `best.safetensors` and `last.safetensors`."""
 
+CODES: dict[str, Types] = {"split": (str,), "epoch": (int,)}
+"""The state beside the tensors of `codes.safetensors`."""
+
 TRAINING: dict[str, Types] = {
     "epoch": (int,),
     "best_epoch": (int,),

@@ -13,16 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from filelock import FileLock, Timeout
 
 from vae_exp.errors import UserError, short
 from vae_exp.machine import process
-from vae_exp.storage import checkpoint, files, metrics, records
+from vae_exp.storage import checkpoint, files, lock, metrics, records
 from vae_exp.storage.checkpoint import Damaged, Tensors
-from vae_exp.storage.files import make_folder, read_json, read_yaml
+from vae_exp.storage.files import read_json, read_yaml
 from vae_exp.storage.metrics import Record
 
-STATES = ("planned", "running", "finished", "failed", "interrupted")
+STATES = ("planned", "running", "paused", "finished", "failed", "interrupted")
+"""`paused`: a run of a search has reached the epoch it was to stop at, and may go on. It has no final measures yet."""
+
 log = logging.getLogger(__name__)
 
 
@@ -72,6 +73,11 @@ class RunFolder:
         """The folder of full states (`epoch_0010.safetensors`) and of weights alone (`best`, `last`)."""
         return self.path / "checkpoints"
 
+    @property
+    def codes_file(self) -> Path:
+        """Posteriors of the first images that were measured, by the best weights."""
+        return self.path / "codes.safetensors"
+
     def weights_file(self, which: str) -> Path:
         """The weights alone of the `best` or the `last` epoch."""
         return self.checkpoints / f"{which}.safetensors"
@@ -96,25 +102,15 @@ class RunFolder:
 
     def _written(self) -> tuple[Path, ...]:
         files = (self.config_file, self.environment_file, self.status_file, self.metrics_file, self.final_file)
-        return (*files, self.log_file, self.figures, self.checkpoints)
+        return (*files, self.log_file, self.codes_file, self.figures, self.checkpoints)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the folder alone. The lock dies with its process. Raises UserError when another process has it."""
         files.require_room(self.path)
-        make_folder(self.path)
         self.refuse_links()
-        lock = FileLock(self.path / ".lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            owner = self.read_status()
-            who = f"process {owner.get('pid')} on {owner.get('host')}"
-            raise UserError(f"{self.path} is in use by {who}; wait for it or stop it first") from None
-        try:
+        with lock.held(self.path):
             yield
-        finally:
-            lock.release()
 
     def read_config(self) -> dict[str, Any] | None:
         """Return the saved configuration as plain data; None when there is none. Raises UserError where damaged."""
@@ -146,16 +142,7 @@ class RunFolder:
 
     def _is_alive(self, status: dict[str, Any]) -> bool:
         """Say whether the process of this status lives. On another host only its lock can tell."""
-        return process.is_alive(status) if process.is_here(status) else self._is_locked()
-
-    def _is_locked(self) -> bool:
-        lock = FileLock(self.path / ".lock")
-        try:
-            lock.acquire(timeout=0)
-        except (Timeout, OSError):  # what is read-only here may be written elsewhere
-            return True
-        lock.release()
-        return False
+        return process.is_alive(status) if process.is_here(status) else lock.is_held(self.path)
 
     # --- what happened -------------------------------------------------------------------------------------------
 
@@ -240,6 +227,18 @@ class RunFolder:
         if required is not None:
             checkpoint.require_fit(self.weights_file(which), tensors, required)
         return tensors, int(state["epoch"])
+
+    def write_codes(self, codes: Tensors, split: str, epoch: int) -> None:
+        """Write what `read_codes` returns: codes of images of this split, by the weights of this epoch."""
+        checkpoint.write(self.codes_file, codes, {"split": split, "epoch": epoch})
+
+    def read_codes(self) -> tuple[Tensors, str]:
+        """Return the codes by name and the split of their images; raise Damaged, naming the file.
+
+        `mean` and `log_variance` of q(z|x) are (N, D) in float32; `labels`, where there are any, (N,) in int64.
+        """
+        codes, state = checkpoint.read(self.codes_file, records.CODES)
+        return codes, str(state["split"])
 
     def _state_file(self, epoch: int) -> Path:
         return self.checkpoints / f"epoch_{epoch:04d}.safetensors"

@@ -28,7 +28,8 @@ def conclude(sweep: SweepFolder, way_on: str, console: Console) -> int:
 
     `way_on` is the command that finishes the sweep where it is not finished.
     """
-    jobs, runs = sweep.jobs(), read_runs([sweep.path])
+    plan, runs = sweep.read_plan(), read_runs([sweep.path])
+    jobs = plan.jobs
     tracking = compose.load(jobs[0].config, str(sweep.plan_file)).tracking
     console.print()
     for job, run in zip(jobs, runs, strict=True):
@@ -38,7 +39,7 @@ def conclude(sweep: SweepFolder, way_on: str, console: Console) -> int:
         say(console, f"Go on with: {way_on}")
     comparison = compare(runs)
     show(comparison, console)
-    report.write(sweep.path, comparison, sweep.read_plan()["command"])
+    report.write(sweep.path, comparison, plan.command)
     folders = [run.folder for run in runs]
     reconcile(tracking, folders)
     labelled = [(job.label, folder) for job, folder in zip(jobs, folders, strict=True)]

@@ -45,7 +45,7 @@ def run_planned(folder: Path) -> str:
     """
     in_sweeper = is_interruptible()
     sweep = SweepFolder(folder.parent)
-    job = sweep.job(folder.name)
+    job = next(job for job in sweep.jobs() if job.name == folder.name)
     try:
         with interruptible(), timely():
             config = compose.load(job.config, str(sweep.plan_file))

@@ -33,7 +33,13 @@ ASIDE = ("epochs", "importance_samples", "importance_images", "information_image
 """Numbers of `final.json` that say how a measure was taken. They and the standard errors would be half of all charts,
 and the first that a reader sees; the file is among the artifacts."""
 
-STATUS = {"running": "RUNNING", "finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
+STATUS = {
+    "running": "RUNNING",
+    "paused": "KILLED",
+    "finished": "FINISHED",
+    "failed": "FAILED",
+    "interrupted": "KILLED",
+}
 """MLflow's word for each state."""
 
 Point = tuple[str, float, int, int]

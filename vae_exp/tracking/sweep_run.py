@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LONGEST_NOTE = 7500
 """Characters of a description; MLflow takes 8000 in a tag."""
-FILES = ("report.html", "comparison.csv", "sweep.json")
+FILES = ("report.html", "comparison.csv", "sweep.json", "jobs.jsonl")
 
 Jobs = Sequence[tuple[str, RunFolder]]
 """Label and folder of each planned job."""

@@ -1,0 +1,71 @@
+"""One process at a time in a folder. The lock is the system's: it is gone when its process is.
+
+Beside `.lock` lies a note, `.lock.json`, of who holds it: `host`, `pid` and `process_started` (see
+`machine.process.this_process`), so that another command can name that process, or signal it and no other. A killed
+process leaves its note behind; it counts only while the lock is held.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from vae_exp.errors import UserError
+from vae_exp.machine import process
+from vae_exp.storage import files
+from vae_exp.storage.files import NONE, NUMBER, Types
+
+LOCK, NOTE = ".lock", ".lock.json"
+_TYPES: dict[str, Types] = {"host": (str,), "pid": (int,), "process_started": (*NUMBER, NONE)}
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold a folder alone, making it where there is none; raise UserError, naming who has it, when another does."""
+    files.require_room(folder)
+    files.make_folder(folder)
+    _refuse_others(folder)
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        who = holder(folder)
+        name = f"process {who['pid']} on {who['host']}" if who else "another process"
+        raise UserError(f"{folder} is in use by {name}; wait for it or stop it first") from None
+    try:
+        with contextlib.suppress(OSError):  # a full disk: the lock holds without its note
+            files.write_json(folder / NOTE, process.this_process())
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            (folder / NOTE).unlink()
+        lock.release()
+
+
+def is_held(folder: Path) -> bool:
+    """Say whether a process holds a folder, be it on another host."""
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except (Timeout, OSError):  # what is read-only here may be written elsewhere
+        return True
+    lock.release()
+    return False
+
+
+def holder(folder: Path) -> dict[str, Any] | None:
+    """Return host, pid and start of the process that holds a folder; None where none does, or none is noted."""
+    try:
+        return files.read_json(folder / NOTE, _TYPES) if is_held(folder) else None
+    except UserError:  # it has just begun, or its disk is full
+        return None
+
+
+def _refuse_others(folder: Path) -> None:
+    for name in (LOCK, NOTE):
+        if (folder / name).is_symlink() or (folder / name).is_dir():
+            raise UserError(f"{folder / name} must be a file, no folder and no link")

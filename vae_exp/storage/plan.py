@@ -1,0 +1,203 @@
+"""The plan of a sweep on the disk: every job that was ever planned there, each with its complete configuration.
+
+Version 2 of the layout has two files:
+
+`jobs.jsonl`
+    One JSON object a line, for each job: `name`, `label`, `overrides`, `config`, and the digests `base` and `data`
+    (see `Job`). Lines are appended and never changed. A later line of the same name replaces the earlier one: the job
+    has more epochs, or another device.
+
+`sweep.json`
+    The header: `version`, `command` and `bytes`, how much of `jobs.jsonl` counts. It is written after the lines, so a
+    plan is extended as a whole or not at all, whatever is killed in between.
+
+So extending a plan costs what is new, and a job whose line is known by its first byte is read without the others.
+Version 1 (vae_exp 0.1) held the jobs in `sweep.json`. It is read, and becomes version 2 when jobs are written.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vae_exp.errors import UserError, one_line, short
+from vae_exp.storage import files
+
+VERSION = 2
+LONGEST_LINE = 2**18
+"""Bytes of a job's line above which it is refused. A complete configuration has 2,000."""
+MOST_BYTES = 2**30
+"""Bytes of `jobs.jsonl` above which it is refused: several hundred thousand jobs."""
+
+NAME = r"[A-Za-z0-9=_,+][A-Za-z0-9=._,+-]{0,119}"
+"""What a job's folder may be called: one name, no path, not hidden and no option of a command."""
+OVERRIDE = r"\+{0,2}(?!hydra\b)[A-Za-z_][\w.]*=.*"
+"""What a planned job may have been given: no key of Hydra's, which could name code to run."""
+DIGEST = r"[0-9a-f]{64}"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One planned run of a sweep."""
+
+    name: str
+    """Name of its folder inside the sweep's: the swept values and eight digits that stand for the identity."""
+    label: str
+    """The swept values, for people: `latent_dim=2, seed=0`."""
+    overrides: list[str]
+    """What was given for this job: `model.latent_dim=2`."""
+    config: dict[str, Any]
+    """The complete configuration, plain data."""
+    base: str | None = None
+    """SHA-256 of the configuration that the overrides were applied to; None where it is not known (version 1)."""
+    data: str | None = None
+    """SHA-256 of the data that the job was planned for; None where it is not known (version 1)."""
+    at: int | None = field(default=None, compare=False)
+    """First byte of its line in `jobs.jsonl`; None where it has no line yet."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `sweep.json` and `jobs.jsonl` hold."""
+
+    jobs: list[Job]
+    """In the order in which they were planned first."""
+    command: list[str]
+    """The command that planned last."""
+
+
+def read(header: Path) -> Plan:
+    """Return the plan whose header this file is; raise UserError when it is damaged or of another version."""
+    content = _read_header(header)
+    if content["version"] == 1:
+        jobs = [_job(saved, str(header)) for saved in content["jobs"]]
+        return Plan(list({job.name: job for job in jobs}.values()), content["command"])
+    lines, found = _lines_file(header), dict[str, Job]()
+    for at, line in _lines(lines, content["bytes"]):
+        job = _parse(line, lines, at)
+        found[job.name] = job
+    return Plan(list(found.values()), content["command"])
+
+
+def read_job(header: Path, name: str, at: int) -> Job:
+    """Return the job of this name whose line begins at byte `at`, without reading the others."""
+    lines = _lines_file(header)
+    files.require_file(lines)
+    with lines.open("rb") as file:
+        file.seek(at)
+        job = _parse(file.readline(LONGEST_LINE), lines, at)
+    if job.name != name:
+        raise UserError(f"{lines} must have {short(name)} at byte {at}, got {short(job.name)}")
+    return job
+
+
+def write(header: Path, jobs: Sequence[Job], command: list[str]) -> list[Job]:
+    """Append the jobs that have no line yet, then write the header; return all of them, each with its line's place.
+
+    Only for who holds the sweep's lock. Raises OSError (disk full) and leaves the plan as it was.
+    """
+    at = _counted_bytes(header)
+    placed, added = list[Job](), list[bytes]()
+    for job in jobs:
+        if job.at is None:
+            line = _line(job)
+            job, at = dataclasses.replace(job, at=at), at + len(line)
+            added.append(line)
+        placed.append(job)
+    if added or not header.exists():
+        _append(_lines_file(header), b"".join(added), at)
+    files.write_json(header, {"version": VERSION, "command": command, "bytes": at})
+    return placed
+
+
+def _lines_file(header: Path) -> Path:
+    return header.with_name("jobs.jsonl")
+
+
+def _read_header(header: Path) -> dict[str, Any]:
+    content = files.read_json(header, {"version": (int,), "command": (list,)})
+    match content["version"]:
+        case 1 if isinstance(content.get("jobs"), list):
+            return content
+        case 2 if type(size := content.get("bytes")) is int and 0 <= size <= MOST_BYTES:
+            return content
+        case 1 | 2:
+            raise UserError(f"{header} is damaged: it says nothing of its jobs")
+    raise UserError(f"{header} must be of version {VERSION} or 1, got {short(content['version'])}")
+
+
+def _counted_bytes(header: Path) -> int:
+    """Return how many bytes of `jobs.jsonl` count: none before the first plan, and in version 1."""
+    return _read_header(header).get("bytes", 0) if header.exists() else 0
+
+
+def _lines(file: Path, size: int) -> Iterator[tuple[int, bytes]]:
+    """Yield each line that counts, with the place of its first byte."""
+    try:
+        found = files.require_file(file).st_size
+        if found < size:
+            raise UserError(f"{file} is damaged: it must have {size} bytes, got {found}")
+        with file.open("rb") as lines:
+            at = 0
+            while at < size:
+                line = lines.readline(LONGEST_LINE)
+                yield at, line
+                at += len(line)
+    except OSError as error:
+        raise UserError(f"{file} can't be read: {one_line(error)}") from None
+
+
+def _append(file: Path, lines: bytes, size: int) -> None:
+    """Append lines so that the file has `size` bytes. What is there beyond what counts was left by a killed process."""
+    if file.is_symlink():
+        raise UserError(f"{file} must be no link: what a sweep writes stays in its folder")
+    with file.open("ab") as opened:
+        opened.truncate(size - len(lines))
+        opened.write(lines)
+        opened.flush()
+        os.fsync(opened.fileno())
+
+
+def _line(job: Job) -> bytes:
+    saved = {key: value for key, value in vars(job).items() if key != "at"}
+    return json.dumps(saved, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+
+
+def _parse(line: bytes, file: Path, at: int) -> Job:
+    where = f"{file}, byte {at}"
+    if not line.endswith(b"\n"):
+        raise UserError(f"{where}: the line is cut off, or has more than {LONGEST_LINE} bytes")
+    try:
+        text = line.decode()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{where} can't be read: {one_line(error)}") from None
+    return dataclasses.replace(_job(files.parse_json(text, where, {}), where), at=at)
+
+
+def _job(saved: Any, where: str) -> Job:
+    """Return a job of a plan that may be untrusted; raise UserError unless it has what we rely on."""
+    keys = {each.name for each in dataclasses.fields(Job)} - {"at"}
+    if not isinstance(saved, dict) or not {"name", "label", "overrides", "config"} <= saved.keys() <= keys:
+        raise UserError(f"{where}: a job must have a name, a label, overrides and a config")
+    job = Job(**saved)
+    if not isinstance(job.name, str) or not re.fullmatch(NAME, job.name):
+        raise UserError(f"{where}: a job's name must be that of a folder inside the sweep's, got {short(job.name)}")
+    if not isinstance(job.label, str) or not job.label.isprintable():
+        raise UserError(f"{where}: {job.name} must have a label of one line, got {short(job.label)}")
+    for override in job.overrides if isinstance(job.overrides, list) else [job.overrides]:
+        if not isinstance(override, str) or not re.fullmatch(OVERRIDE, override):
+            raise UserError(f"{where}: {job.name} must have overrides like model.latent_dim=2, got {short(override)}")
+    trainer = job.config.get("trainer") if isinstance(job.config, dict) else None
+    for key in ("epochs", "threads"):
+        if not isinstance(trainer, dict) or type(trainer.get(key)) is not int:
+            raise UserError(f"{where}: {job.name} must have a config with a number as trainer.{key}")
+    for digest in (job.base, job.data):
+        if digest is not None and not (isinstance(digest, str) and re.fullmatch(DIGEST, digest)):
+            raise UserError(f"{where}: {job.name} must have digests of 64 hexadecimal digits, got {short(digest)}")
+    return job
