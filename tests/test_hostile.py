@@ -440,7 +440,7 @@ def test_a_state_with_the_right_digest_that_is_no_state_is_refused(tmp_path, sta
 BOMBED = """
 import resource, sys
 from pathlib import Path
-from vae_exp import checkpoint
+from vae_exp.storage import checkpoint
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     checkpoint.read(Path(sys.argv[1]), {})
