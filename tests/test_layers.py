@@ -16,16 +16,17 @@ LEVELS = {
     2: "observers training evaluation measures figures preparation",
     3: "experiment",
     4: "compose loading tracking comparison terminal",
-    5: "sweeping",
+    5: "sweeping searching",
     6: "train resume reproduce compare",
 }
 LEVEL = {room: level for level, rooms in LEVELS.items() for room in rooms.split()}
 ONLY_IN = {
     "mlflow": {"tracking"},
-    "hydra": {"compose", "train", "resume"},
+    "hydra": {"compose", "searching", "train", "resume"},
     "omegaconf": {"compose", "train"},
-    "rich": {"terminal", "sweeping", "compare"},
+    "rich": {"terminal", "sweeping", "searching", "compare"},
     "torchvision": {"data"},
+    "optuna": {"searching"},
     "pickle": set(),
 }
 

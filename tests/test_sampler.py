@@ -1,0 +1,65 @@
+"""What Optuna is asked: reproducible, without repetition, told the first rung alone."""
+
+import pytest
+
+from vae_exp.searching.sampler import SAMPLERS, Told, propose
+from vae_exp.searching.space import Choice, Interval, Range, Space
+
+MIXED = Space([Interval("lr", 1e-4, 1e-2, log=True), Choice("b", ["x", "y"]), Range("n", ["2", "4", "8"])])
+SMALL = Space([Range("n", [str(n) for n in range(5)]), Choice("b", ["x", "y"])])
+
+
+def searched(space, trials, sampler, seed=0, batch=8, value=lambda point: (len(str(point)) / 7,)):
+    """Return what a search tells, batch by batch."""
+    told = []
+    while len(told) < trials and (points := propose(space, told, min(batch, trials - len(told)), sampler, seed)):
+        told += [Told(point, value(point)) for point in points]
+    return told
+
+
+def distance(point):
+    """A loss whose minimum lies at lr = 1e-3, y and 8."""
+    return (abs(float(point["lr"]) - 1e-3) * 1e3 + (point["b"] != "y") + 8 / float(point["n"]),)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_search_proposes_the_same_again_and_another_seed_proposes_others(sampler):
+    first = searched(MIXED, 24, sampler, value=distance)
+    assert searched(MIXED, 24, sampler, value=distance) == first
+    assert searched(MIXED, 24, sampler, seed=1, value=distance) != first
+    assert all(MIXED.holds(trial.point) for trial in first)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_finite_space_is_proposed_once_each_and_then_the_search_ends(sampler):
+    told = searched(SMALL, 100, sampler)
+    assert sorted(SMALL.rank(trial.point) for trial in told) == list(range(10))
+    assert propose(SMALL, told, 8, sampler, 0) == []
+
+
+def test_what_was_seen_changes_what_is_proposed_next():
+    told = searched(MIXED, 24, "tpe", value=distance)
+    worse = [*told[:-1], Told(told[-1].point, (0.0,))]
+    assert propose(MIXED, told, 8, "tpe", 0) != propose(MIXED, worse, 8, "tpe", 0)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("measures", [1, 2])
+def test_diverged_trials_are_told_and_change_nothing_else(sampler, measures):
+    def value(point):
+        return None if point["b"] == "x" else distance(point) * measures
+
+    told = searched(MIXED, 24, sampler, value=value)
+    assert len(told) == 24
+    assert searched(MIXED, 24, sampler, value=value) == told
+
+
+def test_trials_that_all_diverged_leave_the_sampler_where_it_began():
+    told = searched(SMALL, 100, "tpe", value=lambda point: None)
+    assert len(told) == 10
+
+
+def test_tpe_learns_where_the_loss_is_low():
+    later = searched(MIXED, 64, "tpe", value=distance)[32:]
+    drawn = searched(MIXED, 64, "random", value=distance)[32:]
+    assert sum(trial.value[0] for trial in later) < sum(trial.value[0] for trial in drawn)
