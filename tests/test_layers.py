@@ -15,7 +15,7 @@ LEVELS = {
     1: "storage data models objectives optimizers devices",
     2: "observers training evaluation measures figures preparation",
     3: "experiment",
-    4: "compose loading tracking comparison terminal",
+    4: "compose overrides loading tracking comparison terminal",
     5: "sweeping searching",
     6: "train resume reproduce compare",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import re
 import secrets
 import time
 from dataclasses import dataclass
@@ -195,6 +196,9 @@ def label(overrides: list[str]) -> str:
 
 
 def quote(value: str) -> str:
-    """Return a value as Hydra's grammar reads it back, whatever is in it."""
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    """Return a value as Hydra's grammar reads it back, whatever is in it.
+
+    A backslash is doubled only where it stands before a quote: elsewhere the grammar takes it as it is.
+    """
+    escaped = re.sub(r"(\\*)('|\Z)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), value)
     return f"'{escaped}'"

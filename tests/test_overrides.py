@@ -1,0 +1,84 @@
+"""The command that trains a configuration again: overrides that compose to the same configuration."""
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from vae_exp import compose
+from vae_exp.config import (
+    Config,
+    DigitsConfig,
+    ElboConfig,
+    EvaluationConfig,
+    FiguresConfig,
+    IwaeConfig,
+    MlflowConfig,
+    MlpConfig,
+    NoTrackingConfig,
+    SgdConfig,
+    TrainerConfig,
+)
+from vae_exp.overrides import overrides_of, spelled
+
+CONFIGS = {
+    "defaults": Config(),
+    "every group": Config(
+        model=MlpConfig(latent_dim=7, hidden=[3, 4], likelihood="gaussian", scale=0.1),
+        data=DigitsConfig(),
+        optimizer=SgdConfig(lr=3e-4, momentum=0.9),
+        objective=IwaeConfig(samples=3, dreg=True),
+        trainer=TrainerConfig(epochs=3, threads=1, patience=None),
+        evaluation=EvaluationConfig(every=2, final=False),
+        figures=FiguresConfig(which=["samples"]),
+        tracking=NoTrackingConfig(),
+        seed=3,
+    ),
+    "values of the default options": Config(objective=ElboConfig(beta=1e-7), figures=FiguresConfig(which=[])),
+}
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_a_configuration_composed_from_its_overrides_is_the_same(config):
+    assert compose.defaults(overrides_of(config)) == config
+
+
+def test_the_defaults_need_no_override():
+    assert overrides_of(Config()) == []
+
+
+def test_options_come_before_the_values_that_they_bring():
+    overrides = overrides_of(CONFIGS["every group"])
+    assert set(overrides[:5]) == {"model=mlp", "data=digits", "optimizer=sgd", "objective=iwae", "tracking=none"}
+
+
+def test_keys_that_are_left_out_keep_their_defaults():
+    config = Config(data=DigitsConfig(root="/home/ada/pictures"), tracking=MlflowConfig(experiment="ada's"))
+    assert overrides_of(config, ("data.root", "tracking.")) == ["data=digits"]
+
+
+@settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.generate])
+@given(st.text(min_size=1).filter(str.strip).filter(lambda text: "${" not in text and text != "???"))
+def test_any_name_is_spelled_so_that_it_is_read_back(name):
+    config = Config(tracking=MlflowConfig(experiment=name))
+    assert compose.defaults(overrides_of(config)).tracking.experiment == name
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "null"),
+        (True, "true"),
+        (1e-07, "1e-07"),
+        ("null", "'null'"),
+        ("12", "'12'"),
+        ([1, [2, "a b"]], "[1,[2,'a b']]"),
+    ],
+)
+def test_a_value_is_spelled_with_its_type(value, text):
+    assert spelled(value) == text
+
+
+@given(st.text(alphabet="\\'\"a \n"))
+def test_quotes_and_backslashes_are_read_back_by_the_grammar(value):
+    assert OverridesParser.create().parse_override(f"key={compose.quote(value)}").value() == value

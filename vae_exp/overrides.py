@@ -1,0 +1,43 @@
+"""The command that trains a configuration: the options and values in which it differs from `conf/`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from vae_exp import compose
+from vae_exp.config import Config
+from vae_exp.config.identity import as_dict, flatten
+from vae_exp.registry import schemas
+
+PLAIN = r"[A-Za-z_][A-Za-z0-9_.-]*"
+"""A string that needs no quotes, unless it reads as a value of another type."""
+OTHER_TYPES = ("null", "true", "false", "nan", "inf")
+
+
+def overrides_of(config: Config, leave_out: tuple[str, ...] = ()) -> list[str]:
+    """Return the overrides that make this configuration, options first: `model=mlp`, `model.latent_dim=4`.
+
+    Keys that begin with one of `leave_out` keep their defaults. Composed with `conf/` the result is the same
+    configuration but for those.
+    """
+    saved = as_dict(config)
+    default = as_dict(compose.defaults([]))
+    options = [
+        f"{group}={saved[group]['name']}" for group in schemas() if saved[group]["name"] != default[group]["name"]
+    ]
+    chosen = flatten(as_dict(compose.defaults(options)))
+    values = {key: value for key, value in flatten(saved).items() if not key.startswith(leave_out)}
+    return options + [f"{key}={spelled(value)}" for key, value in values.items() if value != chosen.get(key)]
+
+
+def spelled(value: Any) -> str:
+    """Return a value as Hydra's grammar reads it back, of the same type: `[1,32]`, `null`, `0.001`, `'a b'`."""
+    if isinstance(value, list):
+        return f"[{','.join(map(spelled, value))}]"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, str):
+        is_plain = re.fullmatch(PLAIN, value) and value.lower() not in OTHER_TYPES
+        return value if is_plain else compose.quote(value)
+    return repr(value)
