@@ -10,9 +10,9 @@ import yaml
 from mlflow import MlflowClient
 from omegaconf import OmegaConf
 
-from vae_exp import compose
 from vae_exp.config import FIGURES
 from vae_exp.config.identity import as_dict
+from vae_exp.config.saved import load_config
 from vae_exp.preparation import fill_defaults
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import SweepFolder
@@ -79,7 +79,7 @@ def test_what_hydra_saved_is_what_ran(sweep):
     _, folder = sweep
     for job in folder.jobs():
         run = folder.folder(job)
-        composed = compose.load(OmegaConf.to_container(OmegaConf.load(run.path / ".hydra" / "config.yaml")), ".hydra")
+        composed = load_config(OmegaConf.to_container(OmegaConf.load(run.path / ".hydra" / "config.yaml")), ".hydra")
         threads = job.config["trainer"]["threads"]
         assert as_dict(fill_defaults(composed, threads)) == run.read_config() == job.config
 

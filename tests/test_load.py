@@ -144,9 +144,9 @@ def edit(file, old, new):
         ("latent_dim: 3", "latent_dim: 4", r"best\.safetensors does not fit the configuration"),
         ("latent_dim: 3", "latent_dim: 1000000000", r"best\.safetensors does not fit the configuration"),
         ("latent_dim: 3", f"latent_dim: {2**62}", r"config\.yaml: model\.\* must have sizes that torch can hold"),
-        ("latent_dim: 3", "latent_dim: 3\n  colour: red", r"config\.yaml: model\.colour: Key 'colour' not in"),
+        ("latent_dim: 3", "latent_dim: 3\n  colour: red", r"config\.yaml: model\.colour is no key of this version"),
         ("seed: 0", "seed: 0\ncolour: red", r"config\.yaml: colour is no key of this version"),
-        ("latent_dim: 3", "latent_dim: ${oc.env:HOME}", r"latent_dim must be a plain value, got .\${oc\.env:HOME}"),
+        ("latent_dim: 3", "latent_dim: ${oc.env:HOME}", r"model\.latent_dim must be .*, got .\${oc\.env:HOME}"),
         ("name: conv", "name: torch.nn.Linear", r"model\.name must be one of conv, mlp"),
     ],
 )

@@ -23,9 +23,9 @@ from omegaconf import MISSING, DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from vae_exp.config import Config, EvaluationConfig, FiguresConfig, TrainerConfig
-from vae_exp.errors import UserError, complain, one_line, short
+from vae_exp.errors import UserError, complain, one_line
 from vae_exp.preparation import check, match_saved
-from vae_exp.registry import schema_of, schemas
+from vae_exp.registry import schemas
 from vae_exp.storage import files
 from vae_exp.storage.run_folder import RunFolder
 
@@ -110,32 +110,6 @@ class CheckFirst(Callback):
             raise SystemExit(2) from None
 
 
-def load(saved: dict[str, Any], where: str) -> Config:
-    """Return a saved configuration in the typed schema; raise UserError naming the key that breaks a rule.
-
-    The file may come from a stranger: it is data, merged into the schema. Interpolations are refused, keys that this
-    version doesn't know are named, and keys that it lacks have their defaults.
-    """
-    _require_plain(saved, where)
-    unknown = saved.keys() - {field.name for field in dataclasses.fields(Config)}
-    if unknown:
-        raise UserError(f"{where}: {', '.join(sorted(map(str, unknown)))} is no key of this version's configuration")
-    try:
-        schema = OmegaConf.structured(Config)
-        for group in schemas():
-            if group in saved:
-                options = saved[group]
-                name = options.get("name") if isinstance(options, dict) else options
-                schema[group] = OmegaConf.structured(schema_of(group, name))
-        config = OmegaConf.to_object(OmegaConf.merge(schema, OmegaConf.create(saved)))
-    except OmegaConfBaseException as error:
-        raise UserError(f"{where}: {_explain(error)}") from None
-    except UserError as error:
-        raise UserError(f"{where}: {error}") from None
-    assert isinstance(config, Config)
-    return config
-
-
 def defaults(options: list[str]) -> Config:
     """Return what `conf/` says with these options of its groups (`tracking=none`), as the caller has it here."""
     register()
@@ -168,20 +142,6 @@ def override(config: Config, overrides: list[str], where: str) -> Config:
 
 def _keys(overrides: list[str]) -> list[str]:
     return [text.split("=")[0] for text in overrides]
-
-
-def _require_plain(value: object, where: str) -> None:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            _require_plain(item, f"{where}: {key}")
-            _require_plain(key, where)
-    elif isinstance(value, list):
-        for item in value:
-            _require_plain(item, where)
-    elif isinstance(value, str) and ("${" in value or value == MISSING):  # merged, a missing value would be ignored
-        raise UserError(f"{where} must be a plain value, got {value!r}")
-    elif isinstance(value, int) and abs(value) >= 2**63:  # not even a float may have to hold it
-        raise UserError(f"{where} must be a number of at most 64 bits, got {short(value)}")
 
 
 def _explain(error: OmegaConfBaseException) -> str:

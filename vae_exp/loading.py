@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
-from vae_exp import compose
 from vae_exp.config import Config
+from vae_exp.config.saved import load_config
 from vae_exp.errors import UserError, short
 from vae_exp.models import build_model
 from vae_exp.models.vae import Shape, Vae
@@ -80,7 +80,7 @@ def read_config(folder: RunFolder) -> Config:
     saved = folder.read_config()
     if saved is None:
         raise UserError(f"{folder.path} is no run: it has no {folder.config_file.name}")
-    return compose.load(saved, str(folder.config_file))
+    return load_config(saved, str(folder.config_file))
 
 
 def require_finished(folder: RunFolder, way_on: str) -> None:

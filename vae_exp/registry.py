@@ -47,6 +47,11 @@ def schemas() -> dict[str, dict[str, type]]:
     return _schemas
 
 
+def registered(group: str) -> dict[str, type]:
+    """Return the schemas of a group that have been imported so far, by option name."""
+    return _schemas.get(group, {})
+
+
 def schema_of(group: str, name: object) -> type:
     """Return the dataclass of an option; raise UserError with the names that exist when there is none."""
     options = schemas()[group]

@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from vae_exp import compose
 from vae_exp.config.identity import as_dict, identity
+from vae_exp.config.saved import load_config
 from vae_exp.errors import UserError, one_line, printable
 from vae_exp.storage.metrics import Record
 from vae_exp.storage.run_folder import RunFolder, is_run_folder
@@ -86,7 +86,7 @@ def is_sweep(path: Path) -> bool:
 def _run(folder: RunFolder, saved: dict[str, Any], where: str) -> Run:
     """Return a run; what a stranger may have written into its files is one line without control characters."""
     folder.refuse_links()
-    config = compose.load(saved, where)
+    config = load_config(saved, where)
     keys = identity(as_dict(config)) | {"trainer.epochs": config.trainer.epochs}
     del keys["seed"]
     state, error = folder.state(), folder.read_status().get("error")

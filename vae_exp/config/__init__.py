@@ -23,6 +23,7 @@ from vae_exp.config.evaluation import FIGURES, SPLITS, EvaluationConfig, Figures
 from vae_exp.config.model import ACTIVATIONS, LIKELIHOODS, ConvConfig, MlpConfig, ModelConfig
 from vae_exp.config.objective import ElboConfig, IwaeConfig, ObjectiveConfig
 from vae_exp.config.optimizer import STAGES, AdamConfig, AdamWConfig, OptimizerConfig, SgdConfig, epochs_of_stages
+from vae_exp.config.options import Options
 from vae_exp.config.own_data import ImagesConfig, OwnDataConfig
 from vae_exp.config.rules import require
 from vae_exp.config.tracking import MlflowConfig, NoTrackingConfig, TrackingConfig
@@ -65,21 +66,40 @@ __all__ = [
 
 
 @dataclass
-class Config:
-    """One experiment, complete: what Hydra composes and what a run folder saves."""
+class Config(Options):
+    """The complete configuration of a run: what Hydra composes and what a run folder saves.
+
+    Values are checked and converted where a configuration is made, and wherever a field is assigned.
+
+    >>> config = Config(model=ConvConfig(latent_dim=4), seed=1)
+    >>> config.model.latent_dim
+    4
+    >>> ConvConfig(latent_dim="4")
+    Traceback (most recent call last):
+    vae_exp.errors.UserError: model.latent_dim must be an integer of at most 64 bits, got '4'
+    """
 
     model: ModelConfig = field(default_factory=ConvConfig)
+    """The networks and the likelihood: `ConvConfig`, `MlpConfig`, or an extension's."""
     data: DataConfig = field(default_factory=Mnist5kConfig)
+    """The images: `Mnist5kConfig`, `DigitsConfig`, `MnistConfig`, `ImagesConfig` …, or an extension's."""
     optimizer: OptimizerConfig = field(default_factory=AdamConfig)
+    """The optimizer and its learning rates: `AdamConfig`, `AdamWConfig` or `SgdConfig`."""
     objective: ObjectiveConfig = field(default_factory=ElboConfig)
+    """What is minimised, in nats per image: `ElboConfig`, `IwaeConfig`, or an extension's."""
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    """How long and on what it trains."""
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    """What is measured."""
     figures: FiguresConfig = field(default_factory=FiguresConfig)
+    """What is drawn."""
     tracking: TrackingConfig = field(default_factory=MlflowConfig)
+    """Where the commands show a run: `MlflowConfig` or `NoTrackingConfig`."""
     seed: int = 0
-    """The one number from which every source of randomness derives its own, at least 0."""
+    """The seed from which every source of randomness derives its own, at least 0."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require(0 <= self.seed < 2**63, "seed", "at least 0 and below 2**63", self.seed)
         patience, every = self.trainer.patience, self.evaluation.every
         rule = f"null or at least evaluation.every={every}, or it would end before it was looked at again"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vae_exp.config.options import Options
 from vae_exp.config.rules import at_least, fraction, one_of, require
 from vae_exp.registry import schema
 
@@ -11,7 +12,7 @@ BINARIZATIONS = ("none", "static", "dynamic")
 
 
 @dataclass
-class DataConfig:
+class DataConfig(Options, group="data"):
     """What every data set has."""
 
     name: str = ""
@@ -28,6 +29,7 @@ class DataConfig:
     the probability (Salakhutdinov & Murray 2008)."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         one_of("data.binarize", self.binarize, BINARIZATIONS)
         if self.threshold is not None:
             fraction("data.threshold", self.threshold)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from vae_exp.config.options import Options
 from vae_exp.config.rules import at_least, one_of
 
 SPLITS = ("train", "val", "test")
@@ -22,7 +23,7 @@ FIGURES = (
 
 
 @dataclass
-class EvaluationConfig:
+class EvaluationConfig(Options, group="evaluation"):
     """What is measured, and how well."""
 
     every: int = 1
@@ -41,6 +42,7 @@ class EvaluationConfig:
     K decoder passes for each."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         at_least("evaluation.every", self.every, 1)
         at_least("evaluation.batch_size", self.batch_size, 1)
         at_least("evaluation.importance_samples", self.importance_samples, 1)
@@ -48,7 +50,7 @@ class EvaluationConfig:
 
 
 @dataclass
-class FiguresConfig:
+class FiguresConfig(Options, group="figures"):
     """What is drawn. Not part of a run's identity: each figure has its own source of randomness."""
 
     which: list[str] = field(default_factory=lambda: list(FIGURES))
@@ -59,6 +61,7 @@ class FiguresConfig:
     """Number of those images, a fixed subsample; time grows faster than in proportion."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for i, name in enumerate(self.which):
             one_of(f"figures.which[{i}]", name, FIGURES)
         one_of("figures.tsne_split", self.tsne_split, SPLITS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from vae_exp.config.options import Options
 from vae_exp.config.rules import at_least, one_of, positive, require
 from vae_exp.registry import schema
 
@@ -12,7 +13,7 @@ ACTIVATIONS = ("relu", "tanh", "softplus")
 
 
 @dataclass
-class ModelConfig:
+class ModelConfig(Options, group="model"):
     """What every model has."""
 
     name: str = ""
@@ -27,6 +28,7 @@ class ModelConfig:
     (Rybkin et al. 2021, arXiv 2006.13202). Only for `likelihood: gaussian`."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         at_least("model.latent_dim", self.latent_dim, 1)
         one_of("model.likelihood", self.likelihood, LIKELIHOODS)
         if self.scale is not None:

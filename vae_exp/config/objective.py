@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vae_exp.config.options import Options
 from vae_exp.config.rules import at_least
 from vae_exp.registry import schema
 
 
 @dataclass
-class ObjectiveConfig:
+class ObjectiveConfig(Options, group="objective"):
     """What every objective has."""
 
     name: str = ""
@@ -19,6 +20,7 @@ class ObjectiveConfig:
     eq. 10), K of the IWAE bound (Burda et al. 2015, arXiv 1509.00519, eq. 8)."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         at_least("objective.samples", self.samples, 1)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from vae_exp.config.options import Options
 from vae_exp.config.rules import at_least, fraction, positive, require
 from vae_exp.registry import schema
 
@@ -17,7 +18,7 @@ def epochs_of_stages(stages: int) -> int:
 
 
 @dataclass
-class OptimizerConfig:
+class OptimizerConfig(Options, group="optimizer"):
     """What every optimizer has."""
 
     name: str = ""
@@ -31,6 +32,7 @@ class OptimizerConfig:
     lr·10^(−(i−1)/7), so that 8 stages are 3,280 epochs. null keeps `lr` throughout."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         positive("optimizer.lr", self.lr)
         at_least("optimizer.weight_decay", self.weight_decay, 0)
         if self.stages is not None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vae_exp.config.options import Options
 from vae_exp.config.rules import require
 from vae_exp.registry import schema
 
 
 @dataclass
-class TrackingConfig:
+class TrackingConfig(Options, group="tracking"):
     """Where runs are shown. Not part of a run's identity."""
 
     name: str = ""
@@ -26,6 +27,7 @@ class MlflowConfig(TrackingConfig):
     """The MLflow experiment in which the runs are."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require(bool(self.experiment.strip()), "tracking.experiment", "a name", self.experiment)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vae_exp.config.options import Options
 from vae_exp.config.rules import at_least, require
 
 MOST_THREADS = 1024
@@ -11,7 +12,7 @@ MOST_THREADS = 1024
 
 
 @dataclass
-class TrainerConfig:
+class TrainerConfig(Options, group="trainer"):
     """How long, on what, and how often it is saved."""
 
     epochs: int | None = 50
@@ -33,6 +34,7 @@ class TrainerConfig:
     of the conv model 1.7 times as long; on a GPU it is not measured. Not part of a run's identity, as the device."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.epochs is not None:
             at_least("trainer.epochs", self.epochs, 0)
         at_least("trainer.batch_size", self.batch_size, 1)

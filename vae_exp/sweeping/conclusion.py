@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from vae_exp import compose
 from vae_exp.comparison import Comparison, cells, compare, read_runs, report
 from vae_exp.comparison.runs import Run
 from vae_exp.comparison.table import best_run
 from vae_exp.config import TrackingConfig
+from vae_exp.config.saved import load_config
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import Job, SweepFolder
 from vae_exp.terminal import say, shown
@@ -30,7 +30,7 @@ def conclude(sweep: SweepFolder, way_on: str, console: Console) -> int:
     """
     plan, runs = sweep.read_plan(), read_runs([sweep.path])
     jobs = plan.jobs
-    tracking = compose.load(jobs[0].config, str(sweep.plan_file)).tracking
+    tracking = load_config(jobs[0].config, str(sweep.plan_file)).tracking
     console.print()
     for job, run in zip(jobs, runs, strict=True):
         say(console, _state(job, run, max(len(job.label) for job in jobs)))

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from vae_exp import compose, experiment
+from vae_exp import experiment
 from vae_exp.config import Config
+from vae_exp.config.saved import load_config
 from vae_exp.errors import Interrupted, UserError, complain, describe
 from vae_exp.machine.signals import EXIT_CODES, interruptible, is_interruptible
 from vae_exp.storage.run_folder import RunFolder
@@ -48,7 +49,7 @@ def run_planned(folder: Path) -> str:
     job = next(job for job in sweep.jobs() if job.name == folder.name)
     try:
         with interruptible(), timely():
-            config = compose.load(job.config, str(sweep.plan_file))
+            config = load_config(job.config, str(sweep.plan_file))
             _run(config, folder, job.label, sweep.path.name, None)
     except Exception as error:
         complain(f"{job.label}: {describe(error)}")

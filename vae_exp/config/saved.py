@@ -1,0 +1,40 @@
+"""A configuration from the plain data that a run saved."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from vae_exp.config import Config
+from vae_exp.errors import UserError, short
+from vae_exp.registry import schema_of, schemas
+
+
+def load_config(saved: dict[str, Any], where: str) -> Config:
+    """Return a saved configuration; raise UserError, naming the file and the key, where it breaks a rule.
+
+    The data may be untrusted: it names options, never code. Keys that it lacks have their defaults, and keys that
+    this version doesn't know are an error.
+    """
+    try:
+        _require_known(saved, Config, "")
+        return Config(**{key: _group(key, value) if key in _GROUPS else value for key, value in saved.items()})
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
+
+
+_GROUPS = {field.name: field for field in dataclasses.fields(Config) if field.name != "seed"}
+
+
+def _group(group: str, options: Any) -> Any:
+    if not isinstance(options, dict):
+        raise UserError(f"{group} must be a mapping, got {short(options)}")
+    cls = schema_of(group, options.get("name")) if group in schemas() else type(getattr(Config(), group))
+    _require_known(options, cls, f"{group}.")
+    return cls(**options)
+
+
+def _require_known(saved: dict[str, Any], cls: type, prefix: str) -> None:
+    known = [field.name for field in dataclasses.fields(cls)]
+    if unknown := [key for key in saved if key not in known]:
+        raise UserError(f"{prefix}{unknown[0]} is no key of this version's configuration")
