@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import machine
+from benchmarks import machine, small
 from benchmarks.images import full_mnist, write_mnist_5k
 from benchmarks.tables import Row, at_least, below, show
 from benchmarks.tutorial import BATCH_SIZE, TutorialVae, loss_of
@@ -31,14 +31,17 @@ Found = dict[str, Any]
 
 def main() -> None:
     options = _options()
+    if options.small:
+        return small.main(options.pairs or small.PAIRS)
+    pairs = options.pairs or 2
     mnist = full_mnist(options.data)
     epochs = options.epochs or (2 if mnist else 12)
     if epochs <= _warm(steps := 600 if mnist else 35):
         raise SystemExit(f"--epochs must be above {_warm(steps)}, got {epochs}: the first ones are not timed")
-    print(f"{machine.describe()}\n{'full MNIST' if mnist else 'mnist_5k'}, {epochs} epochs, {options.pairs} pairs\n")
+    print(f"{machine.describe()}\n{'full MNIST' if mnist else 'mnist_5k'}, {epochs} epochs, {pairs} pairs\n")
     with tempfile.TemporaryDirectory() as scratch:
         root = mnist or write_mnist_5k(Path(scratch))
-        rates, plain, ours = _measure(root, mnist is None, epochs, options.pairs)
+        rates, plain, ours = _measure(root, mnist is None, epochs, pairs)
     show(_rows(rates, plain, ours, mnist is not None))
 
 
@@ -46,7 +49,8 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", help="root of torchvision's MNIST (default: VAE_EXP_DATA, else mnist_5k)")
     parser.add_argument("--epochs", type=int, help="of each run (default: 2 of MNIST, 12 of mnist_5k)")
-    parser.add_argument("--pairs", type=int, default=2, help="runs of each side, in turn, each with a seed of its own")
+    parser.add_argument("--pairs", type=int, help="runs of each side, in turn (default: 2; 100 epochs with --small)")
+    parser.add_argument("--small", action="store_true", help="a small MLP on 8×8 digits instead, about a minute")
     return parser.parse_args()
 
 

@@ -40,7 +40,7 @@ def per_image(
         batch = pixels(batch).contiguous(memory_format=torch.channels_last)
         posterior = model.encode(batch)
         terms = objective(batch, posterior, model.decode, noise)
-        parts.append(torch.stack([getattr(terms, part) for part in PARTS]).double())
+        parts.append(terms.parts().double())
         kl.append(posterior.kl().double())
     return torch.cat(parts, 1), torch.cat(kl)
 

@@ -37,6 +37,10 @@ class Terms:
         """Return the plain negative ELBO, whatever the objective is."""
         return self.reconstruction + self.kl
 
+    def parts(self) -> Tensor:
+        """Return the values in the order of `PARTS`, without gradients: (4, B)."""
+        return torch.stack([self.objective, self.loss, self.reconstruction, self.kl]).detach()
+
 
 class Objective(Protocol):
     """An objective of this configuration, at this epoch (1, 2, …).
@@ -89,7 +93,7 @@ class Elbo:
         reconstruction = -decode(z).log_prob(images).mean(0)  # (B,)
         kl = posterior.kl()  # (B, D)
         bounded = kl if epoch is None else free_bits(kl, self.config.free_bits)
-        objective = reconstruction + kl_weight(self.config, epoch) * bounded.sum(-1)
+        objective = torch.add(reconstruction, bounded.sum(-1), alpha=kl_weight(self.config, epoch))
         return Terms(objective, reconstruction, kl.sum(-1))
 
     def over_all_images(self, kl: Tensor) -> float:

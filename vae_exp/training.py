@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,21 +111,23 @@ def train_epoch(training: Training, images: Tensor, config: Config, on_step: OnS
     epoch = training.epoch + 1
     set_learning_rate(training.optimizer, learning_rate(config.optimizer, epoch))
     noise = generator(config.seed, "noise", epoch, device=images.device)
-    totals = torch.zeros(len(PARTS), dtype=torch.float64, device=images.device)
+    parts: list[Tensor] = []
     training.model.train()
     for step, batch in enumerate(batches(images, config, epoch), start=1):
         terms = training.objective(batch, training.model.encode(batch), training.model.decode, noise, epoch)
-        training.optimizer.zero_grad(set_to_none=True)
-        terms.objective.mean().backward()  # type: ignore[no-untyped-call]  # as torch has it
+        objective = terms.objective.mean()
+        training.optimizer.zero_grad()
+        objective.backward()  # type: ignore[no-untyped-call]  # as torch has it
         training.optimizer.step()
-        totals += torch.stack([getattr(terms, part).detach().sum() for part in PARTS])
+        parts.append(terms.parts())
         # Reading a number from a GPU would wait for it at each step: there, look once at the end of the epoch.
         if images.device.type == "cpu":
-            require_finite(totals, epoch, f"step {step}")
+            require_finite([objective.item()], epoch, f"step {step}")
         on_step()
-    require_finite(totals, epoch, "one of its steps")
+    means = torch.cat(parts, 1).double().mean(1).tolist()
+    require_finite(means, epoch, "one of its steps")
     training.epoch = epoch
-    return dict(zip(PARTS, (totals / len(images)).tolist(), strict=True))
+    return dict(zip(PARTS, means, strict=True))
 
 
 def batches(images: Tensor, config: Config, epoch: int) -> Iterator[Tensor]:
@@ -133,7 +135,7 @@ def batches(images: Tensor, config: Config, epoch: int) -> Iterator[Tensor]:
     order = torch.randperm(len(images), generator=generator(config.seed, "shuffle", epoch)).to(images.device)
     binarization = generator(config.seed, "binarize", epoch, device=images.device)
     for indices in torch.split(order, config.trainer.batch_size):
-        batch = images[indices]
+        batch = images.index_select(0, indices)
         batch = draw(batch, binarization) if config.data.binarize == "dynamic" else pixels(batch)
         yield batch.contiguous(memory_format=torch.channels_last)
 
@@ -144,7 +146,7 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate
 
 
-def require_finite(totals: Tensor, epoch: int, where: str) -> None:
-    """Raise Diverged unless every sum is finite."""
-    if not totals.isfinite().all():
+def require_finite(values: Iterable[float], epoch: int, where: str) -> None:
+    """Raise Diverged unless every value is finite."""
+    if not all(map(math.isfinite, values)):
         raise Diverged(f"the loss became NaN or infinite at epoch {epoch}, {where}; try a lower optimizer.lr")

@@ -51,8 +51,8 @@ class Vae(nn.Module):
 
     def decode(self, z: Tensor) -> Likelihood:
         """Return p(x|z) of latent points (..., D); its pixels are (..., C, H, W)."""
-        output = self._decoded(z.reshape(-1, self.latent_dim))
-        logits = output.reshape(*z.shape[:-1], *output.shape[1:])
+        output = self._decoded(z.flatten(0, -2))
+        logits = output.view(z.shape[:-1] + output.shape[1:])
         match self.likelihood:
             case "gaussian":
                 return Gaussian(logits.sigmoid(), self.log_scale)
@@ -78,7 +78,7 @@ class Vae(nn.Module):
 
 def pixels(images: Tensor) -> Tensor:
     """Return images as floats in [0, 1]."""
-    return images.float() / 255 if images.dtype == torch.uint8 else images
+    return images / 255 if images.dtype == torch.uint8 else images
 
 
 def build_model(config: ModelConfig, shape: Shape, seed: int) -> Vae:
