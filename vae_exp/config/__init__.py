@@ -24,7 +24,7 @@ from vae_exp.config.model import ACTIVATIONS, LIKELIHOODS, ConvConfig, MlpConfig
 from vae_exp.config.objective import ElboConfig, IwaeConfig, ObjectiveConfig
 from vae_exp.config.optimizer import STAGES, AdamConfig, AdamWConfig, OptimizerConfig, SgdConfig, epochs_of_stages
 from vae_exp.config.options import Options
-from vae_exp.config.own_data import ImagesConfig, OwnDataConfig
+from vae_exp.config.own_data import LAYOUTS, ArraysConfig, ImagesConfig, OwnDataConfig
 from vae_exp.config.rules import require
 from vae_exp.config.tracking import MlflowConfig, NoTrackingConfig, TrackingConfig
 from vae_exp.config.trainer import TrainerConfig
@@ -33,6 +33,7 @@ __all__ = [
     "ACTIVATIONS",
     "AdamConfig",
     "AdamWConfig",
+    "ArraysConfig",
     "BINARIZATIONS",
     "Config",
     "ConvConfig",
@@ -46,6 +47,7 @@ __all__ = [
     "ImagesConfig",
     "IwaeConfig",
     "KmnistConfig",
+    "LAYOUTS",
     "LIKELIHOODS",
     "MlflowConfig",
     "MlpConfig",

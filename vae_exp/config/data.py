@@ -16,7 +16,7 @@ class DataConfig(Options, group="data"):
     """What every data set has."""
 
     name: str = ""
-    """Which data set: `mnist_5k`, `mnist`, `fashion_mnist`, `kmnist`, `digits`, `images`, or an extension's."""
+    """Which data set: `mnist_5k`, `mnist`, `fashion_mnist`, `kmnist`, `digits`, `images`, `arrays`, or an extension's."""
     root: str | None = None
     """Folder of the files; null takes the environment variable VAE_EXP_DATA, else a cache folder of the user's.
     Not part of a run's identity: the digest of the pixels is."""

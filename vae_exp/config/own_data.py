@@ -1,12 +1,14 @@
-"""Data of the user's own: `data=images`."""
+"""Data of the user's own: `data=images`, `data=arrays`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from vae_exp.config.data import DataConfig
-from vae_exp.config.rules import at_least, fraction, require
+from vae_exp.config.rules import at_least, fraction, one_of, require
 from vae_exp.registry import schema
+
+LAYOUTS = ("nhwc", "nchw")
 
 
 @dataclass
@@ -49,3 +51,27 @@ class ImagesConfig(OwnDataConfig):
         if self.width is not None:
             at_least("data.width", self.width, 1)
         require(self.channels in (None, 1, 3), "data.channels", "1 for grey, 3 for colour, or null", self.channels)
+
+
+@schema("data", "arrays")
+@dataclass
+class ArraysConfig(OwnDataConfig):
+    """Images in a `.npz` or `.npy` file (`data.root`): N×H×W, N×H×W×C or N×C×H×W with 1 or 3 channels C.
+
+    Pixels are uint8 (black and white where none is above 1) or floats in [0, 1], which are rounded to 256 levels. A
+    `.npz` file names its arrays `images` and `labels`, with a split before or after it (`train_images`, `x_test`);
+    beside a `.npy` file there may be `labels.npy`.
+    """
+
+    name: str = "arrays"
+    layout: str | None = None
+    """`nhwc` or `nchw`: which of four axes holds the channels; null where only one of them can."""
+    label_column: int | None = None
+    """Which column of labels N×K to take, from 0 on; null where there is one label for each image."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.layout is not None:
+            one_of("data.layout", self.layout, LAYOUTS)
+        if self.label_column is not None:
+            at_least("data.label_column", self.label_column, 0)

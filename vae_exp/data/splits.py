@@ -19,6 +19,8 @@ SEED = 0
 DIGITS = tuple("0123456789")
 """Label names of the data sets of digits."""
 
+_CHUNK = 10_000  # images looked at once, so that copies stay small
+
 Pixels = NDArray[np.uint8]
 """Images: (N, C, H, W)."""
 Labels = NDArray[np.integer]
@@ -104,15 +106,17 @@ def _stratified_order(number: int, labels: Labels | None) -> NDArray[np.int64]:
     shuffled: NDArray[np.int64] = torch.randperm(number, generator=generator(SEED, "data/split")).numpy()
     if labels is None:
         return shuffled
+    of_label = labels[shuffled]
+    by_label = np.argsort(of_label, kind="stable")
+    _, firsts, counts = np.unique(of_label[by_label], return_index=True, return_counts=True)
     place = np.empty(number)
-    for label in np.unique(labels):
-        members = np.flatnonzero(labels[shuffled] == label)
-        place[members] = (np.arange(len(members)) + 0.5) / len(members)
+    place[by_label] = (np.arange(number) - np.repeat(firsts, counts) + 0.5) / np.repeat(counts, counts)
     return shuffled[np.argsort(place, kind="stable")]
 
 
 def _is_grey(split: Split | None) -> bool:
-    return split is not None and bool(((split.images != 0) & (split.images != 255)).any())
+    parts = () if split is None else torch.split(split.images, _CHUNK)
+    return any(bool(((part != 0) & (part != 255)).any()) for part in parts)
 
 
 def _digest(splits: Sequence[Split | None]) -> str:
@@ -120,5 +124,5 @@ def _digest(splits: Sequence[Split | None]) -> str:
     for split in splits:
         for tensor in (None,) if split is None else (split.images, split.labels):
             sha.update(b"none" if tensor is None else str(tuple(tensor.shape)).encode())
-            sha.update(b"" if tensor is None else tensor.numpy().tobytes())
+            sha.update(b"" if tensor is None else tensor.numpy().ravel().view(np.uint8).data)
     return sha.hexdigest()
