@@ -16,10 +16,10 @@ class DataConfig(Options, group="data"):
     """What every data set has."""
 
     name: str = ""
-    """Which data set: `mnist_5k`, `mnist`, `fashion_mnist`, `kmnist`, `digits`, `images`, `arrays`, or an extension's."""
+    """Which data set: the name of a file in `conf/data/`, or an extension's."""
     root: str | None = None
-    """Folder of the files; null takes the environment variable VAE_EXP_DATA, else a cache folder of the user's.
-    Not part of a run's identity: the digest of the pixels is."""
+    """Folder of the files, or the user's own data; null takes the environment variable VAE_EXP_DATA, else a cache
+    folder of the user's. Not part of a run's identity: the digest of the pixels is."""
     binarize: str = "none"
     """`none` keeps grey pixels in [0, 1]; `static` makes each pixel 0 or 1 once and for all; `dynamic` draws each
     pixel anew, with its grey value as the probability, every time a training image is seen (Burda et al. 2015,
