@@ -26,7 +26,7 @@ def main(result: str, root: str, latent_dim: str) -> None:
         splits,
         records,
         config,
-        lambda name, _: written.update({name: time.perf_counter() - began}),
+        lambda name, *_: written.update({name: time.perf_counter() - began}),
         lambda _: None,
     )
     answer(result, {"seconds": time.perf_counter() - began, "written": written})

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from vae_exp.comparison import compare, read_runs
 from vae_exp.config import Config, ConvConfig, DigitsConfig, NoTrackingConfig
 from vae_exp.config.identity import as_dict, flatten
 from vae_exp.storage import metrics
@@ -10,6 +11,11 @@ from vae_exp.storage.sweep_folder import SweepFolder
 from vae_exp.sweeping.plan import plan
 
 COMMAND = ["python", "-m", "vae_exp.train", "-m"]
+
+
+def compared(*paths):
+    """Return the comparison of the runs in these folders."""
+    return compare(read_runs(paths))
 
 
 def config(latent_dim=2, seed=0, **groups):

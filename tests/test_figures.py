@@ -1,9 +1,12 @@
 """The pictures: what is on each of them, drawn from small arrays and from a model whose every value is known."""
 
+import dataclasses
 import io
 import logging
+import re
 import subprocess
 import sys
+from functools import partial
 
 import matplotlib
 import numpy as np
@@ -11,7 +14,9 @@ import pytest
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
+from matplotlib.patches import Polygon, Rectangle
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from scipy.stats import norm
 from torch import nn
 
@@ -20,24 +25,28 @@ from vae_exp.config import FIGURES, Config, DigitsConfig, EvaluationConfig, Figu
 from vae_exp.data import Split, Splits
 from vae_exp.figures import draw
 from vae_exp.figures.cloud import Cloud, plot
+from vae_exp.figures.colours import BARS, PALETTES
 from vae_exp.figures.gallery import GALLERY
+from vae_exp.figures.heading import Heading, read
 from vae_exp.figures.kl_per_dimension import kl_per_dimension
 from vae_exp.figures.latent import draw_latent
 from vae_exp.figures.loss_curves import best_epoch, loss_curves
-from vae_exp.figures.palette import TEN, Palette
+from vae_exp.figures.palette import UNCOLOURED, Palette
 from vae_exp.figures.panels import Panel, draw_panels
 from vae_exp.figures.reconstructions import between, choose_pairs, draw_interpolations, draw_reconstructions
 from vae_exp.figures.samples import draw_aggregate_posterior, draw_samples
 from vae_exp.figures.sheet import png, sheet, style
 from vae_exp.figures.steps import draw_step
 from vae_exp.figures.subject import Codes, Subject
-from vae_exp.figures.tiles import at_screen_size, tile
+from vae_exp.figures.tiles import DPI, resized, tile
 from vae_exp.figures.traversals import draw_manifold, draw_traversals
 from vae_exp.figures.tsne import draw_tsne, layout, obstacle
 from vae_exp.models import Vae, build_model
 from vae_exp.randomness import generator
 
 rng = np.random.default_rng(0)
+HEADING = Heading("title", "detail")
+TEN = PALETTES["petroff"]
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +70,7 @@ def drawn(configuration, splits=None, records=()):
     splits = splits or data.load(configuration.data)
     model = build_model(configuration.model, splits.shape, 0).eval()
     pictures = {}
-    draw(model, splits, records, configuration, pictures.__setitem__, lambda text: None)
+    draw(model, splits, records, configuration, lambda name, content, kind: pictures.update({name: content}), print)
     return pictures
 
 
@@ -140,7 +149,8 @@ def test_every_figure_of_an_untrained_model_is_drawn_and_the_manifold_for_two_di
     for picture in pictures.values():
         image = Image.open(io.BytesIO(picture))
         assert min(image.size) >= 100
-        assert image.info == {}  # no date and no program, which would change the bytes
+        assert set(image.info) == {"title", "detail", "band", "dpi"}  # no date and no program: the bytes would change
+        assert np.allclose(image.info["dpi"], DPI, atol=0.02)
 
 
 def test_the_same_figures_are_the_same_bytes_whatever_else_is_drawn_and_however_matplotlib_is_set():
@@ -180,7 +190,7 @@ def test_colour_images_without_labels_are_drawn_in_colour():
 
 
 def test_a_title_stays_within_the_figure_and_above_what_is_drawn():
-    figure = sheet(400, 300, "a long title " * 8, "a longer detail " * 20)
+    figure = sheet(3.3, 2.5, Heading("a long title " * 8, "a longer detail " * 20))
     axes = figure.add_subplot()
     FigureCanvasAgg(figure).draw()
     boxes = [text.get_window_extent() for text in figure.texts]
@@ -190,13 +200,70 @@ def test_a_title_stays_within_the_figure_and_above_what_is_drawn():
     assert axes.get_window_extent().height > 200
 
 
+def noted(content):
+    return read(Image.open(io.BytesIO(content)))
+
+
+def test_a_png_notes_its_heading_and_without_titles_is_the_same_picture_below_it():
+    subject = Glass(rng.integers(1, 255, (20, 2)))
+    figure = draw_latent(subject)
+    titled, plain = png(figure), png(figure, titles=False)
+    note = noted(titled)
+    assert note.title == "Latent space: digits, mlp, latent_dim=2"
+    assert "posterior means" in note.detail
+    assert noted(plain) == dataclasses.replace(note, band=0)
+    pixels = [np.asarray(Image.open(io.BytesIO(content)).convert("RGB")) for content in (titled, plain)]
+    assert np.array_equal(pixels[0][note.band :], pixels[1])
+    assert (pixels[0][: note.band] < 128).any()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("band", "9999"), ("band", "-1"), ("band", "1e1"), ("band", "²"), ("title", "x" * 1001), ("detail", None)],
+)
+def test_a_note_that_does_not_fit_its_picture_is_none(key, value):
+    info = PngInfo()
+    for name, text in ({"title": "t", "detail": "d", "band": "10"} | {key: value}).items():
+        if text is not None:
+            info.add_itxt(name, text)
+    file = io.BytesIO()
+    Image.new("L", (30, 40)).save(file, "PNG", pnginfo=info)
+    assert noted(file.getvalue()) is None
+
+
+def test_every_figure_is_as_wide_as_asked(tmp_path):
+    configuration = config(2)
+    configuration.figures.width = 3.5
+    for name, content in drawn(configuration).items():
+        assert Image.open(io.BytesIO(content)).width == 3.5 * DPI, name
+
+
+def test_what_is_not_made_of_images_is_drawn_as_pdf_too_with_its_fonts_in_it():
+    configuration = config(2, which=["loss_curves", "latent", "samples"])
+    configuration.figures.format = ["png", "pdf"]
+    found = []
+    model = build_model(configuration.model, (1, 8, 8), 0).eval()
+    draw(model, data.load(configuration.data), [], configuration, lambda *file: found.append(file), print)
+    assert [(name, kind) for name, _, kind in found] == [
+        ("loss_curves", "png"),
+        ("loss_curves", "pdf"),
+        ("latent", "png"),
+        ("latent", "pdf"),
+        ("samples", "png"),
+    ]
+    for _, content, kind in found:
+        if kind == "pdf":
+            assert content.startswith(b"%PDF")
+            assert b"/FontFile2" in content
+
+
 # Points
 
 
 def cloud(points, labels=None, classes=None, axes=None):
     points = np.asarray(points, float)
     axes = axes or [f"axis {i}" for i in range(points.shape[1])]
-    return Cloud(points, axes, labels, Palette.of(labels, classes), "title", "detail")
+    return Cloud(points, axes, labels, Palette.of(labels, classes), HEADING)
 
 
 def test_a_scatter_plot_shows_every_point_in_the_colour_of_its_label_and_to_scale():
@@ -233,22 +300,20 @@ def test_labels_from_the_eleventh_on_are_triangles():
 
 
 @pytest.mark.parametrize("dims", [1, 2, 3])
-def test_more_than_twenty_labels_get_a_colour_bar_and_no_legend(dims):
-    labels = np.arange(100) % 47
-    figure = plot(cloud(rng.normal(size=(100, dims)), labels))
+@pytest.mark.parametrize("classes", [None, 47])
+def test_points_without_labels_and_of_more_than_twenty_are_grey_without_a_legend(dims, classes):
+    labels = classes and np.arange(100) % classes
+    drawn_cloud = cloud(rng.normal(size=(100, dims)), labels)
+    figure = plot(drawn_cloud)
     assert not figure.legends
     assert not any(axes.get_legend() for axes in figure.axes)
-    assert any("label, 0 to 46" in (axes.get_ylabel() or axes.get_xlabel()) for axes in figure.axes)
+    colours = {tuple(c[:3]) for axes in figure.axes for points in axes.collections for c in points.get_facecolors()}
+    assert colours <= {to_rgb(UNCOLOURED)}
+    assert drawn_cloud.palette.remark == ("; 47 labels, not coloured" if classes else "")
 
 
-@pytest.mark.parametrize("dims", [1, 2, 3])
-def test_points_without_labels_have_one_colour_and_no_legend(dims):
-    figure = plot(cloud(rng.normal(size=(30, dims))))
-    assert not figure.legends
-    assert not any(axes.get_legend() for axes in figure.axes)
-    colours = {tuple(c) for axes in figure.axes for points in axes.collections for c in points.get_facecolors()}
-    colours |= {patch.get_facecolor() for axes in figure.axes for patch in axes.patches}
-    assert {colour[:3] for colour in colours} == {to_rgb(TEN[0])}
+def test_a_latent_figure_says_how_many_labels_have_no_colour():
+    assert "40 labels, not coloured" in words(draw_latent(Glass(rng.integers(1, 255, (40, 2)), np.arange(40))))
 
 
 def test_class_names_may_hold_any_characters():
@@ -258,14 +323,53 @@ def test_class_names_may_hold_any_characters():
     assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == names
 
 
-def test_a_histogram_counts_every_point_once_by_label():
+def outlines(axes):
+    """The counts of each outlined histogram, by colour."""
+    steps = [patch for patch in axes.patches if isinstance(patch, Polygon)]
+    return {patch.get_edgecolor()[:3]: patch.get_xy()[1:-1:2, 1].sum() for patch in steps}
+
+
+def test_a_histogram_counts_every_point_once_in_grey_and_once_in_the_outline_of_its_label():
     labels = np.arange(90) % 3
-    figure = plot(cloud(rng.normal(size=(90, 1)), labels))
-    heights = {}
-    for patch in figure.axes[0].patches:
-        heights[patch.get_facecolor()[:3]] = heights.get(patch.get_facecolor()[:3], 0) + patch.get_height()
-    assert heights == {to_rgb(TEN[i]): 30 for i in range(3)}
-    assert all(tick == round(tick) for tick in figure.axes[0].get_yticks())  # there are no half images
+    axes = plot(cloud(rng.normal(size=(90, 1)), labels)).axes[0]
+    assert sum(patch.get_height() for patch in axes.patches if isinstance(patch, Rectangle)) == 90
+    assert outlines(axes) == {to_rgb(TEN[i]): 30 for i in range(3)}
+    assert all(tick == round(tick) for tick in axes.get_yticks())  # there are no half images
+    (prior,) = axes.lines
+    assert prior.get_linestyle() == "--"
+    z, expected = prior.get_data()
+    assert np.trapezoid(expected, z) == pytest.approx(90 * 0.1, rel=0.01)  # 60 bins from −3 to 3 are 0.1 wide
+
+
+def test_a_collapsed_space_looks_collapsed():
+    points = np.full((50, 2), 0.001)
+    axes = plot(cloud(points, np.arange(50) % 10)).axes[0]
+    assert axes.get_xlim() == axes.get_ylim() == (-3, 3)
+    assert [circle.radius for circle in axes.patches] == [1, 2]
+    assert not axes.texts  # ten names in one place would be none
+
+
+def test_every_latent_axis_has_the_same_range_around_zero_in_which_all_points_lie():
+    points = rng.normal(size=(60, 3)) * [1, 5, 0.1]
+    figure = plot(cloud(points))
+    limit = np.abs(points).max() * 1.03
+    ranges = {axes.get_xlim() for axes in figure.axes} | {figure.axes[i].get_ylim() for i in (3, 6, 7)}
+    assert ranges == {(-limit, limit)}
+
+
+def test_the_name_of_each_class_stands_at_the_median_of_its_points():
+    labels = np.arange(60) % 3
+    points = np.array([[-2, -2], [0, 2], [2, 0]])[labels] + rng.normal(size=(60, 2)) / 5
+    texts = plot(cloud(points, labels, ["ant", "bee", "cat"])).axes[0].texts
+    assert [text.get_text() for text in texts] == ["ant", "bee", "cat"]
+    for i, text in enumerate(texts):
+        assert text.get_position() == tuple(np.median(points[labels == i], axis=0))
+
+
+def test_thirteen_classes_are_named_by_the_legend_alone():
+    axes = plot(cloud(rng.normal(size=(130, 2)), np.arange(130) % 13)).axes[0]
+    assert not axes.texts
+    assert len(axes.get_legend().get_texts()) == 13
 
 
 def test_a_pair_plot_shows_each_pair_once_and_each_dimension_on_the_diagonal():
@@ -279,6 +383,7 @@ def test_a_pair_plot_shows_each_pair_once_and_each_dimension_on_the_diagonal():
             assert np.allclose(here.collections[0].get_offsets(), points[:, [column, row]])
         elif column == row:
             assert sum(patch.get_height() for patch in here.patches) == 40
+            assert len(here.lines) == 1  # the prior
     assert [here.get_xlabel() for here in axes[-1]] == list("abcd")
     assert [here.get_ylabel() for here in axes[:, 0]] == ["", *"bcd"]
 
@@ -290,27 +395,6 @@ def test_the_pair_plot_has_the_five_dimensions_whose_means_vary_most():
     assert [axes.get_xlabel() for axes in figure.axes[-5:]] == ["z₂", "z₃", "z₅", "z₆", "z₈"]
     assert "the 5 dimensions whose means vary most, of 8" in words(figure)
     assert np.allclose(figure.axes[5].collections[0].get_offsets(), logits(pixels)[:, [1, 2]], atol=1e-5)
-
-
-def test_the_ten_colours_stay_apart_from_each_other_and_from_white_in_all_eyes():
-    """Distances in OKLab (Ottosson 2020); the eyes are Machado et al. 2009's without one kind of cone."""
-    blind = {
-        "none": np.eye(3),
-        "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
-        "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
-        "tritan": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
-    }
-    cones = [[0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566]]
-    cones += [[0.0883024619, 0.2817188376, 0.6299787005]]
-    lab = [[0.2104542553, 0.7936177850, -0.0040720468], [1.9779984951, -2.4285922050, 0.4505937099]]
-    lab += [[0.0259040371, 0.7827717662, -0.8086757660]]
-    rgb = np.array([to_rgb(colour) for colour in (*TEN, "white")])
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    for eyes, matrix in blind.items():
-        seen = np.clip(linear @ np.transpose(matrix), 0, 1)
-        place = np.cbrt(seen @ np.transpose(cones)) @ np.transpose(lab)
-        apart = np.linalg.norm(place[:, None] - place[None], axis=-1) + np.eye(11)
-        assert apart.min() > (0.2 if eyes == "none" else 0.13), eyes
 
 
 # t-SNE
@@ -376,7 +460,7 @@ def record(epoch, **values):
 def test_the_first_tenth_of_the_epochs_does_not_squash_the_loss_curves():
     losses = [500.0, 220.0, *(200.0 - i for i in range(18))]
     records = [record(i, train_loss=loss) for i, loss in enumerate(losses, start=1)]
-    figure = loss_curves(records, "title")
+    figure = loss_curves(records, partial(Heading, "title"))
     low, high = figure.axes[0].get_ylim()
     assert (low, high) == pytest.approx((183 - 0.05 * 17, 200 + 0.05 * 17))
     assert "the first epochs are cut off" in words(figure)
@@ -389,7 +473,7 @@ def test_loss_curves_show_each_split_where_it_was_evaluated_and_mark_the_best_ep
         record(3, train_loss=5.0, train_objective=5.0),
         record(4, train_loss=4.0, train_objective=4.0, val_loss=6.0, val_objective=6.0, test_loss=6.1),
     ]
-    figure = loss_curves(records, "title")
+    figure = loss_curves(records, partial(Heading, "title"))
     assert [axes.get_title() for axes in figure.axes] == ["negative ELBO", "reconstruction", "KL(q(z|x) ‖ p(z))"]
     train, val, test, mark = figure.axes[0].lines
     assert train.get_xydata().tolist() == [[1, 9], [2, 7], [3, 5], [4, 4]]
@@ -401,30 +485,39 @@ def test_loss_curves_show_each_split_where_it_was_evaluated_and_mark_the_best_ep
 
 
 def test_the_training_objective_gets_its_own_curve_where_it_is_not_the_loss():
-    figure = loss_curves([record(1, train_loss=9.0, train_objective=4.0)], "title")
+    figure = loss_curves([record(1, train_loss=9.0, train_objective=4.0)], partial(Heading, "title"))
     assert figure.axes[-1].get_title() == "training objective"
     assert figure.axes[-1].lines[0].get_xydata().tolist() == [[1, 4]]
 
 
 def test_without_validation_no_epoch_is_called_the_best():
     assert best_epoch([record(1, train_loss=9.0)]) is None
-    figure = loss_curves([], "title")
+    figure = loss_curves([], partial(Heading, "title"))
     assert "no epoch has been trained" in words(figure)
 
 
 def test_bars_of_the_kl_are_sorted_and_coloured_by_activity():
-    figure = kl_per_dimension(np.array([0.5, 2.0, 0.0, 1.0]), np.array([0.4, 0.9, 0.0, 0.009]), "title", "test images")
+    figure = kl_per_dimension(np.array([0.5, 2.0, 0.0, 1.0]), np.array([0.4, 0.9, 0.0, 0.009]), HEADING)
     bars = figure.axes[0].patches
     assert [bar.get_height() for bar in bars] == [2.0, 1.0, 0.5, 0.0]
     assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["z₂", "z₄", "z₁", "z₃"]
-    assert [bar.get_facecolor()[:3] == to_rgb(TEN[0]) for bar in bars] == [True, False, True, False]
-    assert "2 of 4 dimensions are active" in words(figure)
-    assert "3.50 nats" in words(figure)
+    assert [bar.get_facecolor()[:3] == to_rgb(BARS.light) for bar in bars] == [True, False, True, False]
+
+
+def test_bars_of_nearly_no_kl_look_like_it():
+    figure = kl_per_dimension(np.array([0.002, 0.001]), np.zeros(2), HEADING)
+    assert figure.axes[0].get_ylim() == (0, 0.1)
+
+
+def test_the_kl_and_the_number_of_active_dimensions_are_said():
+    words_of_it = words(GALLERY["kl_per_dimension"](Glass([[50, 128], [200, 128]])))
+    assert "1 of 2 dimensions are active" in words_of_it
+    assert re.search(r"\d\.\d\d nats in all, test images", words_of_it)
 
 
 def test_256_bars_are_one_picture_of_bars_without_names():
     kl = rng.random(256)
-    figure = kl_per_dimension(kl, np.ones(256), "title", "test images")
+    figure = kl_per_dimension(kl, np.ones(256), HEADING)
     assert [bar.get_height() for bar in figure.axes[0].patches] == sorted(kl, reverse=True)
     assert len(figure.axes[0].get_xticks()) < 20
 
@@ -438,10 +531,10 @@ def test_tiles_lie_row_by_row_with_white_lines_between_them():
     assert tile(images[:2].repeat(3, 1), 1, gap=0).tolist() == [[[0] * 3] * 2, [[51] * 3] * 2]
 
 
-@pytest.mark.parametrize(("side", "shown"), [(8, 56), (28, 56), (64, 64), (84, 84), (85, 56), (200, 56)])
+@pytest.mark.parametrize(("side", "shown"), [(8, 80), (28, 84), (64, 64), (84, 84), (85, 84), (200, 84)])
 def test_images_are_shown_at_whole_multiples_of_their_pixels_or_averaged(side, shown):
     images = rng.random((2, 3, side, side), dtype=np.float32)
-    large = at_screen_size(images)
+    large = resized(images)
     assert large.shape == (2, 3, shown, shown)
     assert np.allclose(large.mean((2, 3)), images.mean((2, 3)), atol=0.02)
     if shown % side == 0:
@@ -451,35 +544,39 @@ def test_images_are_shown_at_whole_multiples_of_their_pixels_or_averaged(side, s
 def test_every_pixel_of_a_panel_is_a_pixel_of_the_file():
     images = rng.random((12, 1, 8, 8))
     panels = [Panel(images, 4, "left", list("abc"), list("wxyz"), ("across", "up")), Panel(images[:5], 3, "right")]
-    figure = draw_panels(panels, "title", "detail")
+    figure = draw_panels(panels, HEADING)
     page = rendered(figure)
     for axes, panel in zip(figure.axes, panels, strict=True):
-        picture = tile(at_screen_size(panel.images), panel.columns)
+        picture = panel.picture(84)
         box = axes.get_window_extent()
         top, left = round(len(page) - box.y1), round(box.x0)
         there = page[top : top + picture.shape[0], left : left + picture.shape[1]]
         assert np.array_equal(there, picture[..., None].repeat(3, -1))
 
 
-def test_reconstructions_are_training_images_beside_the_means_at_their_posterior_means():
+def test_each_original_stands_directly_above_its_reconstruction_in_training_and_test_images():
     pixels = np.arange(300).reshape(150, 2) % 250 + 3
     subject = Glass(pixels)
     figure = draw_reconstructions(subject)
-    given, made = (grid(axes, 10, 28)[:, 0] for axes in figure.axes)
-    order = torch.randperm(150, generator=subject.stream("reconstructions"))[:100].numpy()
-    originals = shown(figure.axes[0])
-    assert len(given) == len(made) == 100
-    assert originals[0, 0] == pixels[order[0], 0]
-    assert np.array_equal(originals, shown(figure.axes[1]))  # seen through glass
-    assert np.allclose(subject.z, logits(pixels)[order], atol=1e-5)
-    assert "100 training images" in figure.axes[0].get_title("left")
-    assert "means" in words(figure)
+    for axes, name in zip(figure.axes, ("train", "test"), strict=True):
+        order = torch.randperm(150, generator=subject.stream(f"reconstructions/{name}"))[:50].numpy()
+        picture = shown(axes)
+        assert picture.shape == (5 * 84 + 4 * 12, 10 * 84 + 9 * 3)  # an image is 1 pixel high and 2 wide
+        pairs = picture.reshape(-1)[: 84 * 867].reshape(84, 867)
+        assert pairs[0, 0] == pixels[order[0], 0]
+        assert np.array_equal(pairs[:42], pairs[42:])  # seen through glass
+    assert np.allclose(
+        subject.z[:50],
+        logits(pixels)[torch.randperm(150, generator=subject.stream("reconstructions/train"))[:50].numpy()],
+        atol=1e-5,
+    )
+    assert [axes.get_title("left") for axes in figure.axes] == ["50 training images", "50 test images"]
 
 
 def test_images_that_training_draws_anew_are_drawn_for_their_reconstruction_too():
     subject = Glass(np.full((100, 2), 128))
     subject.config.data.binarize = "dynamic"
-    assert set(np.unique(shown(draw_reconstructions(subject).axes[0]))) == {0, 255}
+    assert set(np.unique(shown(draw_reconstructions(subject).axes[0])[:42])) == {0, 255}
 
 
 def test_samples_are_the_means_at_draws_from_the_prior():
@@ -512,15 +609,19 @@ def test_a_traversal_changes_one_dimension_at_a_time_around_the_first_test_image
         assert np.allclose(z[d, :, d], np.linspace(-3, 3, 13), atol=1e-6)
         others = [i for i in range(3) if i != d]
         assert np.allclose(z[d][:, others], origin[others], atol=1e-5)
-    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["z₁", "z₂", "z₃"]
-    assert "E[z|x] of the first of the test images" in words(figure)
+    assert [label.get_text() for label in figure.axes[1].get_yticklabels()] == ["z₁", "z₂", "z₃"]
+    assert "E[z|x] of the image on the left, the first of the test images" in words(figure)
+    assert shown(figure.axes[0])[0, ::28].tolist() == [50, 200, 100]
+    marks = [text.xy[0] for text in figure.axes[1].texts]
+    places = (origin + 3) / 6 * 12 * (84 + 3) + 84 / 2 - 0.5
+    assert np.allclose(marks, places, atol=1e-3)
 
 
 def test_of_many_dimensions_the_most_active_are_traversed():
     spread = np.arange(1, 31)
     figure = draw_traversals(Glass(127 + spread * rng.choice([-1, 1], size=(40, 30))))
-    assert len(figure.axes[0].get_yticklabels()) == 12
-    assert figure.axes[0].get_yticklabels()[0].get_text() == "z₁₉"
+    assert len(figure.axes[1].get_yticklabels()) == 12
+    assert figure.axes[1].get_yticklabels()[0].get_text() == "z₁₉"
     assert "the 12 most active dimensions" in words(figure)
 
 
@@ -533,7 +634,7 @@ def test_the_manifold_is_even_in_the_priors_probability_with_z1_across_and_z2_up
     assert np.allclose(z[..., 1], even[::-1, None], atol=1e-5)
     axes = figure.axes[0]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("z₁", "z₂")
-    assert axes.get_xticklabels()[0].get_text() == axes.get_yticklabels()[-1].get_text() == "−1.8"
+    assert axes.get_xticklabels()[0].get_text() == axes.get_yticklabels()[-1].get_text() == "−1.83"
 
 
 def test_an_interpolation_goes_straight_from_one_image_to_another_of_a_different_class():
@@ -577,7 +678,7 @@ def test_step_images_show_the_same_z_every_time():
     assert np.array_equal(first, second)
     assert np.allclose(first, torch.randn(100, 2, generator=generator(0, "figures/steps")))
     image = np.asarray(Image.open(io.BytesIO(draw_step(subject.model, 0))))
-    assert image.shape == (10 * 28 + 9 * 2, 10 * 56 + 9 * 2)
+    assert image.shape == (10 * 28 + 9 * 3, 10 * 56 + 9 * 3)
     assert image[0, 0] == np.rint(255 / (1 + np.exp(-first[0, 0])))
 
 

@@ -8,7 +8,7 @@ import io
 import shlex
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from vae_exp.comparison import cells, charts
+from vae_exp.comparison.charts.svg import theme, variable
 from vae_exp.comparison.runs import Run
 from vae_exp.comparison.table import Comparison
 from vae_exp.errors import UserError, one_line, printable
+from vae_exp.figures.colours import Shade
 from vae_exp.storage import files
 
 SHOWN = {"samples": "Draws from the prior", "reconstructions": "Reconstructions", "tsne": "t-SNE of the test images"}
@@ -46,21 +48,30 @@ def page(folder: Path, comparison: Comparison, command: Sequence[str]) -> str:
     )
     header, rows = cells.table(comparison, cells.all_measures(comparison))
     script = _part(environment, "sort.js")
+    drawn = charts.draw(comparison)
+    colours = theme([shade for chart, _ in drawn.values() for shade in chart.shades])
     return environment.get_template("report.html").render(
         title=printable(folder.resolve().name),
         notes=comparison.notes(),
         header=header,
         rows=[(row is comparison.best, line) for row, line in zip(comparison.rows, rows, strict=True)],
-        charts={name: _data("image/svg+xml", drawn.encode()) for name, drawn in charts.draw(comparison).items()},
+        charts=drawn,
+        variable=variable,
         galleries={SHOWN[name]: _gallery(comparison, name) for name in SHOWN},
         runs=[_run(comparison, run) for run in comparison.runs],
         command=printable(shlex.join(map(str, command))),
         made=time.strftime("%Y-%m-%d %H:%M"),
         place=_place(comparison.runs),
-        style=_part(environment, "report.css"),
+        style=_theme(colours) + _part(environment, "report.css"),
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
+
+
+def _theme(colours: Mapping[str, Shade]) -> str:
+    """Return the style sheet's variables for these colours, in the light and in the dark theme."""
+    light, dark = (" ".join(f"{name}: {shade[i]};" for name, shade in colours.items()) for i in (0, 1))
+    return f":root {{ {light} }}\n@media screen and (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n"
 
 
 def _part(environment: Environment, name: str) -> str:

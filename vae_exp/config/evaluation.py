@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from vae_exp.config.options import Options
-from vae_exp.config.rules import at_least, one_of
+from vae_exp.config.rules import at_least, one_of, require
 
 SPLITS = ("train", "val", "test")
 FIGURES = (
@@ -20,6 +20,8 @@ FIGURES = (
     "interpolations",
     "aggregate_posterior",
 )
+PALETTES = ("petroff", "accessible")
+FORMATS = ("png", "pdf")
 
 
 @dataclass
@@ -59,6 +61,14 @@ class FiguresConfig(Options, group="figures"):
     """Images whose posterior means t-SNE lays out: `train`, `val` or `test`."""
     tsne_points: int = 1000
     """Number of those images, a fixed subsample; time grows faster than in proportion."""
+    palette: str = "petroff"
+    """Colours of ten classes: `petroff` (Petroff 2021, arXiv 2107.02270) or `accessible`, farther apart in all eyes."""
+    format: list[str] = field(default_factory=lambda: ["png"])
+    """File formats: `png` always, since report and MLflow read it; `pdf` too, for what isn't made of images."""
+    titles: bool = True
+    """Whether title and detail are drawn above a figure; the report writes them in any case."""
+    width: float | None = None
+    """Width of every figure in inches, at least 2; letters keep their size. Null: each figure's own."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -66,3 +76,8 @@ class FiguresConfig(Options, group="figures"):
             one_of(f"figures.which[{i}]", name, FIGURES)
         one_of("figures.tsne_split", self.tsne_split, SPLITS)
         at_least("figures.tsne_points", self.tsne_points, 2)
+        one_of("figures.palette", self.palette, PALETTES)
+        for i, name in enumerate(self.format):
+            one_of(f"figures.format[{i}]", name, FORMATS)
+        require("png" in self.format, "figures.format", "a list with png, which report and MLflow read", self.format)
+        require(self.width is None or 2 <= self.width <= 40, "figures.width", "null or from 2 to 40 inches", self.width)

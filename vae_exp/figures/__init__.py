@@ -16,22 +16,27 @@ def draw(
     splits: Splits,
     records: Sequence[Record],
     config: Config,
-    write: Callable[[str, bytes], None],
+    write: Callable[[str, bytes, str], None],
     say: Callable[[str], None],
 ) -> None:
-    """Draw the figures that `figures.which` names, in that order, and hand each to `write` as its name and a PNG.
+    """Draw the figures that `figures.which` names, in that order, and hand each to `write`.
+
+    `write` is given a name, the content of the file and its format: `png`, or `pdf` where `figures.format` has it too.
 
     The model is in evaluation mode, on the device of the splits; `records` are the epochs of `metrics.jsonl`. The same
     arguments give the same bytes on the same machine. A figure that says nothing about this model, as the manifold of
     more than two dimensions, is not written, and the log says why.
     """
     from vae_exp.figures.gallery import GALLERY  # matplotlib, seaborn and scikit-learn take two seconds
-    from vae_exp.figures.sheet import png, style
+    from vae_exp.figures.sheet import pdf, png, style
 
     subject = Subject(model, splits, records, config)
     for name in config.figures.which:
         say(f"drawing {name}")
         with style():
             figure = GALLERY[name](subject)
-            if figure is not None:
-                write(name, png(figure))
+            if figure is None:
+                continue
+            write(name, png(figure, config.figures.titles), "png")
+            if "pdf" in config.figures.format and (page := pdf(figure, config.figures.titles)) is not None:
+                write(name, page, "pdf")

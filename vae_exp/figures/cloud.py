@@ -6,17 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
+from matplotlib.patches import Circle
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from vae_exp.figures.colours import AXES
+from vae_exp.figures.heading import Heading
 from vae_exp.figures.palette import Labels, Palette
-from vae_exp.figures.sheet import DPI, sheet
+from vae_exp.figures.sheet import GREY, Sheet, sheet
 from vae_exp.figures.subject import Floats
 
 BINS = 60
-LEFT, BELOW, RIGHT, ABOVE = 76, 56, 14, 10
-"""Pixels around a pair plot."""
+LEFT, BELOW, RIGHT, ABOVE = 0.63, 0.47, 0.12, 0.08
+"""Inches around a pair plot."""
+NEAREST_LIMIT = 3.0
+"""Standard deviations of the prior that a latent axis shows at least, so that a collapsed space looks collapsed."""
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -27,16 +32,20 @@ class Cloud:
     points: Floats
     """(N, k)."""
     axes: Sequence[str]
-    """Names of the k axes; empty strings where the coordinates mean nothing by themselves."""
+    """Names of the k latent dimensions; none where the coordinates mean nothing by themselves."""
     labels: Labels
     palette: Palette
-    title: str
-    detail: str
+    heading: Heading
 
     @property
     def size(self) -> float:
         """Return the area of a point in square points of print: smaller where there are many."""
         return float(np.clip(12_000 / len(self.points), 3, 14))
+
+    @property
+    def limit(self) -> float:
+        """Return where each latent axis ends, to both sides of 0."""
+        return max(NEAREST_LIMIT, float(np.abs(self.points).max()) * 1.03)
 
 
 def axis_name(dimension: int) -> str:
@@ -44,7 +53,7 @@ def axis_name(dimension: int) -> str:
     return "z" + str(dimension + 1).translate(SUBSCRIPTS)
 
 
-def plot(cloud: Cloud) -> Figure:
+def plot(cloud: Cloud) -> Sheet:
     """Return a histogram of one dimension, a scatter plot of two, and every pair of more."""
     match cloud.points.shape[1]:
         case 1:
@@ -55,41 +64,46 @@ def plot(cloud: Cloud) -> Figure:
             return pair_plot(cloud)
 
 
-def histogram(cloud: Cloud) -> Figure:
-    """Return how many points (N, 1) fall into each bin, stacked by label."""
-    figure = sheet(800, 480, cloud.title, cloud.detail)
+def histogram(cloud: Cloud) -> Sheet:
+    """Return how many points (N, 1) fall into each bin: in all, by label, and by the prior."""
+    figure = sheet(6.7, 4.0, cloud.heading)
     axes = figure.add_subplot()
-    cloud.palette.histogram(axes, cloud.points[:, 0], cloud.labels, BINS)
+    _histogram(axes, cloud, 0, BINS)
     axes.set(xlabel=cloud.axes[0], ylabel="images in a bin")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(visible=False, axis="x")
-    cloud.palette.legend(figure, axes)
+    cloud.palette.legend(axes)
     return figure
 
 
-def scatter(cloud: Cloud) -> Figure:
+def scatter(cloud: Cloud) -> Sheet:
     """Return points (N, 2) by label; one unit is as long across as up."""
-    figure = sheet(800, 700, cloud.title, cloud.detail)
+    figure = sheet(6.7, 5.8, cloud.heading)
     axes = figure.add_subplot()
     cloud.palette.scatter(axes, cloud.points, cloud.labels, cloud.size)
-    axes.set(xlabel=cloud.axes[0], ylabel=cloud.axes[1], aspect="equal", adjustable="datalim")
-    if not any(cloud.axes):
-        axes.set(xticks=[], yticks=[])
-    cloud.palette.legend(figure, axes)
+    if cloud.axes:
+        _latent_axes(axes, cloud)
+        axes.set(xlabel=cloud.axes[0], ylabel=cloud.axes[1])
+    else:
+        axes.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
+    cloud.palette.legend(axes)
+    figure.draw_without_rendering()  # names keep clear of each other where the axes lie in the end
+    cloud.palette.write_names(axes, cloud.points, cloud.labels)
     return figure
 
 
-def pair_plot(cloud: Cloud) -> Figure:
+def pair_plot(cloud: Cloud) -> Sheet:
     """Return each pair of dimensions of points (N, k) once, below a diagonal of their histograms."""
     k = len(cloud.axes)
-    figure = sheet(880, 840, cloud.title, cloud.detail)
-    grid = _triangle(figure, k, 880, 840)
+    figure = sheet(7.3, 7.1, cloud.heading)
+    grid = _triangle(figure, k)
     for row in range(k):
-        cloud.palette.histogram(grid[row, row], cloud.points[:, row], cloud.labels, BINS // 2)
+        _histogram(grid[row, row], cloud, row, BINS // 2)
         grid[row, row].set(yticks=[])
         for column in range(row):
             pair = cloud.points[:, [column, row]]
             cloud.palette.scatter(grid[row, column], pair, cloud.labels, cloud.size / 4)
+            _latent_axes(grid[row, column], cloud)
     for i, name in enumerate(cloud.axes):
         grid[-1, i].set_xlabel(name)
         grid[i, 0].set_ylabel(name if i > 0 else "")
@@ -98,11 +112,29 @@ def pair_plot(cloud: Cloud) -> Figure:
     return figure
 
 
-def _triangle(figure: Figure, k: int, width: int, height: int) -> NDArray[np.object_]:
-    """Return axes (k, k) in the lowest `height` pixels of a figure, with those above the diagonal hidden."""
+def _latent_axes(axes: Axes, cloud: Cloud) -> None:
+    """Give both axes the one range of all, and draw the circles of the prior at one and two standard deviations."""
+    axes.set(xlim=(-cloud.limit, cloud.limit), ylim=(-cloud.limit, cloud.limit), aspect="equal")
+    for radius in (1, 2):
+        axes.add_patch(Circle((0, 0), radius, fill=False, edgecolor=AXES.light, linewidth=0.8, linestyle="--"))
+
+
+def _histogram(axes: Axes, cloud: Cloud, dimension: int, bins: int) -> None:
+    """Draw the values of a dimension, and dashed what the prior would give."""
+    edges = np.linspace(-cloud.limit, cloud.limit, bins + 1)
+    cloud.palette.histogram(axes, cloud.points[:, dimension], cloud.labels, edges)
+    z = np.linspace(-cloud.limit, cloud.limit, 200)
+    density = np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
+    axes.plot(z, len(cloud.points) * (edges[1] - edges[0]) * density, "--", color=GREY, linewidth=0.9)
+    axes.set(xlim=(-cloud.limit, cloud.limit))
+
+
+def _triangle(figure: Sheet, k: int) -> NDArray[np.object_]:
+    """Return axes (k, k) below the heading of a sheet, with those above the diagonal hidden."""
     figure.set_layout_engine("none")
-    total = figure.get_figheight() * DPI
-    place = {"left": LEFT / width, "right": 1 - RIGHT / width, "bottom": BELOW / total, "top": (height - ABOVE) / total}
+    width, total = figure.get_size_inches()
+    place = {"left": LEFT / width, "right": 1 - RIGHT / width}
+    place |= {"bottom": BELOW / total, "top": (total - figure.band - ABOVE) / total}
     gaps = {"wspace": 0.06, "hspace": 0.06}
     grid: NDArray[np.object_] = figure.subplots(k, k, sharex="col", squeeze=False, gridspec_kw=place | gaps)
     for (row, column), axes in np.ndenumerate(grid):

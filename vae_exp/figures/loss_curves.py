@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from vae_exp.config import SPLITS
-from vae_exp.figures.palette import TEN, legend_beside
-from vae_exp.figures.sheet import GREY, sheet
+from vae_exp.figures.colours import SPLITS as COLOURS
+from vae_exp.figures.heading import Heading
+from vae_exp.figures.palette import legend_beside
+from vae_exp.figures.sheet import GREY, Sheet, sheet
 from vae_exp.figures.subject import Subject
 from vae_exp.storage.metrics import Record
 
 PARTS = {"loss": "negative ELBO", "reconstruction": "reconstruction", "kl": "KL(q(z|x) ‖ p(z))"}
 OBJECTIVE = {"objective": "training objective"}
-COLOURS = {"train": TEN[0], "val": TEN[2], "test": TEN[7]}
+NARROWEST = 2.0
+"""Inches that a curve needs at least; where fewer fit side by side, the others stand below."""
 DASHES = {"train": "-", "val": "--", "test": ":"}
 
 
-def draw_loss_curves(subject: Subject) -> Figure:
+def draw_loss_curves(subject: Subject) -> Sheet:
     """Draw loss, reconstruction and KL of each split against the epoch."""
-    return loss_curves(subject.records, f"Loss curves: {subject.title}")
+    return loss_curves(subject.records, partial(subject.heading, "Loss curves"))
 
 
-def loss_curves(records: Sequence[Record], title: str) -> Figure:
-    """Return the curves of these epochs; the objective is shown beside the loss where the two differ."""
+def loss_curves(records: Sequence[Record], heading: Callable[[str], Heading]) -> Sheet:
+    """Return the curves of these epochs; the objective is shown beside the loss where the two differ.
+
+    `heading` makes a heading from its detail.
+    """
     parts = PARTS | (OBJECTIVE if any(_is_other(record) for record in records) else {})
     best = best_epoch(records)
     detail = "nats per image; training values are means over the epoch, as it went"
@@ -35,17 +41,28 @@ def loss_curves(records: Sequence[Record], title: str) -> Figure:
         part: limits_after_the_fall(points_of(records, [f"{split}/{part}" for split in SPLITS])) for part in parts
     }
     detail += "; the first epochs are cut off" if any(is_cut for _, is_cut in limits.values()) else ""
-    figure = sheet(360 * len(parts), 340, title, detail if records else "no epoch has been trained")
-    for axes, (part, name) in zip(figure.subplots(1, len(parts), squeeze=False)[0], parts.items(), strict=True):
+    head = heading(detail if records else "no epoch has been trained")
+    columns = len(parts) if head.width is None else max(1, min(len(parts), int(head.width / NARROWEST)))
+    rows = -(-len(parts) // columns)
+    figure = sheet(3.0 * columns, 2.8 * rows, head)
+    places = figure.subplots(rows, columns, squeeze=False).flat
+    for axes, (part, name) in zip(places, parts.items(), strict=False):
         _curves(axes, records, part)
         axes.set(title=name, xlabel="epoch", ylim=limits[part][0])
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+        axes.xaxis.set_major_locator(epoch_ticks())
         if best:
             axes.axvline(best, color=GREY, linewidth=0.8, linestyle="-.")
+    for axes in places:
+        axes.remove()
     handles, names = figure.axes[0].get_legend_handles_labels()
-    legend_beside(figure.axes[-1], handles, names)
+    legend_beside(figure.axes[columns - 1], handles, names)
     figure.axes[0].set_ylabel("nats")
     return figure
+
+
+def epoch_ticks() -> MaxNLocator:
+    """Return what places the ticks of an axis of epochs: at whole ones, 1, 2, 5 or 10 times a power of ten apart."""
+    return MaxNLocator(nbins=6, integer=True, steps=[1, 2, 5, 10])
 
 
 def best_epoch(records: Sequence[Record]) -> int | None:
@@ -83,4 +100,6 @@ def _curves(axes: Axes, records: Sequence[Record], part: str) -> None:
         if points:
             epochs, values = zip(*points, strict=True)
             marker = "o" if len(points) <= 20 else None
-            axes.plot(epochs, values, DASHES[split], color=COLOURS[split], label=split, marker=marker, markersize=3)
+            axes.plot(
+                epochs, values, DASHES[split], color=COLOURS[split].light, label=split, marker=marker, markersize=3
+            )

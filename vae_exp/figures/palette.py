@@ -1,4 +1,4 @@
-"""The colour of each label, and the legend that says so."""
+"""The colour of each label, and the names that say so."""
 
 from __future__ import annotations
 
@@ -7,26 +7,25 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize, to_rgb
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
+from vae_exp.figures.colours import PALETTES
 from vae_exp.figures.subject import Floats
 
-TEN = ("#000088", "#EECC00", "#AA0000", "#00DDFF", "#220000", "#FF7799", "#006677", "#7788FF", "#8800DD", "#998811")
-"""Ten colours found by a search for the largest smallest distance between two of them, or one and white paper, in
-OKLab, in the eyes of the colour-blind (Machado et al. 2009) as in all others'. Dark and light ones take turns."""
 Labels = NDArray[np.int64] | None
 """The label of each point, where there are labels."""
 MARKERS = ("o", "^")
 """The first ten labels are discs, the next ten triangles of the same colours."""
-MANY = colormaps["viridis"]
-"""The colours of more labels than can be told apart."""
+MOST_WRITTEN, NAME_POINTS = 12, 9.0
+"""Classes whose names are written among their points, and the size of the letters."""
+UNCOLOURED = "#5c6066"
+"""Points of too many labels, and of none."""
 PLAIN: dict[str, Any] = {"frameon": False, "alignment": "left", "handletextpad": 0.4, "borderaxespad": 0.0}
 """How every legend looks."""
 
@@ -37,69 +36,93 @@ class Palette:
 
     names: tuple[str, ...]
     """The name of each label."""
+    ten: tuple[str, ...] = PALETTES["petroff"]
 
     @classmethod
-    def of(cls, labels: Labels, classes: Sequence[str] | None) -> Palette:
+    def of(cls, labels: Labels, classes: Sequence[str] | None, name: str = "petroff") -> Palette:
         """Return the palette of these labels, named by their classes or, where those have no names, by number."""
         if labels is None:
-            return cls(())
-        return cls(tuple(classes or map(str, range(int(labels.max()) + 1))))
+            return cls((), PALETTES[name])
+        return cls(tuple(classes or map(str, range(int(labels.max()) + 1))), PALETTES[name])
 
     @property
-    def is_named(self) -> bool:
+    def is_coloured(self) -> bool:
         """Say whether there are labels, and few enough that a reader can tell the colours apart."""
-        return 0 < len(self.names) <= len(TEN) * len(MARKERS)
+        return 0 < len(self.names) <= len(self.ten) * len(MARKERS)
 
     @property
-    def colours(self) -> list[str] | Floats:
-        """Return the colour of each label; a single one where there are no labels."""
-        if len(self.names) <= len(TEN) * len(MARKERS):
-            return [TEN[i % len(TEN)] for i in range(max(1, len(self.names)))]
-        colours: Floats = MANY(np.arange(len(self.names)) / (len(self.names) - 1))
-        return colours
+    def remark(self) -> str:
+        """Return what a figure's detail must say of labels that have no colours."""
+        return f"; {len(self.names):,} labels, not coloured" if self.names and not self.is_coloured else ""
+
+    def colour(self, label: int) -> str:
+        """Return the colour of a label."""
+        return self.ten[label % len(self.ten)] if self.is_coloured else UNCOLOURED
 
     def scatter(self, axes: Axes, points: Floats, labels: Labels, size: float) -> None:
         """Draw points (N, 2), all labels mixed, so that none of them lies on top of the others."""
-        label = np.zeros(len(points), np.int64) if labels is None else labels
-        colours = np.array([to_rgb(colour) for colour in self.colours])[label]
-        kind = label // len(TEN) if self.is_named else np.zeros_like(label)
+        if labels is None or not self.is_coloured:
+            axes.scatter(points[:, 0], points[:, 1], s=size, color=UNCOLOURED, alpha=0.6, linewidths=0)
+            return
+        colours = np.array([to_rgb(self.colour(label)) for label in range(len(self.names))])[labels]
+        kind = labels // len(self.ten)
         for i in np.unique(kind):
             x, y = points[kind == i].T
             axes.scatter(x, y, s=size, c=colours[kind == i], marker=MARKERS[i], alpha=0.75, linewidths=0)
 
-    def histogram(self, axes: Axes, values: Floats, labels: Labels, bins: int) -> None:
-        """Draw how many values fall into each bin, stacked by label."""
-        parts = [values] if labels is None else [values[labels == i] for i in range(len(self.names))]
-        axes.hist(parts, bins=bins, stacked=True, color=list(self.colours), linewidth=0)
+    def write_names(self, axes: Axes, points: Floats, labels: Labels) -> None:
+        """Write the name of each class at the median of its points (N, 2); no name over another.
 
-    def legend(self, figure: Figure, axes: Axes) -> None:
-        """Say which colour is which label, to the right of the axes: names, or a colour bar for many labels."""
-        if self.is_named:
+        The limits of the axes must be set. Where most names have no place, as in a collapsed space, none is written.
+        """
+        if labels is None or not self.is_coloured or len(self.names) > MOST_WRITTEN:
+            return
+        classes = np.unique(labels)
+        medians = np.stack([np.median(points[labels == label], axis=0) for label in classes])
+        points_of_print = axes.transData.transform(medians) * 72 / axes.figure.dpi
+        style: dict[str, Any] = {"size": NAME_POINTS, "weight": "bold", "ha": "center", "va": "center", "zorder": 5}
+        apart = _apart(points_of_print, [len(self.names[label]) for label in classes])
+        for i in apart if 2 * len(apart) >= len(classes) else []:
+            halo = [withStroke(linewidth=2.5, foreground="white")]
+            x, y = medians[i]
+            axes.text(x, y, self.names[classes[i]], path_effects=halo, **style)
+
+    def histogram(self, axes: Axes, values: Floats, labels: Labels, edges: Floats) -> None:
+        """Draw how many values fall into each bin: all of them in grey, and an outline for each label."""
+        axes.hist(values, edges.tolist(), color="#dddddd", linewidth=0)
+        if labels is not None and self.is_coloured:
+            for i in np.unique(labels):
+                axes.hist(values[labels == i], edges.tolist(), histtype="step", color=self.colour(i), linewidth=1.0)
+
+    def legend(self, axes: Axes) -> None:
+        """Say which colour is which label, to the right of the axes."""
+        if self.is_coloured:
             legend_beside(axes, self._handles(), self.names, "label")
-        elif self.names:
-            self._colour_bar(figure, ax=axes)
 
     def legend_in_corner(self, figure: Figure, corner: Axes) -> None:
         """Say the same in the place of axes that are hidden."""
-        if self.is_named:
+        if self.is_coloured:
             place = {"bbox_to_anchor": (1, 1), "bbox_transform": corner.transAxes}
             figure.legend(self._handles(), self.names, title="label", loc="upper right", **place, **PLAIN)
-        elif self.names:
-            box = corner.get_position()
-            bar = figure.add_axes((box.x1 - 0.02, box.y0, 0.02, box.height))
-            self._colour_bar(figure, cax=bar, ticklocation="left")
-
-    def _colour_bar(self, figure: Figure, **place: Any) -> None:
-        last = len(self.names) - 1
-        bar = figure.colorbar(ScalarMappable(Normalize(0, last), MANY), label=f"label, 0 to {last}", **place)
-        bar.outline.set_visible(False)
 
     def _handles(self) -> list[Artist]:
         return [self._handle(i) for i in range(len(self.names))]
 
     def _handle(self, label: int) -> Artist:
-        marker = MARKERS[label // len(TEN)]
-        return Line2D([], [], color=TEN[label % len(TEN)], marker=marker, markersize=6, linestyle="none")
+        marker = MARKERS[label // len(self.ten)]
+        return Line2D([], [], color=self.colour(label), marker=marker, markersize=6, linestyle="none")
+
+
+def _apart(places: Floats, letters: Sequence[int]) -> list[int]:
+    """Return which texts around these places (N, 2), in points of print, hide none of those before them."""
+    shown: list[int] = []
+    for i, (x, y) in enumerate(places):
+        reach = [0.35 * NAME_POINTS * (letters[i] + letters[j]) for j in shown]
+        if all(
+            abs(x - places[j][0]) > r or abs(y - places[j][1]) > NAME_POINTS for j, r in zip(shown, reach, strict=True)
+        ):
+            shown.append(i)
+    return shown
 
 
 def legend_beside(axes: Axes, handles: Sequence[Artist], names: Sequence[str], title: str | None = None) -> None:

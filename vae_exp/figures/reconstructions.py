@@ -4,33 +4,38 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from vae_exp.data import Split
 from vae_exp.figures.panels import Panel, draw_panels
+from vae_exp.figures.sheet import Sheet
 from vae_exp.figures.subject import Subject, array
+from vae_exp.figures.tiles import GAP
 
-IMAGES, COLUMNS = 100, 10
+IMAGES, COLUMNS = 50, 10
 PAIRS, STEPS = 10, 10
 
 
-def draw_reconstructions(subject: Subject) -> Figure:
-    """Draw training images beside the means of p(x|z) at their posterior means."""
-    source = subject.stream("reconstructions")
-    split = subject.splits.train
+def draw_reconstructions(subject: Subject) -> Sheet:
+    """Draw training and held-out images, each above the mean of p(x|z) at its posterior mean."""
+    held_out = next((name for name in ("test", "val") if subject.splits.named(name)), None)
+    panels = [_pairs(subject, name) for name in ("train", held_out) if name]
+    detail = "images chosen at random, each above what the model makes of it: the mean of p(x|z) at z = E[z|x], no draw"
+    return draw_panels(panels, subject.heading("Reconstructions", detail))
+
+
+def _pairs(subject: Subject, name: str) -> Panel:
+    """Return images of a split, each with its reconstruction directly below."""
+    source = subject.stream(f"reconstructions/{name}")
+    split = subject.split(name)
     chosen = torch.randperm(len(split.images), generator=source)[:IMAGES]
     images = subject.images(split, chosen, source)
     decoded = subject.decode(subject.encode(images).mean)
-    panels = [
-        Panel(array(images), COLUMNS, f"{len(images)} training images"),
-        Panel(decoded, COLUMNS, "the means of p(x|z), each at its z = E[z|x]"),
-    ]
-    detail = "training images, chosen at random, and what the model makes of them; means, not draws"
-    return draw_panels(panels, f"Reconstructions: {subject.title}", detail)
+    pairs = np.concatenate([array(images), decoded], axis=-2)
+    return Panel(pairs, COLUMNS, f"{len(pairs)} {subject.described(name)}", row_gap=4 * GAP)
 
 
-def draw_interpolations(subject: Subject) -> Figure:
+def draw_interpolations(subject: Subject) -> Sheet:
     """Draw the way from one test image to another through latent space."""
     split = subject.split("test")
     source = subject.stream("interpolations")
@@ -44,9 +49,8 @@ def draw_interpolations(subject: Subject) -> Figure:
         Panel(subject.decode(ways), STEPS, "means of p(x|z) on the straight line between their posterior means"),
         Panel(array(images[len(first) :]), 1, "to"),
     ]
-    return draw_panels(
-        panels, f"Interpolations: {subject.title}", f"between pairs of {subject.described('test')}, chosen at random"
-    )
+    detail = f"between pairs of {subject.described('test')}, chosen at random"
+    return draw_panels(panels, subject.heading("Interpolations", detail))
 
 
 def between(start: Tensor, end: Tensor, steps: int) -> Tensor:

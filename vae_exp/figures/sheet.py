@@ -1,8 +1,9 @@
-"""The paper that every figure is drawn on: its style, its title, and its PNG."""
+"""The paper that every figure is drawn on: its style, its heading, and its files."""
 
 from __future__ import annotations
 
 import contextlib
+import io
 import textwrap
 import threading
 import warnings
@@ -14,19 +15,18 @@ import seaborn as sns
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.transforms import Bbox
 from PIL import Image
 
 from vae_exp.figures import tiles
+from vae_exp.figures.colours import AXES, GRID, SOFT_INK
+from vae_exp.figures.heading import Heading, Note
 
-DPI = 120
+DPI = tiles.DPI
 TITLE_POINTS, DETAIL_POINTS, TICK_POINTS = 11.0, 8.5, 8.0
-MARGIN = 12
-"""Pixels between the edge and what is drawn."""
-GREY = "#555555"
-"""Colour of lettering that explains."""
-
-LEVELS = ((np.arange(256) + 8) // 17 * 17).astype(np.uint8)
-"""The nearest of 16 levels for each of 256."""
+MARGIN = 0.1
+"""Inches between the edge and what is drawn."""
+GREY = SOFT_INK.light
 
 _style = threading.RLock()
 _STYLE = {
@@ -38,8 +38,9 @@ _STYLE = {
     "ytick.labelsize": TICK_POINTS,
     "legend.fontsize": TICK_POINTS,
     "legend.title_fontsize": TICK_POINTS,
-    "grid.color": "#EEEEEE",
-    "axes.edgecolor": "#BBBBBB",
+    "grid.color": GRID.light,
+    "axes.edgecolor": AXES.light,
+    "pdf.fonttype": 42,  # letters are embedded as letters, which journals ask for
 }
 
 
@@ -51,48 +52,74 @@ def style() -> Iterator[None]:
         yield
 
 
-def sheet(width: int, height: int, title: str, detail: str) -> Figure:
-    """Return an empty figure of this width and height in pixels, plus what the title and its detail need above.
+class Sheet(Figure):
+    """A figure with a heading. Axes that are added are laid out below it."""
 
-    Axes that are added are laid out below the title.
+    heading: Heading
+    band: float
+    """Height of the heading in inches."""
+
+
+def sheet(width: float, height: float, heading: Heading) -> Sheet:
+    """Return an empty sheet of this width and height in inches, plus what the heading needs above.
+
+    Where the heading says how wide it is, the height keeps its proportion to the width.
     """
-    blocks = [(textwrap.wrap(text, _letters(width, size)), size) for text, size in _header(title, detail)]
-    header = MARGIN + sum(len(lines) * _line(size) for lines, size in blocks)
-    total = round(height + header)
-    figure = Figure(figsize=(width / DPI, total / DPI), dpi=DPI, facecolor="white")
-    pad = MARGIN / DPI
-    figure.set_layout_engine(ConstrainedLayoutEngine(rect=(0, 0, 1, height / total), w_pad=pad, h_pad=pad / 2))
-    top = float(total - MARGIN)
-    for (lines, size), colour in zip(blocks, ("black", GREY), strict=True):
+    if heading.width is not None:
+        width, height = heading.width, height * heading.width / width
+    texts = [(heading.title, TITLE_POINTS, "black"), (heading.detail, DETAIL_POINTS, GREY)]
+    blocks = [(textwrap.wrap(text, _letters(width, size)), size, colour) for text, size, colour in texts]
+    band = _whole(MARGIN + sum(len(lines) * _line(size) for lines, size, _ in blocks))
+    total = _whole(height) + band
+    figure = Sheet(figsize=(_whole(width), total), dpi=DPI, facecolor="white")
+    figure.heading, figure.band = heading, band
+    figure.set_layout_engine(ConstrainedLayoutEngine(rect=(0, 0, 1, 1 - band / total), w_pad=MARGIN, h_pad=MARGIN / 2))
+    top = total - MARGIN
+    for lines, size, colour in blocks:
         text = "\n".join(lines)
         figure.text(MARGIN / width, top / total, text, size=size, color=colour, va="top", linespacing=1.25)
         top -= len(lines) * _line(size)
     return figure
 
 
-def _header(title: str, detail: str) -> list[tuple[str, float]]:
-    return [(title, TITLE_POINTS), (detail, DETAIL_POINTS)]
+def _whole(inches: float) -> float:
+    """Return a length of whole pixels."""
+    return round(inches * DPI) / DPI
 
 
-def _letters(width: int, points: float) -> int:
+def _letters(width: float, points: float) -> int:
     """Return how many letters of about 0.52 em fit in a line."""
-    return max(20, int((width - 2 * MARGIN) / (0.52 * points * DPI / 72)))
+    return max(20, int((width - 2 * MARGIN) / (0.52 * points / 72)))
 
 
 def _line(points: float) -> float:
-    """Return the height of a line, in pixels."""
-    return 1.45 * points * DPI / 72
+    """Return the height of a line, in inches."""
+    return 1.45 * points / 72
 
 
-def png(figure: Figure) -> bytes:
-    """Return a figure as a PNG file: the same figure gives the same bytes.
+def png(figure: Sheet, titles: bool = True) -> bytes:
+    """Return a figure as a PNG file, without its heading where titles are not wanted: the same figure, the same bytes.
 
-    Lettering, curves and points get 16 levels of each colour, among them all that we draw with: half as large a file.
+    The file notes its title, its detail and the height of the band that they stand in, for a page that writes them
+    itself.
     """
     canvas = FigureCanvasAgg(figure)
     canvas.draw()  # type: ignore[no-untyped-call]
-    pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
-    if (pixels[..., :1] == pixels[..., 1:3]).all():
-        return tiles.png(Image.fromarray(pixels[..., 0]))
-    has_images = any(axes.images for axes in figure.axes)
-    return tiles.png(Image.fromarray(pixels if has_images else LEVELS[pixels]).convert("RGB"))
+    pixels = np.asarray(canvas.buffer_rgba())[..., :3]  # type: ignore[no-untyped-call]
+    band = round(figure.band * DPI)
+    note = Note(figure.heading.title, figure.heading.detail, band if titles else 0)
+    pixels = pixels if titles else pixels[band:]
+    is_grey = bool((pixels[..., :1] == pixels).all())
+    return tiles.png(Image.fromarray(np.ascontiguousarray(pixels[..., 0] if is_grey else pixels)), note)
+
+
+def pdf(figure: Sheet, titles: bool = True) -> bytes | None:
+    """Return a figure as a PDF file with its fonts in it; None where it holds images, which have pixels anyway."""
+    if any(axes.images for axes in figure.axes):
+        return None
+    file = io.BytesIO()
+    width, height = figure.get_size_inches()
+    whole = Bbox([[0, 0], [width, height if titles else height - figure.band]])
+    metadata = {"CreationDate": None, "Title": figure.heading.title}
+    figure.savefig(file, format="pdf", bbox_inches=whole, metadata=metadata)
+    return file.getvalue()

@@ -6,11 +6,12 @@ import torch
 from PIL import Image
 
 from vae_exp.figures.subject import array
-from vae_exp.figures.tiles import at_screen_size, png, tile
+from vae_exp.figures.tiles import png, resized, tile
 from vae_exp.models import Vae
 from vae_exp.randomness import generator
 
-IMAGES, COLUMNS = 100, 10
+IMAGES, COLUMNS, WIDTH = 100, 10, 56
+"""Images, images in a row, and pixels of one across: a tracker shows them small, and there are many of them."""
 
 
 @torch.no_grad()
@@ -19,4 +20,4 @@ def draw_step(model: Vae, seed: int) -> bytes:
     model.eval()
     z = torch.randn(IMAGES, model.latent_dim, generator=generator(seed, "figures/steps"))
     images = array(model.decode(z.to(next(model.parameters()))).mean)
-    return png(Image.fromarray(tile(at_screen_size(images), COLUMNS)))
+    return png(Image.fromarray(tile(resized(images, WIDTH), COLUMNS)))

@@ -15,6 +15,7 @@ from vae_exp.config import Config
 from vae_exp.data import Split, Splits
 from vae_exp.data.binarize import draw
 from vae_exp.distributions import DiagonalGaussian
+from vae_exp.figures.heading import Heading
 from vae_exp.models.vae import Vae, pixels
 from vae_exp.randomness import generator
 from vae_exp.storage.metrics import Record
@@ -62,10 +63,10 @@ class Subject:
         """Return the figure's own source of randomness; it is the CPU's, so that every device shows the same draws."""
         return generator(self.config.seed, f"figures/{figure}")
 
-    @property
-    def title(self) -> str:
-        """Return what every title says: data set, model and latent dimensions."""
-        return f"{self.config.data.name}, {self.config.model.name}, latent_dim={self.model.latent_dim}"
+    def heading(self, what: str, detail: str) -> Heading:
+        """Return what stands above a figure: what it shows, of which data set, model and latent dimensions."""
+        run = f"{self.config.data.name}, {self.config.model.name}, latent_dim={self.model.latent_dim}"
+        return Heading(f"{what}: {run}", detail, self.config.figures.width)
 
     @property
     def latent_dim(self) -> int:

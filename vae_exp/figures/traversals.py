@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from vae_exp.figures.cloud import axis_name
 from vae_exp.figures.panels import Panel, draw_panels
-from vae_exp.figures.subject import Subject
+from vae_exp.figures.sheet import Sheet
+from vae_exp.figures.subject import Subject, array
 
 MOST = 12
 """Dimensions that are walked along."""
@@ -21,19 +21,31 @@ SIDE = 15
 log = logging.getLogger(__name__)
 
 
-def draw_traversals(subject: Subject) -> Figure:
+def draw_traversals(subject: Subject) -> Sheet:
     """Draw the means of p(x|z) along each of the most active dimensions through the first test image's code."""
     split = subject.split("test")
-    source = subject.stream("traversals")
-    mean = subject.encode(subject.images(split, torch.tensor([0]), source)).mean[0].cpu()
+    image = subject.images(split, torch.tensor([0]), subject.stream("traversals"))
+    mean = subject.encode(image).mean[0].cpu()
     dims = subject.test_codes.most_active(MOST)
     values = torch.linspace(-REACH, REACH, STEPS)
     images = subject.decode(traverse(mean, dims, values))
-    rows = [axis_name(d) for d in dims]
-    panel = Panel(images, STEPS, row_labels=rows, column_labels=list(map(signed, values.tolist())))
+    walks = Panel(
+        images,
+        STEPS,
+        row_labels=[axis_name(d) for d in dims],
+        column_labels=[signed(value, 1) for value in values.tolist()],
+        row_gap=24,
+        marks=[place_of(mean[d].item()) for d in dims],
+    )
     which = "each dimension" if len(dims) == subject.latent_dim else f"each of the {len(dims)} most active dimensions"
-    detail = f"means of p(x|z) as {which} goes from −3 to 3, others at E[z|x] of the first of the "
-    return draw_panels([panel], f"Traversals: {subject.title}", detail + subject.described("test"))
+    detail = f"means of p(x|z) as {which} goes from −3 to 3, the others at E[z|x] of the image on the left, the first "
+    detail += f"of the {subject.described('test')}; ▼ marks its own value"
+    return draw_panels([Panel(array(image), 1, "x"), walks], subject.heading("Traversals", detail))
+
+
+def place_of(value: float) -> float:
+    """Return where a value stands among the columns of a traversal; what lies beyond them, at their end."""
+    return (min(max(value, -REACH), REACH) + REACH) / (2 * REACH) * (STEPS - 1)
 
 
 def traverse(origin: Tensor, dims: list[int], values: Tensor) -> Tensor:
@@ -44,14 +56,14 @@ def traverse(origin: Tensor, dims: list[int], values: Tensor) -> Tensor:
     return points
 
 
-def draw_manifold(subject: Subject) -> Figure | None:
+def draw_manifold(subject: Subject) -> Sheet | None:
     """Draw the means of p(x|z) on a grid of z that the prior covers evenly; for two latent dimensions alone."""
     if subject.latent_dim != 2:
         log.info("manifold.png is drawn for two latent dimensions alone, here there are %s", subject.latent_dim)
         return None
     quantiles = even_quantiles(SIDE)
     z1, z2 = torch.meshgrid(quantiles, quantiles.flip(0), indexing="xy")
-    labels = list(map(signed, quantiles.tolist()))
+    labels = [signed(value, 2) for value in quantiles.tolist()]
     panel = Panel(
         subject.decode(torch.stack([z1, z2], dim=-1)),
         SIDE,
@@ -59,9 +71,10 @@ def draw_manifold(subject: Subject) -> Figure | None:
         column_labels=labels,
         axis_labels=(axis_name(0), axis_name(1)),
         gap=0,
+        row_gap=0,
     )
     detail = "means of p(x|z) on a grid through the inverse distribution function of the prior N(0, I)"
-    return draw_panels([panel], f"Manifold: {subject.title}", detail)
+    return draw_panels([panel], subject.heading("Manifold", detail))
 
 
 def even_quantiles(n: int) -> Tensor:
@@ -70,6 +83,6 @@ def even_quantiles(n: int) -> Tensor:
     return quantiles
 
 
-def signed(value: float) -> str:
-    """Return a number with one decimal and a minus sign that is as wide as a plus."""
-    return f"{value:.1f}".replace("-", "−")
+def signed(value: float, decimals: int) -> str:
+    """Return a number with a minus sign that is as wide as a plus."""
+    return f"{value:.{decimals}f}".replace("-", "−")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 
 import torch
-from matplotlib.figure import Figure
 from sklearn.manifold import TSNE
 
 from vae_exp.figures.cloud import Cloud, axis_name, plot
 from vae_exp.figures.palette import Palette
+from vae_exp.figures.sheet import Sheet
 from vae_exp.figures.subject import Codes, Floats, Subject
 from vae_exp.measures.latent import ACTIVE
 from vae_exp.randomness import derive
@@ -19,20 +19,21 @@ FEWEST = 5
 """Points that t-SNE needs: it takes three neighbours of each for a perplexity of 1."""
 
 
-def draw_tsne(subject: Subject) -> Figure:
+def draw_tsne(subject: Subject) -> Sheet:
     """Draw t-SNE of a fixed subsample of a split's posterior means; where it can't run, the means, and why."""
     codes = _subsample(subject)
-    palette = Palette.of(codes.labels, subject.splits.classes)
+    palette = Palette.of(codes.labels, subject.splits.classes, subject.config.figures.palette)
     what = f"{len(codes.means):,} posterior means of {subject.described(subject.config.figures.tsne_split)}"
     why = obstacle(codes)
     if why:
         dims = codes.most_active(2)
-        names, title, detail = [axis_name(d) for d in dims], f"No t-SNE: {subject.title}", f"{why}; {what} instead"
-        return plot(Cloud(codes.means[:, dims], names, codes.labels, palette, title, detail))
+        heading = subject.heading("No t-SNE", f"{why}; {what} instead{palette.remark}")
+        return plot(Cloud(codes.means[:, dims], [axis_name(d) for d in dims], codes.labels, palette, heading))
     places = layout(codes.means, derive(subject.config.seed, "figures/tsne") % 2**32)
     detail = f"of {what}; perplexity {perplexity_for(len(places)):g}, initialised by PCA; "
     detail += "distances between groups and their sizes mean nothing"
-    return plot(Cloud(places, ["", ""], codes.labels, palette, f"t-SNE: {subject.title}", detail))
+    heading = subject.heading("t-SNE", detail + palette.remark)
+    return plot(Cloud(places, [], codes.labels, palette, heading))
 
 
 def _subsample(subject: Subject) -> Codes:

@@ -178,11 +178,11 @@ class RunFolder:
         """Return what the run ended with; an empty dictionary before its end."""
         return read_json(self.final_file, records.FINAL) if self.final_file.exists() else {}
 
-    def write_figure(self, name: str, png: bytes) -> None:
+    def write_figure(self, name: str, content: bytes, suffix: str = "png") -> None:
         """Write a picture under its name; `steps/epoch_0010` is one of a series."""
-        file = self.figures / f"{name}.png"
+        file = self.figures / f"{name}.{suffix}"
         file.parent.mkdir(parents=True, exist_ok=True)
-        files.write(file, png)
+        files.write(file, content)
 
     # --- checkpoints ---------------------------------------------------------------------------------------------
 

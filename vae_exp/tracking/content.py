@@ -141,7 +141,8 @@ def last_files(folder: RunFolder) -> dict[str, Path]:
     """Return what is sent when a run has ended. The figures lie at the root, where the comparison page finds them."""
     single = (folder.status_file, folder.metrics_file, folder.final_file, folder.log_file)
     named = {file.name: file for file in single}
-    named |= {file.name: file for file in sorted(folder.figures.glob("*.png"))}
+    for kind in ("png", "pdf"):
+        named |= {file.name: file for file in sorted(folder.figures.glob(f"*.{kind}"))}
     named |= {f"checkpoints/{file.name}": file for file in sorted(folder.checkpoints.glob("*.safetensors"))}
     return first_files(folder) | _present(named)
 

@@ -1,0 +1,170 @@
+"""The charts of the report: what is drawn, what is said of it, and how it stands in a page."""
+
+import dataclasses
+import itertools
+import re
+
+import pytest
+from compared import compared, config, sweep, write
+
+from vae_exp.comparison import charts
+from vae_exp.comparison.charts.axis import apart, is_log
+from vae_exp.comparison.charts.costs import reconstruction_against_kl, training_time
+from vae_exp.comparison.charts.curves import learning_curves
+from vae_exp.comparison.charts.losses import heat_map, loss_by_configuration, loss_by_value
+from vae_exp.config import AdamConfig, ElboConfig, ImagesConfig, MlpConfig, TrainerConfig
+from vae_exp.figures.sheet import style
+
+
+@pytest.fixture(scope="module")
+def crossed(tmp_path_factory):
+    """A sweep of two keys, with losses that name their place; the values are planned out of order."""
+    path = tmp_path_factory.mktemp("crossed")
+    values = [(dim, beta) for dim in (8, 2, 4) for beta in (4.0, 0.5)]
+    pairs = [(config(dim, objective=ElboConfig(beta=beta)), 10 * dim + beta) for dim, beta in values]
+    sweep(path, [(each, {"losses": [(loss + 9, loss + 9), (loss, loss + 1)]}) for each, loss in pairs])
+    return compared(path)
+
+
+def chart_of(chart, comparison):
+    with style():
+        return chart(comparison)
+
+
+def axes_of(chart, comparison):
+    return chart_of(chart, comparison).figure.axes[0]
+
+
+def test_two_swept_keys_give_a_heat_map_with_each_number_at_its_place(crossed):
+    axes = axes_of(heat_map, crossed)
+    xs, ys = ([label.get_text() for label in labels] for labels in (axes.get_xticklabels(), axes.get_yticklabels()))
+    assert (xs, ys) == (["2", "4", "8"], ["0.5", "4.0"]) or (xs, ys) == (["0.5", "4.0"], ["2", "4", "8"])
+    for text in axes.texts:
+        column, row = (int(place) for place in text.get_position())
+        dim, beta = (xs[column], ys[row]) if len(xs) == 3 else (ys[row], xs[column])
+        assert float(text.get_text()) == 10 * int(dim) + float(beta) + 1
+    assert len(axes.texts) == 6
+
+
+def test_the_loss_is_drawn_against_the_value_in_its_order_with_a_line_for_each_other_value(crossed):
+    axes = axes_of(loss_by_value, crossed)
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["2", "4", "8"]
+    lines = {name: handle[0] for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)}
+    assert list(lines) == ["beta=0.5, val", "beta=0.5, test", "beta=4.0, val", "beta=4.0, test"]
+    assert lines["beta=0.5, test"].get_xdata().tolist() == [2, 4, 8]
+    assert lines["beta=0.5, test"].get_ydata().tolist() == [21.5, 41.5, 81.5]
+
+
+def test_three_swept_keys_give_a_chart_with_the_best_configuration_on_top_and_two_keys_do_not(tmp_path, crossed):
+    models = [config(dim, objective=ElboConfig(beta=beta)) for dim in (2, 4) for beta in (0.5, 1.0)]
+    configs = [
+        dataclasses.replace(each, trainer=TrainerConfig(batch_size=size)) for each in models for size in (10, 20)
+    ]
+    sweep(tmp_path, [(each, {"losses": [(9.0 - i, 19.0 - i)]}) for i, each in enumerate(configs)])
+    axes = axes_of(loss_by_configuration, compared(tmp_path))
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert (names[0], names[-1]) == (
+        "latent_dim=4, beta=1.0, batch_size=20",
+        "latent_dim=2, beta=0.5, batch_size=10",
+    )
+    lines = {name: handle[0] for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)}
+    assert lines["val"].get_xdata().tolist() == [2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]
+    assert lines["test"].get_xdata().tolist() == [12.0, 13.0, 14.0, 15.0, 16.0, 17.0, 18.0, 19.0]
+    assert axes.yaxis_inverted()
+    assert chart_of(loss_by_configuration, crossed) is None
+
+
+def test_the_learning_curves_hold_every_epoch_and_those_of_unfinished_runs_are_dotted(tmp_path):
+    write(tmp_path / "a", config(2), [(9.0, 9.0), (8.0, 8.0)])
+    write(tmp_path / "b", config(4), [(7.0, 7.0), (6.0, 6.0)], state="failed")
+    chart = chart_of(learning_curves, compared(tmp_path / "a", tmp_path / "b"))
+    (axes,) = chart.figure.axes
+    assert [line.get_ydata().tolist() for line in axes.lines] == [[9.0, 8.0], [7.0, 6.0]]
+    assert [line.get_linestyle() for line in axes.lines] == ["-", ":"]
+    assert [entry.name for entry in chart.legend] == ["latent_dim=2", "latent_dim=4"]
+    assert chart.seen == "val/loss of 2 runs, which ends between 6.0 (latent_dim=4) and 8.0 (latent_dim=2)"
+
+
+def test_reconstruction_and_kl_of_each_run_are_a_point_where_there_are_two(tmp_path):
+    write(tmp_path / "a", config(2), [(9.0, 9.0)], kl=4.0)
+    write(tmp_path / "b", config(4), [(9.0, 8.0)], kl=6.0)
+    both = compared(tmp_path / "a", tmp_path / "b")
+    points = [each.get_offsets().tolist() for each in axes_of(reconstruction_against_kl, both).collections]
+    assert points == [[[4.0, 5.0]], [[6.0, 2.0]]]
+    assert chart_of(reconstruction_against_kl, compared(tmp_path / "a")) is None
+
+
+def test_the_training_time_is_drawn_in_minutes(tmp_path):
+    for name, dim, seconds in (("a", 2, 90.0), ("b", 4, 30.0)):
+        write(tmp_path / name, config(dim), [(9.0, 9.0)], seconds=seconds)
+    chart = chart_of(training_time, compared(tmp_path / "a", tmp_path / "b"))
+    assert [bar.get_width() for bar in chart.figure.axes[0].patches] == [1.5, 0.5]
+    assert chart.seen == "between 0.5 minutes (latent_dim=4) and 1.5 minutes (latent_dim=2)"
+
+
+def test_a_single_run_has_a_chart_of_each_part_of_its_loss(tmp_path):
+    write(tmp_path, config(), [(9.0, 9.0), (8.0, 7.0)], kl=4.0)
+    drawn = charts.draw(compared(tmp_path))
+    assert list(drawn) == ["loss", "reconstruction", "kl"]
+    assert drawn["loss"][0].seen == "val loss goes from 9.0 to 8.0 nats, test loss goes from 9.0 to 7.0 nats"
+
+
+def learning_rates(path, values):
+    pairs = [(config(optimizer=AdamConfig(lr=lr)), 100 - i) for i, lr in enumerate(values)]
+    sweep(path, [(each, {"losses": [(loss, loss)]}) for each, loss in pairs])
+    return compared(path)
+
+
+@pytest.mark.parametrize(
+    ("values", "scale"),
+    [([1e-4, 1e-3, 1e-2], "log"), ([1e-3, 1.1e-3, 1.2e-3, 2e-2], "log"), ([0.1, 0.2, 0.3], "linear")],
+)
+def test_a_swept_number_stands_at_its_place_on_an_axis_whose_ticks_never_collide(tmp_path, values, scale):
+    figure = chart_of(loss_by_value, learning_rates(tmp_path, values)).figure
+    (axes,) = figure.axes
+    assert axes.get_xscale() == scale
+    assert axes.lines[0].get_xdata().tolist() == values
+    figure.draw_without_rendering()
+    boxes = [label.get_window_extent() for label in axes.get_xticklabels()]
+    assert not any(one.overlaps(other) for one, other in itertools.pairwise(boxes))
+    assert {axes.get_xticks()[0], axes.get_xticks()[-1]} == {values[0], values[-1]}
+
+
+def test_ticks_that_would_collide_are_left_out_but_the_ends_are_kept():
+    assert apart([0, 5, 10, 50, 95, 100], [10] * 6) == [0, 2, 3, 5]
+    assert apart([0], [1000]) == [0]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([2, 4, 8, 16], True), ([2, 4, 6], False), ([0, 1, 10], False), ([1, 50], True), ([2, 4], False)],
+)
+def test_numbers_that_multiply_get_a_log_axis(values, expected):
+    assert is_log(values) == expected
+
+
+def test_a_chart_says_in_words_what_is_seen(tmp_path):
+    assert chart_of(loss_by_value, learning_rates(tmp_path, [0.001, 0.01])).seen == (
+        "test loss falls from 100.0 at lr=0.001 to 99.0 at 0.01"
+    )
+
+
+def test_charts_are_inline_with_letters_as_text_ids_of_their_own_and_the_colours_of_the_theme(crossed):
+    drawn = charts.draw(crossed)
+    whole = "".join(svg for _, svg in drawn.values())
+    found = re.findall(r'\bid="([^"]+)"', whole)
+    assert len(found) == len(set(found)) > 20
+    assert set(re.findall(r'(?:href="|url\()#([^")]+)', whole)) <= set(found)
+    assert not re.search(r"<(style|script|metadata)|xmlns|ns0:", whole)
+    assert ">epoch</text>" in whole
+    assert "font:" not in whole
+    for name in ("learning_curves", "loss_by_value"):
+        assert not re.search(r"(stroke|fill): #(?!fff)", drawn[name][1])
+
+
+def test_a_name_from_a_folder_stays_text_in_a_chart(tmp_path):
+    names = ["<b>a & b", "</svg><script>"]
+    pairs = [(config(data=ImagesConfig(root=name, threshold=None)), float(i)) for i, name in enumerate(names)]
+    runs = [(dataclasses.replace(each, model=MlpConfig()), loss) for each, loss in pairs]
+    sweep(tmp_path, [(each, {"losses": [(loss, loss)]}) for each, loss in runs])
+    assert "<script" not in "".join(svg for _, svg in charts.draw(compared(tmp_path)).values())

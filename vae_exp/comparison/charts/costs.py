@@ -1,0 +1,68 @@
+"""Charts of what a configuration pays: nats of codes for nats of reconstruction, and minutes."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from vae_exp.comparison.charts.chart import Chart, blank, row_legend, row_shades
+from vae_exp.comparison.charts.losses import finished_rows
+from vae_exp.comparison.table import Comparison
+from vae_exp.figures.colours import AXES, BARS, INK
+
+
+def reconstruction_against_kl(comparison: Comparison) -> Chart | None:
+    """Draw what each run pays for its codes against what they are good for; on a grey line the sum is the same."""
+    shown = [i for i, row in enumerate(comparison.rows) if row.by_seed("test/kl")]
+    if sum(len(comparison.rows[i].finished) for i in shown) < 2:
+        return None
+    figure = blank()
+    axes = figure.subplots()
+    shades, ends = row_shades(comparison), []
+    for i in shown:
+        points = [(run.measures["test/kl"], run.measures["test/reconstruction"]) for run in comparison.rows[i].finished]
+        ends.append((*np.mean(points, 0), comparison.label(comparison.rows[i])))
+        kl, loss = zip(*points, strict=True)
+        axes.scatter(kl, loss, s=36, color=shades[i].light, zorder=3)
+    axes.margins(0.12)
+    _lines_of_equal_loss(axes)
+    axes.set(xlabel="KL(q(z|x) ‖ p(z)), nats", ylabel="reconstruction, nats")
+    first, last = min(ends), max(ends)
+    seen = " to ".join(f"KL {x:.1f} and reconstruction {y:.1f} ({name})" for x, y, name in (first, last))
+    detail = "nats per image, a point a run; grey lines: the same test loss"
+    legend = row_legend(comparison, shown)
+    return Chart("Reconstruction against KL, test images", detail, f"from {seen}", figure, legend, shades)
+
+
+def _lines_of_equal_loss(axes: Axes) -> None:
+    x, y = axes.get_xlim(), axes.get_ylim()
+    losses = MaxNLocator(8).tick_values(x[0] + y[0], x[1] + y[1])
+    axes.grid(visible=False)
+    for loss in losses:
+        axes.plot(x, [loss - each for each in x], color=AXES.light, linewidth=0.7, zorder=1)
+    axes.set(xlim=x, ylim=y)
+
+
+def training_time(comparison: Comparison) -> Chart | None:
+    """Draw how long each configuration trained: the mean as a bar, each run as a dot."""
+    rows = finished_rows(comparison, "seconds")
+    if len(rows) < 2:
+        return None
+    figure = blank(50 + 20 * len(rows))
+    axes = figure.subplots()
+    means = []
+    for place, row in enumerate(rows):
+        minutes = [seconds / 60 for seconds in row.by_seed("seconds").values()]
+        means.append(float(np.mean(minutes)))
+        axes.barh(place, means[-1], color=BARS.light, height=0.7)
+        axes.plot(minutes, [place] * len(minutes), "o", color=INK.light, markersize=3)
+    axes.set_yticks(range(len(rows)), [comparison.label(row) for row in rows])
+    axes.invert_yaxis()
+    axes.grid(axis="y", visible=False)
+    axes.set_xlabel("minutes")
+    ends = (
+        f"{means[i]:.1f} minutes ({comparison.label(rows[i])})" for i in (int(np.argmin(means)), int(np.argmax(means)))
+    )
+    detail = "minutes, evaluation of every epoch included; a dot a run"
+    return Chart("Training time", detail, "between {} and {}".format(*ends), figure)
