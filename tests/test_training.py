@@ -3,16 +3,29 @@
 import dataclasses
 import itertools
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
-from vae_exp import data
-from vae_exp.config import Config, ConvConfig, DigitsConfig, ElboConfig, EvaluationConfig, SgdConfig, TrainerConfig
+from vae_exp import data, experiment
+from vae_exp.config import (
+    Config,
+    ConvConfig,
+    DigitsConfig,
+    ElboConfig,
+    EvaluationConfig,
+    FiguresConfig,
+    SgdConfig,
+    TrainerConfig,
+)
+from vae_exp.config.identity import as_dict
 from vae_exp.errors import Diverged, UserError
 from vae_exp.models import build_model
 from vae_exp.objectives import Terms
+from vae_exp.storage.sweep_folder import Job
+from vae_exp.sweeping.plan import plan
 from vae_exp.training import Training, batches, train_epoch
 
 IMAGES = torch.arange(256, dtype=torch.uint8).repeat(2)[:250].reshape(-1, 1, 1, 1).expand(-1, 1, 8, 8).contiguous()
@@ -175,6 +188,56 @@ def test_training_stops_after_its_last_epoch():
     seen, training = judged(5.0, 4.0, 3.0, 2.0, 1.0)
     assert [over for _, over in seen] == [False, False, False, False, True]
     assert not training.stopped_early(CONFIG)
+
+
+def test_no_epoch_of_a_warm_up_is_the_best_and_patience_begins_after_it():
+    objective, trainer = ElboConfig(warmup_epochs=3), dataclasses.replace(CONFIG.trainer, epochs=9)
+    config = dataclasses.replace(CONFIG, objective=objective, trainer=trainer)
+    seen, training = judged(1.0, 2.0, 3.0, 9.0, 9.5, 9.0, config=config)
+    assert seen == [(False, False)] * 3 + [(True, False), (False, False), (False, True)]
+    assert (training.best_epoch, training.best_objective) == (4, 9.0)
+
+
+def test_an_objective_of_an_extension_says_from_which_epoch_it_is_final():
+    seen, training = judged(1.0, 2.0, 3.0)
+    assert [best for best, _ in seen] == [True, False, False]
+    training.objective = SimpleNamespace(first_final_epoch=4)
+    training.epoch, training.best_epoch, training.best_objective = 3, 0, math.inf
+    assert not training.update_best(1.0)
+    training.epoch = 4
+    assert training.update_best(7.0)
+
+
+def test_a_state_of_version_0_1_that_was_best_in_its_warm_up_has_no_best_epoch_yet():
+    training = start(dataclasses.replace(CONFIG, objective=ElboConfig(warmup_epochs=3)))
+    training.load(training.tensors(), {"epoch": 2, "best_epoch": 1, "best_objective": 5.0})
+    assert (training.epoch, training.best_epoch, training.best_objective) == (2, 0, math.inf)
+
+
+WARM_UP = dataclasses.replace(CONFIG, objective=ElboConfig(warmup_epochs=5))
+
+
+def test_a_warm_up_that_the_epochs_never_finish_is_refused_with_both_keys_before_anything_is_made(tmp_path):
+    refusal = "trainer.epochs must be at least 6, the first epoch after objective.warmup_epochs=5, got 5"
+    with pytest.raises(UserError, match=refusal):
+        experiment.run(WARM_UP, tmp_path / "run")
+    assert not (tmp_path / "run" / "config.yaml").exists()
+    with pytest.raises(UserError, match=refusal):
+        plan([(["objective.warmup_epochs=5"], WARM_UP)], [], [], threads=1)
+    long_enough = dataclasses.replace(WARM_UP, trainer=dataclasses.replace(WARM_UP.trainer, epochs=6))
+    assert len(plan([([], long_enough)], [], [], threads=1)) == 1
+
+
+def test_a_saved_run_whose_warm_up_never_ends_goes_on_and_its_plan_and_copies_too(tmp_path):
+    quick = dataclasses.replace(WARM_UP, evaluation=EvaluationConfig(final=False), figures=FiguresConfig(which=[]))
+    trainer = dataclasses.replace(quick.trainer, epochs=0, threads=1, batch_size=500, device="cpu")
+    quick = dataclasses.replace(quick, trainer=trainer)
+    run_folder = tmp_path / "run"
+    assert experiment.run(quick, run_folder, origin="an older run")["epochs"] == 0  # as reproduce starts it
+    longer = dataclasses.replace(quick, trainer=dataclasses.replace(trainer, epochs=2))
+    assert experiment.run(longer, run_folder)["best_epoch"] == 2  # none is the best: the last
+    known = Job("planned", "planned", [], as_dict(quick))
+    assert plan([([], longer)], [], [known], threads=1)[0].config["trainer"]["epochs"] == 2
 
 
 def test_without_a_validation_split_the_last_epoch_is_the_best_and_nothing_stops_early():

@@ -24,7 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from vae_exp.config import Config, EvaluationConfig, FiguresConfig, TrainerConfig
 from vae_exp.errors import UserError, complain, one_line
-from vae_exp.preparation import check, match_saved
+from vae_exp.preparation import check, is_new, match_saved, require_final_objective
 from vae_exp.registry import schemas
 from vae_exp.storage import files
 from vae_exp.storage.run_folder import RunFolder
@@ -104,6 +104,8 @@ class CheckFirst(Callback):
         try:
             typed, folder = to_config(config), RunFolder(Path(config.hydra.run.dir))
             match_saved(typed, folder, check(typed))
+            if is_new(folder):
+                require_final_objective(typed)
             files.require_room(folder.path)
         except UserError as error:
             complain(str(error))

@@ -26,7 +26,7 @@ from vae_exp.machine.memory import keep_freed_memory
 from vae_exp.models import Vae, build_model
 from vae_exp.objectives import PARTS
 from vae_exp.observers import NoProgress, NoTracker, Progress, Tracker
-from vae_exp.preparation import check, is_finished, match_saved
+from vae_exp.preparation import check, is_finished, is_new, match_saved, require_final_objective
 from vae_exp.randomness import make_deterministic
 from vae_exp.storage import metrics, run_log
 from vae_exp.storage.checkpoint import Damaged
@@ -53,6 +53,8 @@ def run(
     """
     splits = check(config)
     with (run_folder := RunFolder(Path(folder))).locked():
+        if origin is None and is_new(run_folder):
+            require_final_objective(config)
         config = match_saved(config, run_folder, splits)
         if is_finished(config, run_folder):
             return run_folder.read_final()

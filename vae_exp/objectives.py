@@ -45,7 +45,8 @@ class Terms:
 class Objective(Protocol):
     """An objective of this configuration, at this epoch (1, 2, …).
 
-    `epoch=None` means its final weights and each example on its own, as evaluation wants it.
+    `epoch=None` means its final weights and each example on its own, as evaluation wants it. An objective whose weights
+    change as it trains has the attribute `first_final_epoch`: see `first_final_epoch`.
     """
 
     def __call__(
@@ -73,12 +74,25 @@ def build_objective(config: ObjectiveConfig) -> Objective:
     return objective
 
 
+def first_final_epoch(objective: Objective) -> int:
+    """Return the first epoch whose objective has its final weights: 1, unless the objective says otherwise.
+
+    Before it values of different epochs can't be held against each other, so that none is the best.
+    """
+    return int(getattr(objective, "first_final_epoch", 1))
+
+
 @implements(ElboConfig)
 @dataclass(frozen=True)
 class Elbo:
     """The negative ELBO with L samples (Kingma & Welling 2013, eq. 10)."""
 
     config: ElboConfig
+
+    @property
+    def first_final_epoch(self) -> int:
+        """Return the first epoch after the warm-up of the KL."""
+        return self.config.warmup_epochs + 1
 
     def __call__(
         self,

@@ -19,7 +19,9 @@ from vae_exp.devices import require_device
 from vae_exp.errors import UserError
 from vae_exp.models import build_model
 from vae_exp.models.vae import Shape
+from vae_exp.objectives import build_objective, first_final_epoch
 from vae_exp.storage.run_folder import RunFolder
+from vae_exp.storage.sweep_folder import SweepFolder
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,21 @@ def check(config: Config) -> Splits:
     require_device(config.trainer.device)
     require_memory(config, splits.shape)
     return splits
+
+
+def is_new(folder: RunFolder) -> bool:
+    """Say whether neither a run nor the plan of one is saved here: what was saved is not refused by a later rule."""
+    return folder.read_config() is None and not SweepFolder(folder.path.parent).plan_file.exists()
+
+
+def require_final_objective(config: Config) -> None:
+    """Raise UserError when no epoch trains with the final weights of the objective, so that none could be the best."""
+    first = first_final_epoch(build_objective(config.objective))
+    epochs = fill_defaults(config).trainer.epochs or 0
+    if first > max(epochs, 1):
+        warmup = getattr(config.objective, "warmup_epochs", None)
+        key = "objective" if warmup is None else f"objective.warmup_epochs={warmup}"
+        raise UserError(f"trainer.epochs must be at least {first}, the first epoch after {key}, got {epochs}")
 
 
 def require_memory(config: Config, shape: Shape) -> None:

@@ -14,7 +14,7 @@ from vae_exp.config import Config
 from vae_exp.data.binarize import draw
 from vae_exp.errors import Diverged
 from vae_exp.models.vae import Vae, pixels
-from vae_exp.objectives import PARTS, Objective, build_objective
+from vae_exp.objectives import PARTS, Objective, build_objective, first_final_epoch
 from vae_exp.optimizers import (
     build_optimizer,
     learning_rate,
@@ -37,7 +37,7 @@ class Training:
     epoch: int = 0
     """Finished epochs."""
     best_epoch: int = 0
-    """The epoch with the lowest validation objective so far; 0 before the first."""
+    """The epoch with the lowest validation objective since the objective is final; 0 before the first."""
     best_objective: float = math.inf
 
     @classmethod
@@ -68,6 +68,8 @@ class Training:
         best = state["best_objective"]
         self.epoch, self.best_epoch = state["epoch"], state["best_epoch"]
         self.best_objective = math.inf if best is None else best
+        if best is not None and self.best_epoch < first_final_epoch(self.objective):  # version 0.1 counted a warm-up
+            self.best_epoch, self.best_objective = 0, math.inf
         self.model.load_state_dict(_strip_prefix("model/", tensors))
         load_optimizer_tensors(self.optimizer, _strip_prefix("optimizer/", tensors))
 
@@ -83,12 +85,13 @@ class Training:
     def update_best(self, objective: float | None) -> bool:
         """Take in the epoch's validation objective (None without a validation split); say whether it is the best yet.
 
-        Ties go to the earlier epoch. Without a validation split the last epoch is the best.
+        Ties go to the earlier epoch, and no epoch before the objective's first final one counts. Without a validation
+        split the last epoch is the best.
         """
         if objective is None:
             self.best_epoch = self.epoch
             return True
-        if objective >= self.best_objective:
+        if self.epoch < first_final_epoch(self.objective) or objective >= self.best_objective:
             return False
         self.best_epoch, self.best_objective = self.epoch, objective
         return True

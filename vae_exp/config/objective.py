@@ -37,7 +37,7 @@ class ElboConfig(ObjectiveConfig):
     """Weight of the KL term, at least 0 (Higgins et al. 2017, "beta-VAE", ICLR)."""
     warmup_epochs: int = 0
     """The weight of the KL grows linearly from 0 to `beta` over this many epochs (Sønderby et al. 2016,
-    arXiv 1602.02282); 0 starts at `beta`."""
+    arXiv 1602.02282); 0 starts at `beta`. None of them can be the best, so `trainer.epochs` must be more."""
     free_bits: float = 0.0
     """Nats of KL that each latent dimension has free, at least 0: its mean over the batch costs no less (Kingma et al.
     2016, arXiv 1606.04934, eq. 15)."""
@@ -57,5 +57,5 @@ class IwaeConfig(ObjectiveConfig):
     name: str = "iwae"
     samples: int = 5
     dreg: bool = False
-    """Give the encoder the doubly reparameterised gradient, which has less noise (Tucker et al. 2018,
-    arXiv 1810.04152)."""
+    """Give the encoder the doubly reparameterised gradient, which often has less noise and, unlike the
+    plain one, loses none of its signal as K grows (Tucker et al. 2018, arXiv 1810.04152)."""

@@ -21,7 +21,8 @@ class TrainerConfig(Options, group="trainer"):
     batch_size: int = 100
     """Images in a training step; the last step of an epoch may have fewer."""
     patience: int | None = 10
-    """Stop when `val/objective` has not improved for this many epochs; null never stops early."""
+    """Stop when `val/objective` has not improved for this many epochs since the objective has its final weights; null
+    never stops early."""
     checkpoint_every: int = 10
     """Every so many epochs the full state is kept for good and samples are drawn for the tracker, in epochs."""
     device: str | None = None

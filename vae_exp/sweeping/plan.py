@@ -8,7 +8,7 @@ import re
 from vae_exp.config import Config
 from vae_exp.config.identity import as_dict, identity, identity_hash
 from vae_exp.errors import UserError
-from vae_exp.preparation import fill_defaults
+from vae_exp.preparation import fill_defaults, require_final_objective
 from vae_exp.storage.sweep_folder import Job
 
 
@@ -16,8 +16,8 @@ def plan(requests: list[tuple[list[str], Config]], swept: list[str], known: list
     """Return the jobs of a sweep: those known already, with their folders, and the new ones.
 
     `requests` are each job's overrides and configuration, `swept` the keys that the command sweeps, `threads` each
-    new job's share of the cores. Raises UserError when two requests are the same experiment, or fewer epochs are asked
-    for than a known job has.
+    new job's share of the cores. Raises UserError when two requests are the same experiment, fewer epochs are asked
+    for than a known job has, or a new job's epochs never reach the final weights of its objective.
     """
     jobs = {job.name: job for job in known}
     taken: set[str] = set()
@@ -43,6 +43,7 @@ def _match(config: Config, known: list[Job]) -> Job | None:
 
 
 def _new_job(overrides: list[str], config: Config, swept: list[str], threads: int) -> Job:
+    require_final_objective(config)
     config_dict = as_dict(fill_defaults(config, threads))
     label = ", ".join(_short(override) for override in overrides if override.split("=")[0].lstrip("+") in swept)
     slug = re.sub(r"[^A-Za-z0-9=._,+-]+", "-", label.replace(", ", ",")).strip("-.") or "run"
