@@ -37,7 +37,9 @@ def test_a_transposed_convolution_and_its_gradients_are_torchs(before, after, si
 
 
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
-@pytest.mark.parametrize(("before", "after", "size"), [(16, 1, 4), (12, 3, 2), (9, 1, 3), (4, 4, 1)])
+@pytest.mark.parametrize(
+    ("before", "after", "size"), [(16, 1, 4), (12, 3, 2), (9, 1, 3), (4, 4, 1), (8, 1, (4, 2)), (8, 2, (1, 3))]
+)
 def test_a_narrow_convolution_and_its_gradients_are_torchs(before, after, size, memory_format):
     x = images(before, 6, memory_format)
     ours, torchs = (kind(before, after, size).double() for kind in (NarrowConv2d, nn.Conv2d))

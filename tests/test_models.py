@@ -26,8 +26,7 @@ def geometries(draw, largest_kernel=7, most_channels=5):
     kernel = draw(st.integers(1, largest_kernel))
     channels = draw(st.lists(st.integers(1, 6), min_size=2, max_size=most_channels))
     config = ConvConfig(channels=channels, kernel_size=kernel, stride=draw(st.integers(1, kernel)), latent_dim=2)
-    side = draw(st.integers(1, 40))
-    return config, (channels[0], side, side)
+    return config, (channels[0], draw(st.integers(1, 40)), draw(st.integers(1, 40)))
 
 
 @given(geometries())
@@ -80,8 +79,23 @@ def test_the_mlp_has_the_parameters_of_its_layers():
 
 
 def test_the_sides_of_the_reference_model_are_the_published_ones():
-    assert geometry(ConvConfig(), MNIST).encoder == [28, 14, 7]
-    assert geometry(ConvConfig(), MNIST).decoder == [7, 15, 31]
+    for sides in geometry(ConvConfig(), MNIST):
+        assert sides.encoder == [28, 14, 7]
+        assert sides.decoder == [7, 15, 31]
+
+
+def test_height_and_width_are_derived_each_by_itself():
+    height, width = geometry(ConvConfig(channels=[3, 32, 64]), (3, 64, 48))
+    assert (height.encoder, height.decoder) == ([64, 32, 16], [16, 33, 67])
+    assert (width.encoder, width.decoder) == ([48, 24, 12], [12, 25, 51])
+
+
+def test_an_axis_may_need_more_pixels_at_the_end_while_the_other_needs_fewer():
+    config = ConvConfig(channels=[1, 2], kernel_size=4, stride=4)
+    height, width = geometry(config, (1, 6, 5))
+    assert (height.excess, width.excess) == (2, -1)
+    model = build_model(config, (1, 6, 5), seed=0)
+    assert model.decode(torch.zeros(3, 2)).mean.shape == (3, 1, 6, 5)
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "softplus"])
@@ -173,9 +187,13 @@ def test_the_scale_of_a_gaussian_is_fixed_or_learned():
             "model.channels must be short enough to leave at least one pixel",
         ),
         (ConvConfig(channels=[3, 8]), MNIST, "model.channels[0] must be 1, the channels of the data's images, got 3"),
-        (ConvConfig(), (1, 28, 20), "model.name=conv needs square images, got 28×20 pixels; choose model=mlp"),
+        (
+            ConvConfig(),
+            (3, 8, 8),
+            "model.channels[0] must be 3, the channels of the data's images, got 1; set model.channels=[3,32,64]",
+        ),
     ],
-    ids=["too deep", "colour", "oblong"],
+    ids=["too deep", "colour", "grey"],
 )
 def test_what_fits_no_image_is_refused_in_one_line(config, shape, text):
     with pytest.raises(UserError) as caught:

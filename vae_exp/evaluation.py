@@ -19,7 +19,7 @@ CODES = 2000
 def evaluate(
     model: Vae, objective: Objective, images: Tensor, *, seed: int, stream: str, batch_size: int
 ) -> dict[str, float]:
-    """Return the means over images (N, C, S, S) of the objective at its final weights, loss, reconstruction and KL.
+    """Return the means over images (N, C, H, W) of the objective at its final weights, loss, reconstruction and KL.
 
     In nats per image, summed in float64. The noise comes from its own stream, so the same weights give the same
     numbers however often they are evaluated; it is drawn batch by batch, so another batch size estimates the same

@@ -106,7 +106,7 @@ def _strip_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def train_epoch(training: Training, images: Tensor, config: Config, on_step: OnStep = lambda: None) -> dict[str, float]:
-    """Train one epoch on images (N, C, S, S), uint8 on the model's device.
+    """Train one epoch on images (N, C, H, W), uint8 on the model's device.
 
     Returns the means over the epoch's images of objective, loss, reconstruction and KL, in nats, as they were when
     each image was seen. Raises Diverged when a loss is not finite.
@@ -134,7 +134,7 @@ def train_epoch(training: Training, images: Tensor, config: Config, on_step: OnS
 
 
 def batches(images: Tensor, config: Config, epoch: int) -> Iterator[Tensor]:
-    """Yield the epoch's shuffled batches as floats in [0, 1]: (B, C, S, S); the last may be shorter."""
+    """Yield the epoch's shuffled batches as floats in [0, 1]: (B, C, H, W); the last may be shorter."""
     order = torch.randperm(len(images), generator=generator(config.seed, "shuffle", epoch)).to(images.device)
     binarization = generator(config.seed, "binarize", epoch, device=images.device)
     for indices in torch.split(order, config.trainer.batch_size):

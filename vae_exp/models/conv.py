@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torch import nn
 
 from vae_exp.config import ConvConfig
+from vae_exp.config.identity import written
 from vae_exp.errors import UserError
 from vae_exp.models.layers import NarrowConv2d, TransposedConv2d
 from vae_exp.models.vae import Shape
@@ -16,24 +18,31 @@ from vae_exp.registry import implements
 
 
 @dataclass(frozen=True)
-class Geometry:
-    """The side of the image, in pixels, after each layer."""
+class Sides:
+    """Height or width of the image, in pixels, after each layer."""
 
     encoder: list[int]
     """The image, then each convolution: 28, 14, 7."""
     decoder: list[int]
     """The smallest encoder side, then each transposed convolution: 7, 15, 31. The last layer brings it back."""
 
+    @property
+    def excess(self) -> int:
+        """Return how many pixels the last layer has to take away; below 0, how many it has to add."""
+        return self.decoder[-1] - self.encoder[0]
 
-def geometry(config: ConvConfig, shape: Shape) -> Geometry:
-    """Derive every side from the configuration; raise UserError where an image of this shape can't be encoded."""
+
+def geometry(config: ConvConfig, shape: Shape) -> tuple[Sides, Sides]:
+    """Derive every height and width from the configuration; raise UserError where no image of this shape fits."""
     channels, height, width = shape
-    if height != width:
-        raise UserError(f"model.name=conv needs square images, got {height}×{width} pixels; choose model=mlp")
     if config.channels[0] != channels:
-        rule = f"model.channels[0] must be {channels}, the channels of the data's images"
-        raise UserError(f"{rule}, got {config.channels[0]}")
-    encoder = [height]
+        rule = f"model.channels[0] must be {channels}, the channels of the data's images, got {config.channels[0]}"
+        raise UserError(f"{rule}; set model.channels={written([channels, *config.channels[1:]])}")
+    return _sides(config, height), _sides(config, width)
+
+
+def _sides(config: ConvConfig, side: int) -> Sides:
+    encoder = [side]
     for i in range(1, len(config.channels)):
         side = (encoder[-1] + 2 * _padding(config) - config.kernel_size) // config.stride + 1
         if side < 1:
@@ -45,7 +54,7 @@ def geometry(config: ConvConfig, shape: Shape) -> Geometry:
     decoder = encoder[-1:]
     for _ in config.channels[1:]:
         decoder.append((decoder[-1] - 1) * config.stride + config.kernel_size)
-    return Geometry(encoder, decoder)
+    return Sides(encoder, decoder)
 
 
 def _padding(config: ConvConfig) -> int:
@@ -54,9 +63,9 @@ def _padding(config: ConvConfig) -> int:
 
 @implements(ConvConfig)
 def build(config: ConvConfig, shape: Shape) -> tuple[nn.Module, nn.Module]:
-    """Return encoder (B, C, S, S) → (B, 2·D) and decoder (N, D) → (N, C, S, S), which gives logits."""
-    sides = geometry(config, shape)
-    deepest = (config.channels[-1], sides.encoder[-1], sides.encoder[-1])
+    """Return encoder (B, C, H, W) → (B, 2·D) and decoder (N, D) → (N, C, H, W), which gives logits."""
+    height, width = geometry(config, shape)
+    deepest = (config.channels[-1], height.encoder[-1], width.encoder[-1])
     features = deepest[0] * deepest[1] * deepest[2]
     encoder = nn.Sequential(
         *_convolutions(config),
@@ -68,7 +77,7 @@ def build(config: ConvConfig, shape: Shape) -> tuple[nn.Module, nn.Module]:
         nn.ReLU(),
         nn.Unflatten(1, deepest),
         *_transposed_convolutions(config),
-        _last_layer(config.channels[1], config.channels[0], sides.decoder[-1], shape[1]),
+        _last_layer(config.channels[1], config.channels[0], (height.excess, width.excess)),
     )
     return encoder, decoder
 
@@ -86,10 +95,16 @@ def _transposed_convolutions(config: ConvConfig) -> Iterator[nn.Module]:
         yield nn.ReLU()
 
 
-def _last_layer(before: int, after: int, side: int, target: int) -> nn.Module:
-    if side < target:
-        return TransposedConv2d(before, after, target - side + 1)
-    kernel_size = side - target + 1
-    # The other form pays while the planes it makes are fewer than the channels it reads.
-    narrow = kernel_size > 1 and kernel_size**2 * after <= before
-    return NarrowConv2d(before, after, kernel_size) if narrow else nn.Conv2d(before, after, kernel_size)
+def _last_layer(before: int, after: int, excess: tuple[int, int]) -> nn.Module:
+    """Return the layer that brings height and width back.
+
+    A convolution where there is an excess, a transposed one where pixels are missing, and both where one axis has an
+    excess and the other a lack.
+    """
+    shrinking, growing = ((max(h, 0) + 1, max(w, 0) + 1) for h, w in (excess, (-excess[0], -excess[1])))
+    if growing == (1, 1):
+        # The other form pays while the planes it makes are fewer than the channels it reads.
+        narrow = math.prod(shrinking) > 1 and math.prod(shrinking) * after <= before
+        return (NarrowConv2d if narrow else nn.Conv2d)(before, after, shrinking)
+    layer = TransposedConv2d(before, after, growing)
+    return layer if shrinking == (1, 1) else nn.Sequential(layer, nn.Conv2d(after, after, shrinking))

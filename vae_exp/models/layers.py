@@ -27,22 +27,22 @@ class NarrowConv2d(nn.Conv2d):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the convolution of (B, I, H, W): (B, O, H − K + 1, W − K + 1)."""
+        """Return the convolution of (B, I, H, W): (B, O, H − K + 1, W − L + 1)."""
         # GPUs have kernels of their own, and so has torch.compile.
         if x.device.type != "cpu" or torch.compiler.is_compiling():
             return super().forward(x)
         batch, channels, height, width = x.shape
-        size = self.kernel_size[0]
-        weight = self.weight.permute(0, 2, 3, 1).reshape(-1, channels)  # (O·K·K, I)
+        rows, columns = self.kernel_size
+        weight = self.weight.permute(0, 2, 3, 1).reshape(-1, channels)  # (O·K·L, I)
         planes = weight @ x.permute(0, 2, 3, 1).reshape(-1, channels).T
-        planes = planes.view(self.out_channels, size, size, batch, height, width)
+        planes = planes.view(self.out_channels, rows, columns, batch, height, width)
         assert self.bias is not None
         added: Tensor = _ShiftedSum.apply(planes)
         return added.transpose(0, 1) + self.bias.view(-1, 1, 1)
 
 
 class _ShiftedSum(torch.autograd.Function):
-    """Σ_ij of planes (O, K, K, B, H, W), plane (i, j) moved up by i and left by j: (O, B, H − K + 1, W − K + 1)."""
+    """Σ_ij of planes (O, K, L, B, H, W), plane (i, j) moved up by i and left by j: (O, B, H − K + 1, W − L + 1)."""
 
     @staticmethod
     def forward(ctx: Any, planes: Tensor) -> Tensor:
@@ -64,6 +64,6 @@ class _ShiftedSum(torch.autograd.Function):
 
 def _shifted(planes: Tensor) -> list[Tensor]:
     """Return the part of each plane that falls on the sum, as views."""
-    size, height, width = (planes.shape[axis] for axis in (1, -2, -1))
-    h, w = height - size + 1, width - size + 1
-    return [planes[:, i, j, :, i : i + h, j : j + w] for i in range(size) for j in range(size)]
+    _, rows, columns, _, height, width = planes.shape
+    h, w = height - rows + 1, width - columns + 1
+    return [planes[:, i, j, :, i : i + h, j : j + w] for i in range(rows) for j in range(columns)]
