@@ -57,5 +57,5 @@ class IwaeConfig(ObjectiveConfig):
     name: str = "iwae"
     samples: int = 5
     dreg: bool = False
-    """Give the encoder the doubly reparameterised gradient, which often has less noise and, unlike the
-    plain one, loses none of its signal as K grows (Tucker et al. 2018, arXiv 1810.04152)."""
+    """Give the encoder the doubly reparameterised gradient, which often, but not always, has less noise (Tucker et al.
+    2018, arXiv 1810.04152)."""
