@@ -5,7 +5,9 @@ import dataclasses
 from vae_exp.comparison import compare, read_runs
 from vae_exp.config import Config, ConvConfig, DigitsConfig, NoTrackingConfig
 from vae_exp.config.identity import as_dict, flatten
+from vae_exp.machine.environment import Session
 from vae_exp.storage import metrics
+from vae_exp.storage.records import Data, Final
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import SweepFolder
 from vae_exp.sweeping.plan import plan
@@ -32,16 +34,14 @@ def write(path, config, losses=(), state="finished", error=None, digest="d", bes
     if state == "planned":
         folder.write_status("planned")
         return folder
-    folder.write_environment({"cpu": "a CPU", "threads": 1}, {"digest": digest, "image_shape": [1, 8, 8]}, None)
+    folder.write_environment(Session(cpu="a CPU", threads=1), Data(digest, [1, 8, 8]), None)
     for epoch, (val, test) in enumerate(losses, start=1):
         values = {"test/loss": test, "test/reconstruction": test - kl, "test/kl": kl}
         values |= {} if val is None else {"val/loss": val}
         metrics.append(folder.metrics_file, {"epoch": epoch, "timestamp": 0, "seconds": 30.0, **values})
     if state == "finished":
         best = len(losses) if best_epoch is None else best_epoch
-        folder.write_final(
-            {"epochs": len(losses), "best_epoch": best, "stopped_early": False, "seconds": 60.0, **final}
-        )
+        folder.write_final(Final(len(losses), best, False, 60.0, final))
     folder.write_status(state, error)
     return folder
 

@@ -22,7 +22,7 @@ def ended(folder):
         "metrics": [timeless(record) for record in folder.records()],
         "checkpoints": {path.name: content(path) for path in sorted(folder.checkpoints.glob("*.safetensors"))},
         "best and last": [folder.weights_file(which).read_bytes() for which in ("best", "last")],
-        "final": timeless(folder.read_final()),
+        "final": timeless(folder.read_final().flat()),
         "figures": {path.name: path.read_bytes() for path in sorted(folder.figures.rglob("*.png"))},
         "files": sorted(str(path.relative_to(folder.path)) for path in folder.path.rglob("*")),
     }

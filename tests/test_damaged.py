@@ -4,6 +4,7 @@ import json
 import logging
 import shutil
 
+import msgspec
 import pytest
 import torch
 import yaml
@@ -29,7 +30,6 @@ from vae_exp.storage.files import read_json, read_yaml
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import Job, SweepFolder
 from vae_exp.tracking import receipt
-from vae_exp.tracking.receipt import Receipt
 
 
 def config(epochs=2):
@@ -108,13 +108,13 @@ def check_damaged_checkpoint(finished, tmp_path_factory, apply):
     path = tmp_path_factory.mktemp("checkpoint") / "epoch_0002.safetensors"
     path.write_bytes(apply(content))
     try:
-        tensors, state = checkpoint.read(path, records.TRAINING)
+        tensors, state = checkpoint.read(path, records.Training)
     except Damaged as error:
         said = str(error)
         assert said.startswith(str(path))
         assert said.isprintable()
     else:
-        whole, whole_state = checkpoint.read(newest(RunFolder(finished)), records.TRAINING)
+        whole, whole_state = checkpoint.read(newest(RunFolder(finished)), records.Training)
         assert checkpoint.digest(tensors) == checkpoint.digest(whole)
         assert state == whole_state
 
@@ -139,23 +139,23 @@ def test_every_flipped_bit_of_the_tensors_and_every_short_file_is_noticed(finish
     for at in range(start, len(content), 97):
         path.write_bytes(content[:at] + bytes([content[at] ^ (1 << at % 8)]) + content[at + 1 :])
         with pytest.raises(Damaged, match="its content does not match its digest"):
-            checkpoint.read(path, records.TRAINING)
+            checkpoint.read(path, records.Training)
     for length in [*range(12), start - 1, start, start + 1, len(content) - 1]:
         path.write_bytes(content[:length])
         with pytest.raises(Damaged, match="is damaged"):
-            checkpoint.read(path, records.TRAINING)
+            checkpoint.read(path, records.Training)
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda t, s: s.pop("record"), "record must be of type dict, got 'nothing'"),
-        (lambda t, s: s.update(epoch="2"), "epoch must be of type int, got '2'"),
-        (lambda t, s: s.update(epoch=True), "epoch must be of type int, got True"),
+        (lambda t, s: s.pop("record"), "Object missing required field record"),
+        (lambda t, s: s.update(epoch="2"), "epoch: Expected int, got str"),
+        (lambda t, s: s.update(epoch=True), "epoch: Expected int, got bool"),
         (lambda t, s: s.update(epoch=3), "must be of epoch 2, got 3"),
         (lambda t, s: s.update(best_epoch=9), "must be of epoch 2, got 2, with the best at 9"),
         (lambda t, s: s["record"].update(epoch=1), "its record must be of epoch 2, got 1"),
-        (lambda t, s: s["record"].update(seconds="long"), "its record must be an object of numbers"),
+        (lambda t, s: s["record"].update(seconds="long"), "record[...]: Expected int | float, got str"),
         (lambda t, s: t.pop("model/encoder.1.weight"), "'model/encoder.1.weight' must be [3, 64] of torch.float32"),
         (lambda t, s: t.update(more=torch.zeros(1)), "'more' must be absent, got [1] of torch.float32"),
         (
@@ -169,7 +169,7 @@ def test_every_flipped_bit_of_the_tensors_and_every_short_file_is_noticed(finish
     ],
 )
 def test_a_whole_checkpoint_of_something_else_is_named_and_passed_over(folder, change, said):
-    tensors, state = checkpoint.read(newest(folder), {})
+    tensors, state = checkpoint.read(newest(folder), dict)
     change(tensors, state)
     checkpoint.write(newest(folder), tensors, state)
     records_before = folder.records()
@@ -232,16 +232,18 @@ def test_a_last_line_torn_anywhere_is_left_out_and_written_again(folder, caplog)
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        (b"{}", "epoch must be of type int"),
+        (b"{}", "must have epoch, timestamp, seconds"),
         (b"", "is no JSON"),
         (b"{" * 100_000, "is no JSON"),
         (b"[1]", "must hold an object, got list"),
-        (b'{"epoch": 2, "timestamp": 1, "seconds": 1, "val/loss": "low"}', "must be an object of numbers"),
+        (b'{"epoch": 2, "timestamp": 1, "seconds": 1, "val/loss": "low"}', "Expected int | float, got str"),
         (b'{"epoch": 2, "timestamp": 1, "seconds": 1, "val/loss": NaN}', "is no JSON"),
         (b'{"epoch": 2, "timestamp": 1, "seconds": 1, "val/loss": 1e999}', "is no JSON"),
         (b'{"epoch": 2, "timestamp": 1, "seconds": 1, "val/loss": -1e39}', "is no JSON"),  # no float32 is as large
         (b'{"epoch": 2, "timestamp": 1, "seconds": 1, "val/loss": 1' + b"0" * 5000 + b"}", "is no JSON"),
         (b'{"epoch": 3, "timestamp": 1, "seconds": 1}', "must be of epoch 2, got 3"),
+        (b'{"epoch": 2.0, "timestamp": 1, "seconds": 1}', "must be of epoch 2, got 2.0"),
+        (b'{"epoch": 2, "timestamp": 1, "seconds": 1, "epoch": 2}', "is no JSON: a key stands there twice"),
         (b"\xff\xfe", "can't be read"),
     ],
 )
@@ -386,7 +388,8 @@ def test_many_changed_files_of_runs_are_refused_in_one_line_or_work(finished, sc
 
 def check_changed_receipt(tmp_path_factory, draws):
     folder = tmp_path_factory.mktemp("receipt")
-    receipt.write(folder, "sqlite:///mlflow.db", Receipt("vae_exp", "run", None, files={"a.png": [1, 2]}))
+    told = msgspec.structs.replace(receipt.new("vae_exp", "run", None), files={"a.png": [1, 2]})
+    receipt.write(folder, "sqlite:///mlflow.db", told)
     file = folder / "mlflow.json"
     if draws.draw(st.booleans()):
         file.write_bytes(draws.draw(damage())(file.read_bytes()))
@@ -404,11 +407,11 @@ def check_changed_receipt(tmp_path_factory, draws):
 
 @pytest.mark.parametrize(("key", "value"), [("epochs", -1), ("epochs", "2"), ("token", "x" * 1000), ("files", [])])
 def test_a_note_with_a_value_that_we_never_write_is_named(tmp_path, key, value):
-    receipt.write(tmp_path, "sqlite:///mlflow.db", Receipt("vae_exp", "run", None))
+    receipt.write(tmp_path, "sqlite:///mlflow.db", receipt.new("vae_exp", "run", None))
     data = read_json(tmp_path / "mlflow.json")
     (tmp_path / "mlflow.json").write_text(json.dumps(changed(data, ("shown", "sqlite:///mlflow.db", key), value)))
     said = refusal(receipt.read, tmp_path)
-    assert said.startswith(f"{tmp_path / 'mlflow.json'}: {key} must ")
+    assert said.startswith(f"{tmp_path / 'mlflow.json'}: shown[...].{key}: Expected ")
     assert len(said) < 300
 
 

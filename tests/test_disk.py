@@ -70,7 +70,7 @@ def require_good_checkpoint(folder):
     """Require the newest checkpoint to be whole, nothing half-written beside it; return its epoch."""
     assert not list(folder.path.rglob("*.tmp"))
     newest = max(folder.checkpoints.glob("epoch_*"))
-    return checkpoint.read(newest, records.TRAINING)[1]["epoch"]
+    return checkpoint.read(newest, records.Training)[1]["epoch"]
 
 
 def test_a_run_whose_disk_is_full_says_so_and_goes_on_to_the_same_bits_when_there_is_room(tmp_path, alone):
@@ -85,7 +85,7 @@ def test_a_run_whose_disk_is_full_says_so_and_goes_on_to_the_same_bits_when_ther
         )
         assert line.endswith("run.log")
         assert (folder.state(), len(folder.records())) == ("failed", newest)
-        assert "No space left on device" in folder.read_status()["error"]
+        assert "No space left on device" in folder.read_status().error
         disk.resize("2m")
         finished = train(folder.path)
         assert finished.returncode == 0, finished.stderr
@@ -114,7 +114,7 @@ def test_a_disk_without_a_byte_for_the_state_or_the_log_does_not_hide_what_was_n
             str(folder.weights_file("best")),
             f"{folder.checkpoints}/epoch_0004.safetensors",
         )
-        assert folder.read_status()["state"] == "running"  # until this process is gone
+        assert folder.read_status().state == "running"  # until this process is gone
         assert require_good_checkpoint(folder) == 3
         assert capfd.readouterr().err == ""
         (disk.folder / "filler").unlink()

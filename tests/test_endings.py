@@ -11,6 +11,7 @@ import pytest
 from mlflow import MlflowClient
 from tracked import TRACKING
 
+from vae_exp.storage.files import read_json
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import reconcile
 
@@ -88,7 +89,7 @@ def test_a_run_that_is_stopped_by_a_signal_says_so_at_once(place, store, ended, 
     assert returned == code
     assert said.splitlines()[-1] == f"error: stopped; go on with: python -m vae_exp.resume {name}"
     assert "Traceback" not in said
-    assert (folder.read_status()["state"], folder.read_status()["error"]) == ("interrupted", "stopped by a signal")
+    assert (folder.read_status().state, folder.read_status().error) == ("interrupted", "stopped by a signal")
     assert "stopped by a signal" in folder.log_file.read_text()
     run = shown(store, place, name)
     assert (run.info.status, run.data.tags["error"]) == ("KILLED", "stopped by a signal")
@@ -105,8 +106,8 @@ def test_a_run_that_fails_says_why_and_keeps_the_traceback_for_its_log(place, st
     assert said.splitlines()[-1].endswith("see exception/run.log")
     assert "Traceback" not in said
     assert "Traceback (most recent call last)" in folder.log_file.read_text()
-    assert folder.read_status()["state"] == "failed"
-    assert folder.read_status()["error"].startswith(why)
+    assert folder.read_status().state == "failed"
+    assert folder.read_status().error.startswith(why)
     run = shown(store, place, "exception")
     assert run.info.status == "FAILED"
     assert run.data.tags["error"].startswith(why)
@@ -115,10 +116,10 @@ def test_a_run_that_fails_says_why_and_keeps_the_traceback_for_its_log(place, st
 def test_a_run_that_could_not_say_so_is_found_out_by_the_next_command(place, store, ended):
     folder = RunFolder(place / "sigkill")
     assert ended["sigkill"][0] == -signal.SIGKILL
-    status = folder.read_status()
-    assert status["state"] == "running"
+    assert folder.read_status().state == "running"
     assert folder.state() == "interrupted"
-    folder.status_file.write_text(json.dumps(status | {"pid": os.getpid()}))  # a reboot: another has its number
+    rebooted = read_json(folder.status_file) | {"pid": os.getpid()}  # another process has its number
+    folder.status_file.write_text(json.dumps(rebooted))
     assert folder.state() == "interrupted"
     assert shown(store, place, "sigkill").info.status == "RUNNING"
     with pytest.MonkeyPatch.context() as patch:

@@ -57,9 +57,9 @@ def killed_at_random_moments(folder, kills, seed):
     """Kill a run so often, each time some milliseconds after it began or went on, and let it end."""
     moments = random.Random(seed)
     for _ in range(kills):
-        before = RunFolder(folder).read_status().get("pid")
+        before = RunFolder(folder).read_status().pid
         process = start(folder, CONFIG)
-        while process.is_alive() and RunFolder(folder).read_status().get("pid") == before:
+        while process.is_alive() and RunFolder(folder).read_status().pid == before:
             time.sleep(0.001)
         process.join(moments.uniform(0, 0.25))
         process.kill()
@@ -221,7 +221,7 @@ def test_a_run_that_goes_on_has_no_final_measures_until_its_end(tmp_path, monkey
     seen = []
     monkeypatch.setattr(experiment.Experiment, "train", lambda self, training: seen.append(self.folder.read_final()))
     experiment.run(changed(trainer={"epochs": 2}), tmp_path / "run")
-    assert seen == [{}]
+    assert seen == [None]
 
 
 def test_a_diverged_run_fails_in_the_same_way_when_it_is_started_again(tmp_path):
@@ -231,7 +231,7 @@ def test_a_diverged_run_fails_in_the_same_way_when_it_is_started_again(tmp_path)
         with pytest.raises(Diverged) as raised:
             experiment.run(config, tmp_path / "run")
         folder = RunFolder(tmp_path / "run")
-        errors.append((str(raised.value), folder.state(), folder.read_status()["error"], folder.records()))
+        errors.append((str(raised.value), folder.state(), folder.read_status().error, folder.records()))
     assert errors[0] == errors[1]
     assert errors[0][1] == "failed"
     assert "optimizer.lr" in errors[0][2]

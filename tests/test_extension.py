@@ -81,7 +81,7 @@ def test_a_model_and_an_objective_of_an_installed_package_are_swept(sweep):
         config = run.read_config()
         assert config["model"]["name"] == "linear"
         assert config["objective"] == {"name": "capacity", "samples": 1, "nats": nats}
-        final = run.read_final()
+        final = run.read_final().measures
         assert len(final["kl_per_dimension"]) == 3
         assert final["test/loss"] == pytest.approx(final["test/reconstruction"] + final["test/kl"])
         least = final["test/reconstruction"] + 10 * abs(final["test/kl"] - nats)  # |·| of the mean, a lower bound
@@ -120,5 +120,5 @@ def test_a_data_set_of_an_extension_is_trained_on(tmp_path):
     (folder,) = (cwd / "outputs").iterdir()
     run = RunFolder(folder)
     assert json.loads(run.environment_file.read_text(encoding="utf-8"))["data"]["image_shape"] == [1, 8, 8]
-    assert run.read_final()["information_images"] == 20
-    assert "test/nll_iw100" in run.read_final()  # its pixels are black or white
+    assert run.read_final().measures["information_images"] == 20
+    assert "test/nll_iw100" in run.read_final().measures  # its pixels are black or white

@@ -97,7 +97,7 @@ def test_a_pickle_behind_a_checkpoints_name_does_not_run(folder, mark):
         for path in folder.checkpoints.iterdir():
             path.write_bytes(content)
             with pytest.raises(Damaged):
-                checkpoint.read(path, {})
+                checkpoint.read(path, dict)
         experiment.run(longer(), folder.path)
         folder.remove_final()
     assert not mark.exists()
@@ -414,7 +414,7 @@ def test_a_checkpoint_that_claims_more_than_it_holds_is_refused(tmp_path, conten
     path = tmp_path / "claims.safetensors"
     path.write_bytes(content)
     with pytest.raises(Damaged, match=f"^{path} is damaged: "):
-        checkpoint.read(path, records.TRAINING)
+        checkpoint.read(path, records.Training)
 
 
 def test_a_sparse_checkpoint_larger_than_the_memory_is_refused_unread(tmp_path):
@@ -425,7 +425,7 @@ def test_a_sparse_checkpoint_larger_than_the_memory_is_refused_unread(tmp_path):
         except OSError as error:
             pytest.skip(f"no file of 8 TiB here: {error}")
     with pytest.raises(Damaged, match="more than the free memory"):
-        checkpoint.read(path, {})
+        checkpoint.read(path, dict)
 
 
 @pytest.mark.parametrize("state", ["[" * 100_000, "null", "[]", "", '{"epoch": 1' + "0" * 5000 + "}", "{}"])
@@ -434,7 +434,7 @@ def test_a_state_with_the_right_digest_that_is_no_state_is_refused(tmp_path, sta
     tensors = {"x": torch.zeros(1)}
     path.write_bytes(save(tensors, {checkpoint.METADATA: f"{checkpoint._digest(tensors, state)} {state}"}))
     with pytest.raises(Damaged, match=f"^{path}: its state") as error:
-        checkpoint.read(path, records.WEIGHTS)
+        checkpoint.read(path, records.Weights)
     assert len(str(error.value)) < 500
 
 
@@ -444,7 +444,7 @@ from pathlib import Path
 from vae_exp.storage import checkpoint
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
-    checkpoint.read(Path(sys.argv[1]), {})
+    checkpoint.read(Path(sys.argv[1]), dict)
 except checkpoint.Damaged as error:
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """

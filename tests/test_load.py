@@ -53,7 +53,7 @@ def test_a_loaded_run_has_its_configuration_metrics_and_final_measures(folder):
     assert run.config == CONFIG
     assert run.metrics == folder.records()
     assert [record["epoch"] for record in run.metrics] == [1, 2]
-    assert run.final == folder.read_final()
+    assert run.final == folder.read_final().flat()
 
 
 def test_a_loaded_model_has_the_best_weights_and_is_ready_for_use(folder):
@@ -161,7 +161,7 @@ def test_an_image_shape_that_is_none_is_named(folder, shape):
     content = json.loads(folder.environment_file.read_text())
     content["data"]["image_shape"] = shape
     folder.environment_file.write_text(json.dumps(content))
-    with pytest.raises(UserError, match=r"environment\.json: data\.image_shape must be three numbers above 0"):
+    with pytest.raises(UserError, match=r"environment\.json: data\.image_shape"):
         vae_exp.load_run(folder.path)
 
 
@@ -186,7 +186,7 @@ def test_a_run_of_mlflow_is_loaded_and_reproduced_like_its_folder(tmp_path, monk
     assert reproduce.reproduce(run_id, ["tracking=none"], None) == 0
     assert "bit for bit" in capsys.readouterr().out
     [again] = (tmp_path / "outputs").iterdir()
-    assert RunFolder(again).read_environment()["origin"] == f"runs:/{run_id}"
+    assert RunFolder(again).read_environment().origin == f"runs:/{run_id}"
 
 
 def test_an_mlflow_run_that_does_not_exist_is_named(tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ from processes import ended
 from vae_exp.errors import UserError
 from vae_exp.machine import process
 from vae_exp.storage import lock
+from vae_exp.storage.files import read_json, write_json
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import SweepFolder
 
@@ -75,6 +76,7 @@ def enter(folder):
 HOLD = """
 import sys, time
 from pathlib import Path
+from vae_exp.storage.files import read_json
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import SweepFolder
 with {"RunFolder": RunFolder, "SweepFolder": SweepFolder}[sys.argv[1]](Path(sys.argv[2])).locked():
@@ -98,7 +100,7 @@ def test_a_lock_dies_with_its_process(tmp_path, kind):
 def test_on_another_host_only_the_lock_says_whether_a_run_still_runs(tmp_path):
     folder = RunFolder(tmp_path)
     folder.write_status("running")
-    status = folder.read_status() | {"host": "another"}
+    status = read_json(folder.status_file) | {"host": "another"}
     folder.status_file.write_text(json.dumps(status))
     assert folder.state() == "interrupted"
     with folder.locked():
@@ -115,7 +117,7 @@ def test_after_a_reboot_a_run_that_says_running_is_interrupted(tmp_path, change)
     folder = RunFolder(tmp_path)
     folder.write_status("running")
     assert folder.state() == "running"
-    folder.status_file.write_text(json.dumps(folder.read_status() | change))
+    folder.status_file.write_text(json.dumps(read_json(folder.status_file) | change))
     assert folder.state() == "interrupted"
 
 
@@ -126,7 +128,7 @@ def test_a_held_folder_notes_its_process_and_a_free_one_none(tmp_path):
 
 
 def test_the_note_of_a_process_that_is_gone_does_not_count(tmp_path):
-    (tmp_path / ".lock.json").write_text(json.dumps(process.this_process()))
+    write_json(tmp_path / ".lock.json", process.this_process())
     assert lock.holder(tmp_path) is None
 
 

@@ -15,6 +15,8 @@ from compared import compared, config, sweep, write
 from PIL import Image
 
 from vae_exp.comparison import report
+from vae_exp.machine.environment import Session
+from vae_exp.storage.records import Data, Final
 
 PAYLOAD = "<img src=x onerror=\"document.title='own'+'ed'\">"
 SCRIPT = "<script>document.title='own'+'ed'</script>"
@@ -47,9 +49,8 @@ def hostile(path):
     made = sweep(folder, [(config(dim), {"losses": [(float(dim), 1.0)]}) for dim in (2, 10, 4)])
     first, second = (made.folder(job) for job in made.jobs()[:2])
     first.write_status("failed", PAYLOAD + SCRIPT)
-    environment = {"cpu": SCRIPT, "device": PAYLOAD, "packages": {"torch": SCRIPT}}
-    second.write_environment(environment, {"digest": "d"}, None)
-    second.write_final(second.read_final() | {f"test/nll_iw{PAYLOAD}": 1.0})
+    second.write_environment(Session(cpu=SCRIPT, device=PAYLOAD, packages={"torch": SCRIPT}), Data("d"), None)
+    second.write_final(Final(1, 1, False, 60.0, {f"test/nll_iw{PAYLOAD}": 1.0}))
     return folder, ["python", PAYLOAD, SCRIPT]
 
 

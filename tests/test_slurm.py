@@ -98,7 +98,7 @@ def put_back(sweep, index):
 
 
 def sessions(sweep):
-    return {job.label: len(sweep.folder(job).read_environment()["sessions"]) for job in sweep.jobs()}
+    return {job.label: len(sweep.folder(job).read_environment().sessions) for job in sweep.jobs()}
 
 
 def test_a_cancelled_job_stops_no_other_and_resuming_the_sweep_finishes_it(tmp_path, begin):
@@ -119,9 +119,9 @@ def test_a_cancelled_job_stops_no_other_and_resuming_the_sweep_finishes_it(tmp_p
     assert list(sessions(sweep).values()) == [2, 1, 1, 1]
     require_history(tmp_path, sweep)
     for job in sweep.jobs():
-        session = sweep.folder(job).read_environment()["sessions"][0]
-        assert session["threads"] == 1
-        assert session["command"] == ["python", "-m", "vae_exp.train", *FOUR, *LAUNCHER]
+        session = sweep.folder(job).read_environment().sessions[0]
+        assert session.threads == 1
+        assert session.command == ["python", "-m", "vae_exp.train", *FOUR, *LAUNCHER]
 
 
 def test_what_slurm_refuses_is_said_in_one_line_and_the_sweep_can_go_on(tmp_path, begin):
@@ -156,7 +156,7 @@ def test_a_requeued_job_goes_on_and_a_killed_one_stops_nobody(tmp_path, begin):
     process = begin(*FOUR)
     sweep = in_the_store(tmp_path, "batch_size=1", "batch_size=2")
     first, second, *_ = sweep.jobs()
-    psutil.Process(sweep.folder(second).read_status()["pid"]).kill()
+    psutil.Process(sweep.folder(second).read_status().pid).kill()
     subprocess.run(["scontrol", "requeue", jobs_of(sweep)["0"].number], check=True)
     put_back(sweep, "0")
     _, stderr = process.communicate(timeout=180)

@@ -39,7 +39,7 @@ def trained(folder):
 
 
 def timeless(folder):
-    return {key: value for key, value in folder.read_final().items() if key != "seconds"}
+    return {key: value for key, value in folder.read_final().flat().items() if key != "seconds"}
 
 
 def pictures(folder):

@@ -99,7 +99,7 @@ def require_run_again(cwd, sweep):
     """Require that all jobs are finished and that one went on in a second session."""
     assert set(states(sweep).values()) == {"finished"}
     require_history(cwd, sweep)
-    assert any(len(sweep.folder(job).read_environment()["sessions"]) > 1 for job in sweep.jobs())
+    assert any(len(sweep.folder(job).read_environment().sessions) > 1 for job in sweep.jobs())
 
 
 @needs_kill
@@ -119,16 +119,16 @@ def test_parallel_jobs_share_the_cores_and_note_the_users_command(parallel):
     cores = psutil.cpu_count(logical=False) or 1
     for job in sweep.jobs():
         assert 1 <= job.config["trainer"]["threads"] <= max(1, cores // 2)
-        for session in sweep.folder(job).read_environment()["sessions"]:
-            assert session["threads"] == job.config["trainer"]["threads"]
-            assert session["command"][:6] == ["python", "-m", "vae_exp.train", *FOUR]
+        for session in sweep.folder(job).read_environment().sessions:
+            assert session.threads == job.config["trainer"]["threads"]
+            assert session.command[:6] == ["python", "-m", "vae_exp.train", *FOUR]
 
 
 def running_worker(cwd, jobs=1):
     """Return the process of a job as soon as so many of its sweep have trained an epoch and are running."""
     for _ in range(6000):
         begun = [RunFolder(file.parent).read_status() for file in Path(cwd).glob("outputs/*/*/metrics.jsonl")]
-        running = [status["pid"] for status in begun if status["state"] == "running"]
+        running = [status.pid for status in begun if status.state == "running"]
         if len(running) >= jobs:
             return psutil.Process(running[0])
         time.sleep(0.01)
@@ -222,7 +222,7 @@ def test_resuming_leaves_what_is_finished_and_tries_what_failed_again(broken):
     assert done.returncode == 1
     assert "lr=1e+30: the loss became NaN or infinite at epoch 1" in done.stderr
     assert {file: file.stat().st_mtime_ns for path in good for file in path.rglob("*") if file.is_file()} == before
-    assert len(sweep.folder(sweep.jobs()[2]).read_environment()["sessions"]) == 2
+    assert len(sweep.folder(sweep.jobs()[2]).read_environment().sessions) == 2
     assert len(tracked(cwd)[1]) == 4
 
 

@@ -15,6 +15,7 @@ from tracked import TRACKING, Run, assert_complete, runs, whole_run
 from vae_exp.config import Config, ElboConfig, MlpConfig, NoTrackingConfig, TrainerConfig
 from vae_exp.config.identity import as_dict
 from vae_exp.errors import UserError
+from vae_exp.storage.records import Final
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import connect, fetch_run, how_to_look, reconcile, show_sweep
 from vae_exp.tracking.content import final_points, parameters, points
@@ -99,17 +100,9 @@ def test_a_comparison_begins_with_a_loss_and_not_with_seconds():
 
 def test_the_charts_of_the_end_are_of_measures_and_not_of_how_they_were_taken(tmp_path):
     folder = RunFolder(tmp_path)
-    folder.write_final(
-        {
-            "epochs": 9,
-            "best_epoch": 7,
-            "stopped_early": True,
-            "seconds": 3.5,
-            "knn_accuracy": 0.5,
-            "knn_accuracy_se": 0.1,
-        }
-    )
-    folder.write_final(folder.read_final() | {"test/nll_iw100": 90.0, "importance_images": 1000, "measured_on": "test"})
+    measures = {"knn_accuracy": 0.5, "knn_accuracy_se": 0.1}
+    measures |= {"test/nll_iw100": 90.0, "importance_images": 1000, "measured_on": "test"}
+    folder.write_final(Final(9, 7, True, 3.5, measures))
     folder.write_status("finished")
     shown = {key: (value, step) for key, value, _, step in final_points(folder)}
     expected = {"final/best_epoch": (7, 9), "final/knn_accuracy": (0.5, 9), "final/test/nll_iw100": (90, 9)}

@@ -9,7 +9,9 @@ import torch
 
 from vae_exp.config import Config, DigitsConfig, MlflowConfig
 from vae_exp.config.identity import as_dict
+from vae_exp.machine.environment import Git, Session
 from vae_exp.storage import metrics
+from vae_exp.storage.records import Data, Final
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import connect
 
@@ -28,8 +30,8 @@ class Run:
     def start(self):
         self.folder.path.mkdir(parents=True, exist_ok=True)
         self.folder.write_config(as_dict(self.config))
-        session = {"command": ["python", "-m", "vae_exp.train"], "git": {"commit": "c0ffee", "dirty": []}}
-        self.folder.write_environment(session, {"digest": "d", "image_shape": [1, 8, 8]}, None)
+        session = Session(command=["python", "-m", "vae_exp.train"], git=Git("c0ffee"))
+        self.folder.write_environment(session, Data("d", [1, 8, 8]), None)
         self.folder.write_status("running")
         self.folder.write_figure("steps/epoch_0000", png(0))
         self.tracker.start(self.folder)
@@ -58,8 +60,7 @@ class Run:
             epochs = len(self.folder.records())
             for name in ("best", "last"):
                 self.folder.write_weights(name, {"w": torch.tensor([epochs])}, epochs)
-            final = {"epochs": epochs, "best_epoch": epochs, "stopped_early": False, "seconds": 0.1}
-            self.folder.write_final(final | {"test/loss": 99.5, "active_units": 2})
+            self.folder.write_final(Final(epochs, epochs, False, 0.1, {"test/loss": 99.5, "active_units": 2}))
             self.folder.write_figure("samples", png(1))
         self.folder.write_status(state, error)
         began = time.perf_counter()

@@ -24,9 +24,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from vae_exp.config import Config, EvaluationConfig, FiguresConfig, TrainerConfig
 from vae_exp.errors import UserError, complain, one_line
-from vae_exp.preparation import check, is_new, match_saved, require_final_objective
+from vae_exp.preparation import prepare
 from vae_exp.registry import schemas
-from vae_exp.storage import files
 from vae_exp.storage.run_folder import RunFolder
 
 CONF = next(path for path in (Path(__file__).parent / "conf", Path(__file__).parents[1] / "conf") if path.is_dir())
@@ -103,10 +102,7 @@ class CheckFirst(Callback):
         """Check configuration, data and folder; exit with code 2 and one line when the run can't start."""
         try:
             typed, folder = to_config(config), RunFolder(Path(config.hydra.run.dir))
-            match_saved(typed, folder, check(typed))
-            if is_new(folder):
-                require_final_objective(typed)
-            files.require_room(folder.path)
+            prepare(typed, folder)
         except UserError as error:
             complain(str(error))
             raise SystemExit(2) from None

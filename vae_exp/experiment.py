@@ -18,7 +18,7 @@ from vae_exp.config import Config
 from vae_exp.config.identity import as_dict
 from vae_exp.data import Splits
 from vae_exp.devices import claimed
-from vae_exp.errors import Diverged, Interrupted, describe
+from vae_exp.errors import Diverged, Interrupted, UserError, describe
 from vae_exp.evaluation import evaluate, first_codes, is_likelihood
 from vae_exp.figures.steps import draw_step
 from vae_exp.machine import environment
@@ -26,11 +26,12 @@ from vae_exp.machine.memory import keep_freed_memory
 from vae_exp.models import Vae, build_model
 from vae_exp.objectives import PARTS
 from vae_exp.observers import NoProgress, NoTracker, Progress, Tracker
-from vae_exp.preparation import check, is_finished, is_new, match_saved, require_final_objective
+from vae_exp.preparation import prepare
 from vae_exp.randomness import make_deterministic
 from vae_exp.storage import metrics, run_log
 from vae_exp.storage.checkpoint import Damaged
 from vae_exp.storage.metrics import Record
+from vae_exp.storage.records import Data, Final, State
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.training import Training, train_epoch
 
@@ -51,18 +52,18 @@ def run(
     before anything was made or changed; whatever is raised later has been recorded in the folder. `origin` names the
     run that this one was derived from.
     """
-    splits = check(config)
-    with (run_folder := RunFolder(Path(folder))).locked():
-        if origin is None and is_new(run_folder):
-            require_final_objective(config)
-        config = match_saved(config, run_folder, splits)
-        if is_finished(config, run_folder):
-            return run_folder.read_final()
+    prepared = prepare(config, run_folder := RunFolder(Path(folder)), origin)
+    config = prepared.config
+    with run_folder.locked():
+        if run_folder.read_status() != prepared.status:
+            raise UserError(f"{run_folder.path} was changed by another process just now; start again")
+        if prepared.final:
+            return prepared.final.flat()
         make_deterministic(config.trainer.threads or 1)
         keep_freed_memory()
         with claimed(config.trainer.device) as device:
             experiment = Experiment(
-                config, run_folder, splits.to(device), device, tracker or NoTracker(), progress or NoProgress()
+                config, run_folder, prepared.splits.to(device), device, tracker or NoTracker(), progress or NoProgress()
             )
             with experiment.recorded(origin):
                 training = experiment.restored()
@@ -86,7 +87,7 @@ class Experiment:
         """Write down how the run began and, whatever happens, how it ended."""
         self.folder.write_config(as_dict(self.config))
         session = environment.describe(self.device, environment.command_line())
-        data = {"digest": self.splits.digest, "image_shape": list(self.splits.shape)}
+        data = Data(self.splits.digest, list(self.splits.shape))
         self.folder.write_environment(session, data, origin)
         self.folder.write_status("running")
         self.folder.remove_final()
@@ -112,7 +113,7 @@ class Experiment:
                 self.progress.stop()
                 self.tracker.finish()
 
-    def _ended_as(self, state: str, why: str) -> None:
+    def _ended_as(self, state: State, why: str) -> None:
         """Write how it ended. On a full disk nothing says so, and the next reader sees that the process is gone."""
         with contextlib.suppress(OSError):
             self.folder.write_status(state, why)
@@ -214,21 +215,21 @@ class Experiment:
         weights, best_epoch = self.folder.read_weights("best", training.model.state_dict())
         training.model.load_state_dict(weights)
         training.model.eval()
-        final: dict[str, Any] = {
-            "epochs": training.epoch,
-            "best_epoch": best_epoch,
-            "stopped_early": training.stopped_early(self.config),
-            "seconds": round(sum(record["seconds"] for record in self.folder.records()), 3),
-        }
-        if self.config.evaluation.final:
-            from vae_exp.measures import measure  # scikit-learn takes a second that not every run needs
-
-            final |= measure(training.model, self.splits, self.config, self.progress.say)
+        seconds = round(sum(record["seconds"] for record in self.folder.records()), 3)
+        early = training.stopped_early(self.config)
+        final = Final(training.epoch, best_epoch, early, seconds, self._measure(training))
         self.folder.write_final(final)
         codes = first_codes(training.model, self.splits, self.config)
         self.folder.write_codes(codes, self.splits.measured_on, best_epoch)
         self._draw(training)
-        return final
+        return final.flat()
+
+    def _measure(self, training: Training) -> dict[str, Any]:
+        if not self.config.evaluation.final:
+            return {}
+        from vae_exp.measures import measure  # scikit-learn takes a second that not every run needs
+
+        return measure(training.model, self.splits, self.config, self.progress.say)
 
     def _draw(self, training: Training) -> None:
         if self.config.figures.which:

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from vae_exp.config import Config
 from vae_exp.config.saved import load_config
 from vae_exp.errors import UserError, short
 from vae_exp.models import build_model
 from vae_exp.models.vae import Shape, Vae
+from vae_exp.preparation import without_memory
 from vae_exp.storage.checkpoint import Tensors
 from vae_exp.storage.metrics import Record
 from vae_exp.storage.run_folder import RunFolder
@@ -50,7 +49,8 @@ def load_run(run: str | Path, allow_unfinished: bool = False) -> LoadedRun:
         if not allow_unfinished:
             require_finished(folder, "give allow_unfinished=True to load its best weights so far")
         config = read_config(folder)
-        return LoadedRun(_best_model(folder, config), config, folder.records(), folder.read_final())
+        final = folder.read_final()
+        return LoadedRun(_best_model(folder, config), config, folder.records(), final.flat() if final else {})
 
 
 @contextlib.contextmanager
@@ -92,8 +92,9 @@ def require_finished(folder: RunFolder, way_on: str) -> None:
 
 def _image_shape(folder: RunFolder) -> Shape:
     """Return channels, height and width of the images that the run was trained on."""
-    shape = folder.read_environment().get("data", {}).get("image_shape")
-    if not isinstance(shape, list) or len(shape) != 3 or not all(type(n) is int and n > 0 for n in shape):
+    environment = folder.read_environment()
+    shape = environment.data.image_shape if environment else []
+    if len(shape) != 3 or min(shape) < 1:
         raise UserError(
             f"{folder.environment_file}: data.image_shape must be three numbers above 0, got {short(shape)}"
         )
@@ -117,10 +118,7 @@ def _best_model(folder: RunFolder, config: Config) -> Vae:
 def _expected(config: Config, shape: Shape, file: Path) -> Tensors | None:
     """Return the model's weights without their memory; None where an extension's model can't be built like that."""
     try:
-        with torch.device("meta"):
+        with without_memory(f"{file}: "):
             return build_model(config.model, shape, config.seed).state_dict()
     except NotImplementedError:
         return None
-    except (RuntimeError, OverflowError, TypeError) as error:  # what torch raises for sizes beyond 64 bits
-        reason = str(error).partition("\n")[0]
-        raise UserError(f"{file}: model.* must have sizes that torch can hold: {reason}") from None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import psutil
 import torch
@@ -20,10 +22,39 @@ from vae_exp.errors import UserError
 from vae_exp.models import build_model
 from vae_exp.models.vae import Shape
 from vae_exp.objectives import build_objective, first_final_epoch
+from vae_exp.storage import files
+from vae_exp.storage.records import Final, Status, saved_trainer
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import SweepFolder
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that may start."""
+
+    config: Config
+    """Complete: what `config.yaml` will hold."""
+    splits: Splits
+    status: Status | None
+    """What the folder said of itself when this was decided."""
+    final: Final | None
+    """What the run ended with, where nothing is left to do."""
+
+
+def prepare(config: Config, folder: RunFolder, origin: str | None = None) -> Prepared:
+    """Decide whether and how a run starts in a folder; raise UserError when it can't.
+
+    That is when data, model and machine don't fit together, or when the folder holds another experiment, more epochs
+    or other data. `origin` names the run that it repeats, whatever rule came later.
+    """
+    splits, status = check(config), folder.read_status()
+    if origin is None and _is_new(folder):
+        require_final_objective(config)
+    config = match_saved(config, folder, splits)
+    files.require_room(folder.path)
+    return Prepared(config, splits, status, _finished(config, folder))
 
 
 def check(config: Config) -> Splits:
@@ -40,7 +71,7 @@ def check(config: Config) -> Splits:
     return splits
 
 
-def is_new(folder: RunFolder) -> bool:
+def _is_new(folder: RunFolder) -> bool:
     """Say whether neither a run nor the plan of one is saved here: what was saved is not refused by a later rule."""
     return folder.read_config() is None and not SweepFolder(folder.path.parent).plan_file.exists()
 
@@ -61,15 +92,28 @@ def require_memory(config: Config, shape: Shape) -> None:
     Nothing is allocated to find out: the model is built and run without data. What is counted is a lower bound.
     """
     try:
-        needed, free = _bytes_of_a_step(config, shape), psutil.virtual_memory().available
+        with without_memory():
+            needed = _bytes_of_a_step(config, shape)
     except NotImplementedError:  # an extension's model that looks at its data can't run without
         build_model(config.model, shape, config.seed)
         return
-    except (RuntimeError, OverflowError, TypeError) as error:  # what torch raises for sizes beyond 64 bits
-        raise UserError(f"model.* must have sizes that torch can hold: {str(error).partition(chr(10))[0]}") from None
+    free = psutil.virtual_memory().available
     if needed > free:
         rule = f"fit into the free memory of {free / 2**30:.1f} GiB"
         raise UserError(f"model.*, trainer.batch_size and objective.samples must {rule}, got {needed / 2**30:.3g} GiB")
+
+
+@contextlib.contextmanager
+def without_memory(where: str = "") -> Iterator[None]:
+    """Build and run models without allocating anything; raise UserError for sizes that torch can't hold."""
+    try:
+        with torch.device("meta"), torch.no_grad():
+            yield
+    except NotImplementedError:
+        raise
+    except (RuntimeError, OverflowError, TypeError) as error:  # what torch raises for sizes beyond 64 bits
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"{where}model.* must have sizes that torch can hold: {reason}") from None
 
 
 def _bytes_of_a_step(config: Config, shape: Shape) -> int:
@@ -79,15 +123,14 @@ def _bytes_of_a_step(config: Config, shape: Shape) -> int:
     def note(_module: nn.Module, _inputs: object, output: object) -> None:
         outputs.append(output.numel() * output.element_size() if isinstance(output, Tensor) else 0)
 
-    with torch.device("meta"), torch.no_grad():
-        model = build_model(config.model, shape, config.seed)
-        for module in model.modules():
-            if not any(module.children()):
-                module.register_forward_hook(note)
-        model.encode(torch.zeros(1, *shape))
-        encoder = sum(outputs)
-        model.decode(torch.zeros(1, config.model.latent_dim))
-        decoder = sum(outputs) - encoder
+    model = build_model(config.model, shape, config.seed)
+    for module in model.modules():
+        if not any(module.children()):
+            module.register_forward_hook(note)
+    model.encode(torch.zeros(1, *shape))
+    encoder = sum(outputs)
+    model.decode(torch.zeros(1, config.model.latent_dim))
+    decoder = sum(outputs) - encoder
     weights = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
     return 2 * weights + config.trainer.batch_size * (encoder + config.objective.samples * decoder)
 
@@ -110,10 +153,11 @@ def match_saved(config: Config, folder: RunFolder, splits: Splits) -> Config:
     saved = folder.read_config()
     if saved is None:
         return fill_defaults(config)
-    epochs, threads = (_saved_number(saved, folder, key) for key in ("epochs", "threads"))
-    config = fill_defaults(config, threads)
+    trainer = saved_trainer(saved, str(folder.config_file))
+    config = fill_defaults(config, trainer.threads)
     if different := differences(identity(saved), identity(as_dict(config))):
         raise UserError(f"{folder.path} holds another experiment ({', '.join(different)}); choose another folder")
+    epochs = trainer.epochs
     if (config.trainer.epochs or 0) < epochs:
         raise UserError(f"trainer.epochs must be at least {epochs}, as in {folder.path}, got {config.trainer.epochs}")
     require_same_data(folder, splits)
@@ -121,28 +165,19 @@ def match_saved(config: Config, folder: RunFolder, splits: Splits) -> Config:
     return config
 
 
-def _saved_number(saved: dict[str, Any], folder: RunFolder, key: str) -> int:
-    trainer = saved.get("trainer")
-    number = trainer.get(key) if isinstance(trainer, dict) else None
-    if type(number) is not int:
-        raise UserError(f"{folder.config_file}: trainer.{key} must be a number, got {number!r}")
-    return number
-
-
 def require_same_data(folder: RunFolder, splits: Splits) -> None:
     """Raise UserError when the folder's run was trained on other images, labels or splits than these."""
-    digest = str(folder.read_environment().get("data", {}).get("digest", splits.digest))
+    environment = folder.read_environment()
+    digest = (environment and environment.data.digest) or splits.digest
     if digest != splits.digest:
         raise UserError(f"{folder.path} was trained on other data (digest {digest[:12]}, here {splits.digest[:12]})")
 
 
-def is_finished(config: Config, folder: RunFolder) -> bool:
-    """Say whether nothing is left to do: the run is finished, and it had all the epochs that are asked for."""
-    if folder.state() != "finished":
-        return False
+def _finished(config: Config, folder: RunFolder) -> Final | None:
+    """Return what the run ended with if it is finished, and had all the epochs that are asked for."""
     final, epochs = folder.read_final(), config.trainer.epochs or 0
-    if not final:  # somebody deleted it, and it can be measured again
-        return False
-    if final["stopped_early"] and final["epochs"] < epochs:
-        log.warning("%s stopped early after epoch %s and stays as it is", folder.path, final["epochs"])
-    return bool(final["stopped_early"]) or final["epochs"] >= epochs
+    if folder.state() != "finished" or final is None:  # somebody deleted final.json: it can be measured again
+        return None
+    if final.stopped_early and final.epochs < epochs:
+        log.warning("%s stopped early after epoch %s and stays as it is", folder.path, final.epochs)
+    return final if final.stopped_early or final.epochs >= epochs else None

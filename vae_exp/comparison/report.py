@@ -127,11 +127,11 @@ def _place(runs: Sequence[Run]) -> list[str]:
     """Return the machines, devices and versions that the runs ran with, each once."""
     found: dict[str, None] = {}
     for run in runs:
-        for session in run.folder.read_environment().get("sessions", []):
-            packages = session.get("packages")
-            versions = packages if isinstance(packages, dict) else {}
+        environment = run.folder.read_environment()
+        for session in environment.sessions if environment else []:
+            versions = session.packages
             named = ", ".join(f"{name} {versions[name]}" for name in ("vae_exp", "torch") if versions.get(name))
-            threads = f"{session.get('threads')} thread{'' if session.get('threads') == 1 else 's'}"
-            parts = [session.get("cpu"), session.get("device"), threads, named]
+            threads = f"{session.threads} thread{'' if session.threads == 1 else 's'}"
+            parts = [session.cpu, session.device, threads, named]
             found[printable("; ".join(str(part) for part in parts if part))] = None
     return list(found)

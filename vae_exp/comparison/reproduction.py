@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Any
 
+import msgspec
 import torch
 
 from vae_exp.config.identity import differences, flatten
@@ -25,8 +26,13 @@ def metric_differences(old: RunFolder, new: RunFolder, tolerance: float = 0) -> 
     Two numbers are the same when they differ by at most `tolerance` times the larger; with 0, when they are equal.
     """
     epochs = _first(_epochs(old, new), tolerance)
-    final = _first(_leaves(old.read_final(), new.read_final(), "final"), tolerance)
+    final = _first(_leaves(_final(old), _final(new), "final"), tolerance)
     return [*epochs, *final]
+
+
+def _final(folder: RunFolder) -> dict[str, Any]:
+    final = folder.read_final()
+    return final.flat() if final else {}
 
 
 def require_weights(folder: RunFolder) -> None:
@@ -102,5 +108,6 @@ def _distance(one: torch.Tensor, other: torch.Tensor) -> str:
 
 def _places(folder: RunFolder) -> list[dict[str, Any]]:
     """Return where each session of a run ran, by dotted key."""
-    sessions = folder.read_environment().get("sessions", [])
-    return [{key: value for key, value in flatten(session).items() if key != "command"} for session in sessions]
+    environment = folder.read_environment()
+    sessions = [flatten(msgspec.to_builtins(session)) for session in (environment.sessions if environment else [])]
+    return [{key: value for key, value in session.items() if key != "command"} for session in sessions]

@@ -89,8 +89,9 @@ def _run(folder: RunFolder, saved: dict[str, Any], where: str) -> Run:
     config = load_config(saved, where)
     keys = identity(as_dict(config)) | {"trainer.epochs": config.trainer.epochs}
     del keys["seed"]
-    state, error = folder.state(), folder.read_status().get("error")
-    digest = folder.read_environment().get("data", {}).get("digest")
+    state, status = folder.state(), folder.read_status()
+    environment, final = folder.read_environment(), folder.read_final()
+    error, digest = status and status.error, environment.data.digest if environment else None
     return Run(
         folder,
         keys,
@@ -98,6 +99,6 @@ def _run(folder: RunFolder, saved: dict[str, Any], where: str) -> Run:
         state,
         None if error is None else printable(one_line(error)),
         folder.records(),
-        folder.read_final() if state == "finished" else {},
-        None if digest is None else printable(str(digest)),
+        final.flat() if final and state == "finished" else {},
+        None if digest is None else printable(digest),
     )

@@ -10,8 +10,8 @@ import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import torch
 
 COMMAND = "VAE_EXP_COMMAND"
@@ -19,18 +19,44 @@ COMMAND = "VAE_EXP_COMMAND"
 PACKAGES = ("vae_exp", "torch", "torchvision", "numpy", "scikit-learn", "hydra-core", "omegaconf", "mlflow")
 
 
-def describe(device: torch.device, command: list[str]) -> dict[str, Any]:
+class Git(msgspec.Struct, frozen=True):
+    """The checkout that the package ran from."""
+
+    commit: str | None
+    dirty: list[str] = []
+    """Files that differ from the commit."""
+    changes: str | None = None
+    """SHA-256 of the differences; None where there are none."""
+
+
+class Session(msgspec.Struct, frozen=True):
+    """Where and with what one process worked on a run. What an older version did not note has a default."""
+
+    command: list[str] = []
+    """What the user typed."""
+    python: str | None = None
+    packages: dict[str, str | None] = {}
+    """Versions; None for a package that was not installed."""
+    system: str | None = None
+    cpu: str | None = None
+    device: str | None = None
+    threads: int | None = None
+    git: Git | None = None
+    """None where the package ran from no checkout."""
+
+
+def describe(device: torch.device, command: list[str]) -> Session:
     """Return versions, machine, threads, the commit of the source, its changed files, and the command."""
-    return {
-        "command": command,
-        "python": platform.python_version(),
-        "packages": {name: _version(name) for name in PACKAGES},
-        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "cpu": _cpu(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
-        "threads": torch.get_num_threads(),
-        "git": _git(),
-    }
+    return Session(
+        command=command,
+        python=platform.python_version(),
+        packages={name: _version(name) for name in PACKAGES},
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        cpu=_cpu(),
+        device=torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
+        threads=torch.get_num_threads(),
+        git=_git(),
+    )
 
 
 def _version(package: str) -> str | None:
@@ -50,7 +76,7 @@ def _cpu() -> str:
     return f"{name}, {torch.backends.cpu.get_cpu_capability()}"
 
 
-def _git() -> dict[str, Any] | None:
+def _git() -> Git | None:
     """Return the commit of the checkout that the package runs from, its changed files and the SHA-256 of the changes.
 
     None when it runs from no checkout.
@@ -60,7 +86,7 @@ def _git() -> dict[str, Any] | None:
         return None
     dirty = (_run(root, "diff", "HEAD", "--name-only") or "").splitlines()
     changes = hashlib.sha256((_run(root, "diff", "HEAD") or "").encode()).hexdigest() if dirty else None
-    return {"commit": _run(root, "rev-parse", "HEAD"), "dirty": dirty, "changes": changes}
+    return Git(_run(root, "rev-parse", "HEAD"), dirty, changes)
 
 
 def _run(root: Path, *arguments: str) -> str | None:

@@ -5,29 +5,38 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from typing import Any
 
+import msgspec
 import psutil
 
 SAME_START = 2.0
 """Seconds within which two starting times are the same."""
 
 
-def this_process() -> dict[str, Any]:
-    """Return host, process number and the time when it started: numbers are used again, both together are not."""
-    return {"host": socket.gethostname(), "pid": os.getpid(), "process_started": _started(os.getpid())}
+class Process(msgspec.Struct, frozen=True, kw_only=True):
+    """A process, as a file names it. Numbers are used again; a number and a starting time together are not."""
+
+    host: str
+    pid: int
+    process_started: float | None
+    """Seconds since 1970; None where the system did not say."""
 
 
-def is_here(written: dict[str, Any]) -> bool:
-    """Say whether what `this_process` once returned was of this host."""
-    return written.get("host") == socket.gethostname()
+def this_process() -> Process:
+    """Return the process that calls."""
+    return Process(host=socket.gethostname(), pid=os.getpid(), process_started=_started(os.getpid()))
 
 
-def is_alive(written: dict[str, Any]) -> bool:
+def is_here(process: Process) -> bool:
+    """Say whether a process is, or was, of this host."""
+    return process.host == socket.gethostname()
+
+
+def is_alive(process: Process) -> bool:
     """Say whether a process of this host still lives."""
-    now, then = _started(written.get("pid")), written.get("process_started")
+    now, then = _started(process.pid), process.process_started
     # The system counts from its boot, whose time of day moves when the clock is set right.
-    return now is not None and isinstance(then, int | float) and abs(now - then) < SAME_START
+    return now is not None and then is not None and abs(now - then) < SAME_START
 
 
 def stop_children() -> None:
@@ -51,9 +60,9 @@ def wait_for_children(argument: str) -> None:
     psutil.wait_procs(waiting)
 
 
-def _started(pid: object) -> float | None:
+def _started(pid: int) -> float | None:
     """Return when a process started, in seconds since 1970; None when there is none."""
     try:
-        return psutil.Process(pid).create_time() if isinstance(pid, int) else None
+        return psutil.Process(pid).create_time()
     except (psutil.Error, ValueError, OverflowError):
         return None

@@ -38,8 +38,8 @@ def write(path: Path, tensors: Tensors, state: dict[str, Any]) -> None:
     files.write(path, save(tensors, {METADATA: f"{_digest(tensors, text)} {text}"}))
 
 
-def read(path: Path, types: dict[str, files.Types]) -> tuple[Tensors, dict[str, Any]]:
-    """Return tensors on the CPU and the state, which must have values of these types under these keys.
+def read(path: Path, kind: type) -> tuple[Tensors, dict[str, Any]]:
+    """Return tensors on the CPU and the state, which must be a record of this kind and may hold more.
 
     Raises Damaged, naming the file, if anything is wrong with it. The file's size is checked before anything is
     allocated, and its header can't claim more than that.
@@ -60,7 +60,9 @@ def read(path: Path, types: dict[str, files.Types]) -> tuple[Tensors, dict[str, 
     if written != found:
         raise Damaged(f"{path} is damaged: its content does not match its digest")
     try:
-        return tensors, files.parse_json(text, f"{path}: its state", types)
+        state = files.parse_json(text, f"{path}: its state")
+        files.as_record(state, kind, f"{path}: its state")
+        return tensors, state
     except UserError as error:
         raise Damaged(str(error)) from None
 

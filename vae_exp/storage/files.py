@@ -10,11 +10,12 @@ import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 import yaml
 
-from vae_exp.errors import UserError, one_line, short
+from vae_exp.errors import UserError, one_line
 
 LARGEST_TEXT = 64 * 2**20
 """Bytes of a JSON file above which it is refused: no run writes one as large."""
@@ -29,9 +30,7 @@ LARGEST_NUMBER = 3.5e38
 LEAST_ROOM = 2**17
 """Bytes that must be free where a run begins: several times what it writes before its first checkpoint."""
 
-Types = tuple[type, ...]
-NUMBER: Types = (int, float)
-NONE = type(None)
+T = TypeVar("T")
 
 
 def make_folder(path: Path) -> None:
@@ -86,8 +85,9 @@ def write_text(path: Path, content: str) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file, atomically. NaN and infinities are refused with ValueError: they are no JSON."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write plain data or a record as JSON, atomically. NaN and infinities are refused with ValueError."""
+    plain = msgspec.to_builtins(content)
+    write_text(path, json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def append_line(path: Path, line: str) -> None:
@@ -128,26 +128,42 @@ def read_text(path: Path, largest: int = LARGEST_TEXT) -> str:
         raise UserError(f"{path} can't be read: {one_line(error)}") from None
 
 
-def read_json(path: Path, types: dict[str, Types] | None = None) -> dict[str, Any]:
-    """Return a JSON file's object, which must have values of these types under these keys.
-
-    Raises UserError, naming the file, when it is anything else.
-    """
-    return parse_json(read_text(path), str(path), types or {})
+def read_json(path: Path) -> dict[str, Any]:
+    """Return a JSON file's object; raise UserError, naming the file, when it is anything else."""
+    return parse_json(read_text(path), str(path))
 
 
-def parse_json(text: str, where: str, types: dict[str, Types]) -> dict[str, Any]:
-    """Return the object that a text holds. NaN, infinities and integers beyond 64 bits are refused: we write none."""
+def read_record(path: Path, kind: type[T]) -> T:
+    """Return the record of this kind that a JSON file holds; raise UserError, naming file and key, otherwise."""
+    return as_record(read_json(path), kind, str(path))
+
+
+def as_record(content: object, kind: type[T], where: str) -> T:
+    """Return plain data as a record of this kind, without converting types; raise UserError otherwise."""
     try:
-        content = json.loads(text, parse_constant=_refuse_number, parse_int=_parse_int, parse_float=_parse_float)
+        return msgspec.convert(content, kind)
+    except msgspec.ValidationError as error:
+        rule, _, key = one_line(error).replace("`", "").partition(" - at $")
+        raise UserError(": ".join(filter(None, [where, key.lstrip("."), rule]))) from None
+
+
+def parse_json(text: str, where: str) -> dict[str, Any]:
+    """Return the object that a text holds.
+
+    NaN, infinities, numbers beyond 64 bits or float32 and repeated keys are refused: we write none.
+    """
+    try:
+        content = json.loads(
+            text,
+            object_pairs_hook=_unique,
+            parse_constant=_refuse_number,
+            parse_int=_parse_int,
+            parse_float=_parse_float,
+        )
     except (ValueError, RecursionError) as error:
         raise UserError(f"{where} is no JSON: {one_line(error)}") from None
     if not isinstance(content, dict):
         raise UserError(f"{where} must hold an object, got {type(content).__name__}")
-    for key, allowed in types.items():
-        if type(content.get(key, ...)) not in allowed:
-            rule = " or ".join("null" if kind is NONE else kind.__name__ for kind in allowed)
-            raise UserError(f"{where}: {key} must be of type {rule}, got {short(content.get(key, 'nothing'))}")
     return content
 
 
@@ -183,6 +199,13 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} is no plain YAML: {one_line(error)}") from None
     if not isinstance(content, dict):
         raise UserError(f"{path} must hold a mapping, got {type(content).__name__}")
+    return content
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        raise ValueError("a key stands there twice")
     return content
 
 

@@ -10,17 +10,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
 from vae_exp.errors import UserError
 from vae_exp.machine import process
+from vae_exp.machine.process import Process
 from vae_exp.storage import files
-from vae_exp.storage.files import NONE, NUMBER, Types
 
 LOCK, NOTE = ".lock", ".lock.json"
-_TYPES: dict[str, Types] = {"host": (str,), "pid": (int,), "process_started": (*NUMBER, NONE)}
 
 
 @contextlib.contextmanager
@@ -34,7 +32,7 @@ def held(folder: Path) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         who = holder(folder)
-        name = f"process {who['pid']} on {who['host']}" if who else "another process"
+        name = f"process {who.pid} on {who.host}" if who else "another process"
         raise UserError(f"{folder} is in use by {name}; wait for it or stop it first") from None
     try:
         with contextlib.suppress(OSError):  # a full disk: the lock holds without its note
@@ -57,10 +55,10 @@ def is_held(folder: Path) -> bool:
     return False
 
 
-def holder(folder: Path) -> dict[str, Any] | None:
-    """Return host, pid and start of the process that holds a folder; None where none does, or none is noted."""
+def holder(folder: Path) -> Process | None:
+    """Return the process that holds a folder; None where none does, or none is noted."""
     try:
-        return files.read_json(folder / NOTE, _TYPES) if is_held(folder) else None
+        return files.read_record(folder / NOTE, Process) if is_held(folder) else None
     except UserError:  # it has just begun, or its disk is full
         return None
 

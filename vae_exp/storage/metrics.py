@@ -9,14 +9,14 @@ from pathlib import Path
 
 from vae_exp.errors import UserError, one_line
 from vae_exp.storage import files
-from vae_exp.storage.files import NUMBER, parse_json, read_bytes
+from vae_exp.storage.files import as_record, parse_json, read_bytes
 
 Record = dict[str, float]
 """`epoch`, `timestamp` (milliseconds since 1970), `seconds`, and the epoch's metrics by name."""
 
 LONGEST = 2**16
 """Bytes of the longest line."""
-_TYPES = {"epoch": (int,), "timestamp": NUMBER, "seconds": NUMBER}
+_NEEDED = ("epoch", "timestamp", "seconds")
 
 log = logging.getLogger(__name__)
 
@@ -62,15 +62,16 @@ def append(path: Path, record: Record) -> None:
 
 def require_record(record: Record, where: str, epoch: int | None = None) -> None:
     """Raise UserError unless every value is a number and the epoch is this one."""
-    if not all(type(value) in NUMBER for value in record.values()):
-        raise UserError(f"{where} must be an object of numbers")
-    if not _TYPES.keys() <= record.keys() or epoch not in (None, record["epoch"]):
-        raise UserError(f"{where} must be of epoch {epoch}, got {record.get('epoch')}")
+    as_record(record, dict[str, int | float], where)
+    if missing := [key for key in _NEEDED if key not in record]:
+        raise UserError(f"{where} must have {', '.join(missing)}")
+    if type(record["epoch"]) is not int or epoch not in (None, record["epoch"]):
+        raise UserError(f"{where} must be of epoch {'1, 2, …' if epoch is None else epoch}, got {record['epoch']}")
 
 
 def _parse(line: bytes, where: str, epoch: int | None = None) -> Record:
     try:
-        record = parse_json(line.decode(), where, _TYPES)
+        record = parse_json(line.decode(), where)
     except UnicodeDecodeError as error:
         raise UserError(f"{where} can't be read: {one_line(error)}") from None
     require_record(record, where, epoch)

@@ -24,10 +24,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from vae_exp.errors import UserError, one_line, short
 from vae_exp.storage import files
+from vae_exp.storage.records import saved_trainer
 
 VERSION = 2
 LONGEST_LINE = 2**18
@@ -62,6 +65,21 @@ class Job:
     """First byte of its line in `jobs.jsonl`; None where it has no line yet."""
 
 
+class Header(msgspec.Struct, frozen=True):
+    """`sweep.json`."""
+
+    version: int
+    command: list[str]
+    bytes: Annotated[int, msgspec.Meta(ge=0, le=MOST_BYTES)]
+
+
+class HeaderOf1(msgspec.Struct, frozen=True):
+    """`sweep.json` of version 1."""
+
+    command: list[str]
+    jobs: list[Job]
+
+
 @dataclass(frozen=True)
 class Plan:
     """What `sweep.json` and `jobs.jsonl` hold."""
@@ -75,14 +93,14 @@ class Plan:
 def read(header: Path) -> Plan:
     """Return the plan whose header this file is; raise UserError when it is damaged or of another version."""
     content = _read_header(header)
-    if content["version"] == 1:
-        jobs = [_job(saved, str(header)) for saved in content["jobs"]]
-        return Plan(list({job.name: job for job in jobs}.values()), content["command"])
+    if isinstance(content, HeaderOf1):
+        jobs = [_checked(job, str(header)) for job in content.jobs]
+        return Plan(list({job.name: job for job in jobs}.values()), content.command)
     lines, found = _lines_file(header), dict[str, Job]()
-    for at, line in _lines(lines, content["bytes"]):
+    for at, line in _lines(lines, content.bytes):
         job = _parse(line, lines, at)
         found[job.name] = job
-    return Plan(list(found.values()), content["command"])
+    return Plan(list(found.values()), content.command)
 
 
 def read_job(header: Path, name: str, at: int) -> Job:
@@ -112,7 +130,7 @@ def write(header: Path, jobs: Sequence[Job], command: list[str]) -> list[Job]:
         placed.append(job)
     if added or not header.exists():
         _append(_lines_file(header), b"".join(added), at)
-    files.write_json(header, {"version": VERSION, "command": command, "bytes": at})
+    files.write_json(header, Header(VERSION, command, at))
     return placed
 
 
@@ -120,21 +138,19 @@ def _lines_file(header: Path) -> Path:
     return header.with_name("jobs.jsonl")
 
 
-def _read_header(header: Path) -> dict[str, Any]:
-    content = files.read_json(header, {"version": (int,), "command": (list,)})
-    match content["version"]:
-        case 1 if isinstance(content.get("jobs"), list):
-            return content
-        case 2 if type(size := content.get("bytes")) is int and 0 <= size <= MOST_BYTES:
-            return content
-        case 1 | 2:
-            raise UserError(f"{header} is damaged: it says nothing of its jobs")
-    raise UserError(f"{header} must be of version {VERSION} or 1, got {short(content['version'])}")
+def _read_header(header: Path) -> Header | HeaderOf1:
+    content = files.read_json(header)
+    if (version := content.get("version")) not in (VERSION, 1):
+        raise UserError(f"{header} must be of version {VERSION} or 1, got {short(version)}")
+    if version == VERSION:
+        return files.as_record(content, Header, str(header))
+    return files.as_record(content, HeaderOf1, str(header))
 
 
 def _counted_bytes(header: Path) -> int:
     """Return how many bytes of `jobs.jsonl` count: none before the first plan, and in version 1."""
-    return _read_header(header).get("bytes", 0) if header.exists() else 0
+    content = _read_header(header) if header.exists() else None
+    return content.bytes if isinstance(content, Header) else 0
 
 
 def _lines(file: Path, size: int) -> Iterator[tuple[int, bytes]]:
@@ -177,27 +193,21 @@ def _parse(line: bytes, file: Path, at: int) -> Job:
         text = line.decode()
     except UnicodeDecodeError as error:
         raise UserError(f"{where} can't be read: {one_line(error)}") from None
-    return dataclasses.replace(_job(files.parse_json(text, where, {}), where), at=at)
+    job = files.as_record(files.parse_json(text, where), Job, where)
+    return dataclasses.replace(_checked(job, where), at=at)
 
 
-def _job(saved: Any, where: str) -> Job:
-    """Return a job of a plan that may be untrusted; raise UserError unless it has what we rely on."""
-    keys = {each.name for each in dataclasses.fields(Job)} - {"at"}
-    if not isinstance(saved, dict) or not {"name", "label", "overrides", "config"} <= saved.keys() <= keys:
-        raise UserError(f"{where}: a job must have a name, a label, overrides and a config")
-    job = Job(**saved)
-    if not isinstance(job.name, str) or not re.fullmatch(NAME, job.name):
+def _checked(job: Job, where: str) -> Job:
+    """Return a job of a plan that may be untrusted, as it has no line yet; raise UserError for one we can't rely on."""
+    if not re.fullmatch(NAME, job.name):
         raise UserError(f"{where}: a job's name must be that of a folder inside the sweep's, got {short(job.name)}")
-    if not isinstance(job.label, str) or not job.label.isprintable():
+    if not job.label.isprintable():
         raise UserError(f"{where}: {job.name} must have a label of one line, got {short(job.label)}")
-    for override in job.overrides if isinstance(job.overrides, list) else [job.overrides]:
-        if not isinstance(override, str) or not re.fullmatch(OVERRIDE, override):
+    for override in job.overrides:
+        if not re.fullmatch(OVERRIDE, override):
             raise UserError(f"{where}: {job.name} must have overrides like model.latent_dim=2, got {short(override)}")
-    trainer = job.config.get("trainer") if isinstance(job.config, dict) else None
-    for key in ("epochs", "threads"):
-        if not isinstance(trainer, dict) or type(trainer.get(key)) is not int:
-            raise UserError(f"{where}: {job.name} must have a config with a number as trainer.{key}")
     for digest in (job.base, job.data):
-        if digest is not None and not (isinstance(digest, str) and re.fullmatch(DIGEST, digest)):
+        if digest is not None and not re.fullmatch(DIGEST, digest):
             raise UserError(f"{where}: {job.name} must have digests of 64 hexadecimal digits, got {short(digest)}")
-    return job
+    saved_trainer(job.config, f"{where}: {job.name}")
+    return dataclasses.replace(job, at=None)

@@ -1,47 +1,110 @@
-"""What the files of a run folder must hold, so that nobody fails on what a stranger, or a bad disk, wrote into them.
-
-Each dictionary gives the keys that a reader relies on, with the types of their values; a file may hold more.
-"""
+"""What the files of a run folder hold. A file may hold more, which is ignored: a later version may have written it."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import msgspec
 
 from vae_exp.errors import UserError
+from vae_exp.machine.environment import Session
+from vae_exp.machine.process import Process
 from vae_exp.storage import metrics
 from vae_exp.storage.checkpoint import Damaged
-from vae_exp.storage.files import NONE, NUMBER, Types
+from vae_exp.storage.files import as_record
 
-STATUS: dict[str, Types] = {
-    "state": (str,),
-    "error": (str, NONE),
-    "time": NUMBER,
-    "host": (str,),
-    "pid": (int,),
-    "process_started": (*NUMBER, NONE),
-}
-"""`status.json`"""
+State = Literal["planned", "running", "paused", "finished", "failed", "interrupted"]
+"""`paused`: a run of a search has reached the epoch it was to stop at, and may go on. It has no final measures yet."""
 
-ENVIRONMENT: dict[str, Types] = {"data": (dict,), "origin": (str, NONE), "sessions": (list,)}
-"""`environment.json`"""
 
-FINAL: dict[str, Types] = {"epochs": (int,), "best_epoch": (int,), "stopped_early": (bool,), "seconds": NUMBER}
-"""`final.json`"""
+class Status(Process, frozen=True):
+    """`status.json`: the state of a run, and the process that wrote it."""
 
-WEIGHTS: dict[str, Types] = {"epoch": (int,)}
-"""The state beside the weights of `best.safetensors` and `last.safetensors`."""
+    state: State
+    error: str | None
+    """Why it failed or was interrupted, in one line."""
+    time: float
+    """When it was written, in seconds since 1970."""
 
-CODES: dict[str, Types] = {"split": (str,), "epoch": (int,)}
-"""The state beside the tensors of `codes.safetensors`."""
 
-TRAINING: dict[str, Types] = {
-    "epoch": (int,),
-    "best_epoch": (int,),
-    "best_objective": (*NUMBER, NONE),
-    "record": (dict,),
-}
-"""The state beside the tensors of `epoch_0010.safetensors`."""
+class Data(msgspec.Struct, frozen=True):
+    """The images that a run was trained on."""
+
+    digest: str | None = None
+    """SHA-256 of all splits' images and labels."""
+    image_shape: list[int] = []
+    """Channels, height and width, in pixels."""
+
+
+class Environment(msgspec.Struct, frozen=True):
+    """`environment.json`: on which data a run was trained, where, and with what."""
+
+    data: Data
+    origin: str | None
+    """The run that it was derived from."""
+    sessions: list[Session]
+    """One a start, in their order."""
+
+
+class Final(msgspec.Struct, frozen=True):
+    """`final.json`: how the training ended, and the measures of the best weights."""
+
+    epochs: int
+    best_epoch: int
+    stopped_early: bool
+    seconds: float
+    """Time of all epochs."""
+    measures: dict[str, Any]
+    """By name: all other keys of the file."""
+
+    def flat(self) -> dict[str, Any]:
+        """Return everything by name, as the file holds it."""
+        return {key: getattr(self, key) for key in _ENDING} | self.measures
+
+
+_ENDING = ("epochs", "best_epoch", "stopped_early", "seconds")
+
+
+def parse_final(content: dict[str, Any], where: str) -> Final:
+    """Return the record that a file's content, or a run's end, is; raise UserError where it is none."""
+    ending = {key: content[key] for key in _ENDING if key in content}
+    measures = {key: value for key, value in content.items() if key not in _ENDING}
+    return as_record(ending | {"measures": measures}, Final, where)
+
+
+class Weights(msgspec.Struct, frozen=True):
+    """The state beside the weights of `best.safetensors` and `last.safetensors`."""
+
+    epoch: int
+
+
+class Codes(msgspec.Struct, frozen=True):
+    """The state beside the tensors of `codes.safetensors`."""
+
+    split: str
+    epoch: int
+
+
+class Training(msgspec.Struct, frozen=True):
+    """The state beside the tensors of `epoch_0010.safetensors`."""
+
+    epoch: int
+    best_epoch: int
+    best_objective: float | None
+    record: dict[str, int | float]
+
+
+class Trainer(msgspec.Struct, frozen=True):
+    """What must be known of a saved configuration before it is read as one: its `trainer.epochs` and `.threads`."""
+
+    epochs: int
+    threads: int
+
+
+def saved_trainer(config: dict[str, Any], where: str) -> Trainer:
+    """Return the numbers of a saved configuration; raise UserError where they are none."""
+    return as_record(config.get("trainer"), Trainer, f"{where}: trainer")
 
 
 def require_training(state: dict[str, Any], epoch: int, path: Path) -> None:

@@ -10,20 +10,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 
-from vae_exp.errors import UserError, short
+from vae_exp.errors import UserError
 from vae_exp.machine import process
+from vae_exp.machine.environment import Session
 from vae_exp.storage import checkpoint, files, lock, metrics, records
 from vae_exp.storage.checkpoint import Damaged, Tensors
-from vae_exp.storage.files import read_json, read_yaml
+from vae_exp.storage.files import read_json, read_record, read_yaml
 from vae_exp.storage.metrics import Record
+from vae_exp.storage.records import Data, Environment, Final, State, Status
 
-STATES = ("planned", "running", "paused", "finished", "failed", "interrupted")
-"""`paused`: a run of a search has reached the epoch it was to stop at, and may go on. It has no final measures yet."""
-
+STATES: tuple[State, ...] = get_args(State)
 log = logging.getLogger(__name__)
 
 
@@ -123,24 +123,24 @@ class RunFolder:
         """Save the resolved configuration."""
         files.write_text(self.config_file, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
 
-    def read_status(self) -> dict[str, Any]:
-        """Return state, error and process as written; an empty dictionary when there is none."""
-        return read_json(self.status_file, records.STATUS) if self.status_file.exists() else {}
+    def read_status(self) -> Status | None:
+        """Return state, error and process as written; None when there is none."""
+        return read_record(self.status_file, Status) if self.status_file.exists() else None
 
-    def write_status(self, state: str, error: str | None = None) -> None:
+    def write_status(self, state: State, error: str | None = None) -> None:
         """Write the state and the process that is in it."""
-        content = {"state": state, "error": error, "time": time.time(), **process.this_process()}
-        files.write_json(self.status_file, content)
+        me = process.this_process()
+        status = Status(state, error, time.time(), host=me.host, pid=me.pid, process_started=me.process_started)
+        files.write_json(self.status_file, status)
 
-    def state(self) -> str:
+    def state(self) -> State:
         """Return the true state: a run whose process is gone is `interrupted`, whatever the file still says."""
         status = self.read_status()
-        state = status.get("state", "planned")
-        if state not in STATES:
-            raise UserError(f"{self.status_file}: state must be one of {', '.join(STATES)}, got {short(state)}")
-        return "interrupted" if state == "running" and not self._is_alive(status) else str(state)
+        if status is None:
+            return "planned"
+        return "interrupted" if status.state == "running" and not self._is_alive(status) else status.state
 
-    def _is_alive(self, status: dict[str, Any]) -> bool:
+    def _is_alive(self, status: Status) -> bool:
         """Say whether the process of this status lives. On another host only its lock can tell."""
         return process.is_alive(status) if process.is_here(status) else lock.is_held(self.path)
 
@@ -150,33 +150,27 @@ class RunFolder:
         """Return the epochs' records, in order. A last line that was torn by a crash is left out."""
         return metrics.read(self.metrics_file)
 
-    def write_environment(self, session: dict[str, Any], data: dict[str, Any], origin: str | None) -> None:
-        """Note one more start of this run: where, with what, on which data (its digest and an image's shape)."""
-        known = self.read_environment()
-        sessions = [*known.get("sessions", []), session]
-        content = {"data": data, "origin": known.get("origin", origin), "sessions": sessions}
-        files.write_json(self.environment_file, content)
+    def write_environment(self, session: Session, data: Data, origin: str | None) -> None:
+        """Note one more start of this run: where, with what, on which data."""
+        known = self.read_environment() or Environment(data, origin, [])
+        files.write_json(self.environment_file, Environment(data, known.origin, [*known.sessions, session]))
 
-    def read_environment(self) -> dict[str, Any]:
-        """Return the data's digest and shape, the origin and every session; an empty dictionary before the first."""
-        if not self.environment_file.exists():
-            return {}
-        content = read_json(self.environment_file, records.ENVIRONMENT)
-        if not all(isinstance(session, dict) for session in content["sessions"]):
-            raise UserError(f"{self.environment_file}: sessions must be a list of objects")
-        return content
+    def read_environment(self) -> Environment | None:
+        """Return the data's digest and shape, the origin and every session; None before the first."""
+        return read_record(self.environment_file, Environment) if self.environment_file.exists() else None
 
-    def write_final(self, final: dict[str, Any]) -> None:
+    def write_final(self, final: Final) -> None:
         """Write what the run ended with."""
-        files.write_json(self.final_file, final)
+        files.write_json(self.final_file, final.flat())
 
     def remove_final(self) -> None:
         """Take back what the run ended with: it goes on."""
         self.final_file.unlink(missing_ok=True)
 
-    def read_final(self) -> dict[str, Any]:
-        """Return what the run ended with; an empty dictionary before its end."""
-        return read_json(self.final_file, records.FINAL) if self.final_file.exists() else {}
+    def read_final(self) -> Final | None:
+        """Return what the run ended with; None before its end."""
+        file = self.final_file
+        return records.parse_final(read_json(file), str(file)) if file.exists() else None
 
     def write_figure(self, name: str, content: bytes, suffix: str = "png") -> None:
         """Write a picture under its name; `steps/epoch_0010` is one of a series."""
@@ -205,7 +199,7 @@ class RunFolder:
         for epoch in self._saved_epochs():
             path = self._state_file(epoch)
             try:
-                tensors, state = checkpoint.read(path, records.TRAINING)
+                tensors, state = checkpoint.read(path, records.Training)
                 records.require_training(state, epoch, path)
                 checkpoint.require_fit(path, tensors, required, optional)
             except Damaged as error:
@@ -223,7 +217,7 @@ class RunFolder:
 
         Where `required` is given, they must have its names, shapes and types.
         """
-        tensors, state = checkpoint.read(self.weights_file(which), records.WEIGHTS)
+        tensors, state = checkpoint.read(self.weights_file(which), records.Weights)
         if required is not None:
             checkpoint.require_fit(self.weights_file(which), tensors, required)
         return tensors, int(state["epoch"])
@@ -237,7 +231,7 @@ class RunFolder:
 
         `mean` and `log_variance` of q(z|x) are (N, D) in float32; `labels`, where there are any, (N,) in int64.
         """
-        codes, state = checkpoint.read(self.codes_file, records.CODES)
+        codes, state = checkpoint.read(self.codes_file, records.Codes)
         return codes, str(state["split"])
 
     def _state_file(self, epoch: int) -> Path:

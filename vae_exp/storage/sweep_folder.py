@@ -36,7 +36,7 @@ class SweepFolder:
         if folder.state() != "finished":
             return True
         final = folder.read_final()
-        return not final["stopped_early"] and final["epochs"] < job.config["trainer"]["epochs"]
+        return final is None or (not final.stopped_early and final.epochs < job.config["trainer"]["epochs"])
 
     def job(self, name: str, at: int) -> Job:
         """Return the planned job of this name whose line begins at byte `at`, at a cost that no other job adds to."""

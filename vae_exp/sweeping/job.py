@@ -68,8 +68,10 @@ def _show(config: Config, folder: RunFolder) -> None:
     """Print what a run ended with and where it is; send what its tracking server lacks."""
     reconcile(config.tracking, [folder])
     final = folder.read_final()
-    losses = [f"{split} loss {final[f'{split}/loss']:.2f}" for split in ("val", "test") if f"{split}/loss" in final]
-    best = f"best epoch {final['best_epoch']} of {final['epochs']}"
+    assert final is not None
+    named = {split: final.measures.get(f"{split}/loss") for split in ("val", "test")}
+    losses = [f"{split} loss {loss:.2f}" for split, loss in named.items() if loss is not None]
+    best = f"best epoch {final.best_epoch} of {final.epochs}"
     say(console, "  ".join(["finished", best, *losses, shown(folder.path)]))
     for line in how_to_look(config.tracking, [folder], None):
         say(console, line)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vae_exp.config.identity import as_dict, identity, written
+from vae_exp.machine.environment import Session
 from vae_exp.registry import schemas
 from vae_exp.storage.metrics import Record
 from vae_exp.storage.run_folder import RunFolder
@@ -74,15 +75,15 @@ def _defaults(config: dict[str, Any]) -> dict[str, Any]:
 def tags(folder: RunFolder, sweep: str | None) -> dict[str, str]:
     """Return how a run can be found: its sweep, folder, command, commit and origin."""
     environment = folder.read_environment()
-    session = (environment.get("sessions") or [{}])[-1]
+    session = environment.sessions[-1] if environment and environment.sessions else Session()
     found = {
         "sweep": sweep,
         "folder": str(folder.path.absolute()),
-        "origin": environment.get("origin"),
-        "command": " ".join(map(str, session.get("command") or [])),
+        "origin": environment and environment.origin,
+        "command": " ".join(session.command),
         "mlflow.source.name": "vae_exp",
         "mlflow.source.type": "LOCAL",
-        "mlflow.source.git.commit": (session.get("git") or {}).get("commit"),
+        "mlflow.source.git.commit": session.git and session.git.commit,
         "mlflow.user": _user(),
     }
     return {key: str(value) for key, value in found.items() if value}
@@ -110,11 +111,12 @@ def points(records: list[Record]) -> list[Point]:
 
 def final_points(folder: RunFolder) -> list[Point]:
     """Return the measures of `final.json` as `final/…`, at the time when the run finished."""
-    final = folder.read_final()
-    timestamp = int(folder.read_status()["time"] * 1000)
-    step = int(final.get("epochs", 0))
-    measures = {key: value for key, value in _numbers(final).items() if key not in ASIDE and not key.endswith("_se")}
-    return [(f"final/{_key(key)}", value, timestamp, step) for key, value in measures.items()]
+    final, status = folder.read_final(), folder.read_status()
+    if final is None or status is None:
+        return []
+    numbers = _numbers(final.flat())
+    measures = {key: value for key, value in numbers.items() if key not in ASIDE and not key.endswith("_se")}
+    return [(f"final/{_key(key)}", value, int(status.time * 1000), final.epochs) for key, value in measures.items()]
 
 
 def _numbers(nested: dict[str, Any], prefix: str = "") -> dict[str, float]:

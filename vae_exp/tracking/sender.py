@@ -13,7 +13,7 @@ from vae_exp.errors import UserError
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import content, receipt
 from vae_exp.tracking.content import STATUS, Point
-from vae_exp.tracking.receipt import Receipt
+from vae_exp.tracking.receipt import Ended, Receipt
 from vae_exp.tracking.store import Store, open_experiment
 from vae_exp.tracking.talk import say
 
@@ -40,7 +40,7 @@ class Sender:
     def send(self) -> None:
         """Send everything that the server does not have; raises what MLflow raises."""
         state = self.folder.state()
-        status_time = self.folder.read_status().get("time")
+        ended = _ended(self.folder)
         client = self._open()
         self._send_points(client)
         self._send_images(client)
@@ -48,7 +48,7 @@ class Sender:
             self._send_files(client, content.first_files(self.folder))
             return
         self._end(client, state)
-        self.told.ended = [state, status_time]
+        self.told.ended = ended
         self._note()
 
     def _note(self) -> None:
@@ -165,9 +165,9 @@ class Sender:
         if state == "finished":
             self._log(client, content.final_points(self.folder))
         self._send_files(client, content.last_files(self.folder))
-        if status.get("error"):
-            client.set_tag(self.run_id, "error", str(status["error"]), synchronous=True)
-        seconds = max(status.get("time") or time.time(), self._last_record() / 1000)
+        if status and status.error:
+            client.set_tag(self.run_id, "error", status.error, synchronous=True)
+        seconds = max(status.time if status else time.time(), self._last_record() / 1000)
         client.set_terminated(self.run_id, STATUS[state], int(seconds * 1000))
         self.answered()
 
@@ -186,14 +186,20 @@ def begin(folder: Path, store: Store, experiment: str, label: str, sweep: str | 
     if shown and store.shown not in shown:
         others = ", ".join(sorted(shown))
         say(f"{folder.name} was shown at {others}; it is shown anew at {store.shown} (or set MLFLOW_TRACKING_URI)")
-    told = shown.get(store.shown) or Receipt(experiment, label, sweep)
+    told = shown.get(store.shown) or receipt.new(experiment, label, sweep)
     receipt.write(folder, store.shown, told)
     return told
 
 
 def is_complete(folder: RunFolder, told: Receipt) -> bool:
     """Say whether a server has everything of a run that has ended, by what is written down here."""
-    return told.ended == [folder.state(), folder.read_status().get("time")]
+    return told.ended == _ended(folder)
+
+
+def _ended(folder: RunFolder) -> Ended:
+    """Return what a receipt notes of a run that has ended: its state, and when that was written."""
+    status = folder.read_status()
+    return [folder.state(), status.time if status else None]
 
 
 def find(client: MlflowClient, told: Receipt) -> Run | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from vae_exp.config import MlflowConfig, TrackingConfig
 from vae_exp.errors import one_line
+from vae_exp.storage.records import State
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import receipt
 from vae_exp.tracking.receipt import Receipt
@@ -72,7 +73,7 @@ def _send(client: MlflowClient, store: Store, sweep: Path, told: Receipt, jobs: 
     client.set_terminated(told.run_id, _status(states))
 
 
-def _status(states: Counter[str]) -> str:
+def _status(states: Counter[State]) -> str:
     """Return FINISHED when all jobs are, FAILED when one is, KILLED when some were never run to their end."""
     if states["failed"]:
         return "FAILED"
