@@ -82,14 +82,14 @@ def test_a_plan_that_lost_its_end_is_refused(sweep):
 @pytest.mark.parametrize("size", [None, -1, 0.5, 2**40, "9"])
 def test_a_header_that_does_not_say_how_much_counts_is_refused(sweep, size):
     sweep.plan_file.write_text(json.dumps({"version": 2, "command": [], "bytes": size}))
-    with pytest.raises(UserError, match=r"sweep\.json: (Object missing required field|bytes: Expected int)"):
+    with pytest.raises(UserError, match=r"sweep\.json(: bytes must be int| must have)"):
         sweep.jobs()
 
 
 @pytest.mark.parametrize("digest", [7, "", "a" * 63, "G" * 64])
 def test_a_digest_that_is_none_is_refused(sweep, digest):
     sweep.write_plan([dataclasses.replace(job(2), data=digest)], [])
-    with pytest.raises(UserError, match="must have digests of 64 hexadecimal digits|data: Expected str"):
+    with pytest.raises(UserError, match=r"must have digests of 64 hexadecimal digits|data must be str"):
         sweep.jobs()
 
 
@@ -106,5 +106,5 @@ def test_a_plan_of_version_1_is_read_and_becomes_version_2_when_it_is_extended(t
 
 def test_a_plan_of_version_1_without_jobs_is_refused(tmp_path):
     (tmp_path / "sweep.json").write_text('{"version": 1, "command": []}')
-    with pytest.raises(UserError, match=r"sweep\.json: (Object missing required field|bytes: Expected int)"):
+    with pytest.raises(UserError, match=r"sweep\.json(: bytes must be int| must have)"):
         SweepFolder(tmp_path).jobs()

@@ -53,12 +53,12 @@ def run(
     run that this one was derived from.
     """
     prepared = prepare(config, run_folder := RunFolder(Path(folder)), origin)
+    if prepared.final:
+        return prepared.final.flat()
     config = prepared.config
     with run_folder.locked():
         if run_folder.read_status() != prepared.status:
             raise UserError(f"{run_folder.path} was changed by another process just now; start again")
-        if prepared.final:
-            return prepared.final.flat()
         make_deterministic(config.trainer.threads or 1)
         keep_freed_memory()
         with claimed(config.trainer.device) as device:

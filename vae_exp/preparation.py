@@ -53,8 +53,10 @@ def prepare(config: Config, folder: RunFolder, origin: str | None = None) -> Pre
     if origin is None and _is_new(folder):
         require_final_objective(config)
     config = match_saved(config, folder, splits)
-    files.require_room(folder.path)
-    return Prepared(config, splits, status, _finished(config, folder))
+    final = _finished(config, folder)
+    if final is None:
+        files.require_room(folder.path)
+    return Prepared(config, splits, status, final)
 
 
 def check(config: Config) -> Splits:

@@ -31,6 +31,12 @@ LEAST_ROOM = 2**17
 """Bytes that must be free where a run begins: several times what it writes before its first checkpoint."""
 
 T = TypeVar("T")
+_RULES = {
+    "Expected": "must be",
+    "Object missing required field": "must have",
+    "Invalid enum value": "must be one of the known words, got",
+}
+"""How msgspec's messages begin, and what they are with a key in front."""
 
 
 def make_folder(path: Path) -> None:
@@ -144,7 +150,9 @@ def as_record(content: object, kind: type[T], where: str) -> T:
         return msgspec.convert(content, kind)
     except msgspec.ValidationError as error:
         rule, _, key = one_line(error).replace("`", "").partition(" - at $")
-        raise UserError(": ".join(filter(None, [where, key.lstrip("."), rule]))) from None
+        for theirs, ours in _RULES.items():
+            rule = rule.replace(theirs, ours)
+        raise UserError(f"{where}: {key.lstrip('.')} {rule}" if key else f"{where} {rule}") from None
 
 
 def parse_json(text: str, where: str) -> dict[str, Any]:

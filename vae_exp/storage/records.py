@@ -102,9 +102,13 @@ class Trainer(msgspec.Struct, frozen=True):
     threads: int
 
 
+class _Saved(msgspec.Struct, frozen=True):
+    trainer: Trainer
+
+
 def saved_trainer(config: dict[str, Any], where: str) -> Trainer:
     """Return the numbers of a saved configuration; raise UserError where they are none."""
-    return as_record(config.get("trainer"), Trainer, f"{where}: trainer")
+    return as_record(config, _Saved, where).trainer
 
 
 def require_training(state: dict[str, Any], epoch: int, path: Path) -> None:
