@@ -16,15 +16,15 @@ LEVELS = {
     2: "observers training evaluation measures figures preparation",
     3: "experiment",
     4: "compose overrides loading tracking comparison terminal",
-    5: "sweeping searching",
-    6: "train resume reproduce compare",
+    5: "sweeping searching watching",
+    6: "train resume reproduce compare status stop",
 }
 LEVEL = {room: level for level, rooms in LEVELS.items() for room in rooms.split()}
 ONLY_IN = {
     "mlflow": {"tracking"},
     "hydra": {"compose", "searching", "train", "resume"},
     "omegaconf": {"compose", "train"},
-    "rich": {"terminal", "sweeping", "searching", "compare"},
+    "rich": {"terminal", "sweeping", "searching", "compare", "status", "watching"},
     "torchvision": {"data"},
     "optuna": {"searching"},
     "pickle": set(),

@@ -1,0 +1,181 @@
+"""`status` and `stop`: how far a folder is, without touching it, and the end of what runs in it."""
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+
+from tests import sweeps
+from vae_exp.errors import UserError
+from vae_exp.machine import process
+from vae_exp.status import status
+from vae_exp.stop import stop
+from vae_exp.storage import lock
+from vae_exp.watching import overview
+from vae_exp.watching.stopping import own_holder
+
+FIXTURES = Path(__file__).parent / "fixtures"
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    """A finished sweep of two jobs, of which a test may change the states."""
+    return shutil.copytree(FIXTURES / "sweep_0.1.0", tmp_path / "sweep")
+
+
+def runs(sweep):
+    return sorted(path for path in sweep.iterdir() if path.is_dir())
+
+
+def write_status(run, state, **changes):
+    content = json.loads((run / "status.json").read_text())
+    content |= {"state": state, "error": None} | msgspec.structs.asdict(process.this_process()) | changes
+    (run / "status.json").write_text(json.dumps(content))
+
+
+def one(folder):
+    [found] = overview.read(folder)
+    return found
+
+
+def contents(folder):
+    return {path: (path.stat().st_mtime_ns, path.is_file() and path.read_bytes()) for path in folder.rglob("*")}
+
+
+def test_a_finished_sweep_has_its_best_loss_and_nothing_left_to_do(sweep):
+    found = one(sweep)
+    assert found.counts == {"finished": 2}
+    assert found.is_over
+    assert found.seconds_left is None
+    assert found.best.label == "latent_dim=2"
+    assert found.best.best_loss == pytest.approx(42.97, abs=0.005)
+
+
+def test_looking_changes_nothing_and_takes_no_lock(sweep, capsys):
+    write_status(runs(sweep)[0], "running")
+    before = contents(sweep)
+    with lock.held(sweep):
+        held = contents(sweep)
+        status(sweep)
+        assert contents(sweep) == held
+    assert before.keys() <= contents(sweep).keys()
+
+
+def test_the_time_left_is_that_of_the_missing_epochs_shared_by_what_runs(sweep):
+    first, second = runs(sweep)
+    write_status(first, "running")
+    write_status(second, "planned")
+    for run in (first, second):
+        lines = (run / "metrics.jsonl").read_text().splitlines()
+        record = json.loads(lines[0]) | {"seconds": 3.0}
+        (run / "metrics.jsonl").write_text(json.dumps(record) + "\n")
+    found = one(sweep)
+    assert [job.epoch for job in found.jobs] == [1, 1]
+    assert found.seconds_left == pytest.approx(6.0)  # one epoch of each is missing, one job runs
+    write_status(second, "running")
+    assert one(sweep).seconds_left == pytest.approx(3.0)
+
+
+def test_a_run_whose_process_is_gone_is_interrupted_and_one_on_another_host_runs_on(sweep, capsys):
+    first, second = runs(sweep)
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    write_status(first, "running", pid=gone.pid)
+    write_status(second, "running", host="node17", pid=1)
+    found = one(sweep)
+    assert [job.state for job in found.jobs] == ["interrupted", "running"]
+    status(sweep)
+    shown = capsys.readouterr().out
+    assert "node17, last epoch" in shown
+    assert "ago" in shown
+
+
+def test_a_failed_job_is_shown_with_its_error_and_what_to_do_next(sweep, capsys):
+    write_status(runs(sweep)[1], "failed", error="the loss became NaN\x1b[2J")
+    status(sweep)
+    shown = capsys.readouterr().out
+    assert "1 failed, 1 finished" in shown
+    assert "latent_dim=3: the loss became NaN\\x1b[2J" in shown
+    assert "python -m vae_exp.resume" in shown
+
+
+def test_a_folder_of_runs_and_sweeps_is_a_line_each(sweep, tmp_path, capsys):
+    shutil.copytree(FIXTURES / "finished_run_0.1.0", tmp_path / "run")
+    (tmp_path / "notes").mkdir()
+    assert [each.is_sweep for each in overview.read(tmp_path)] == [False, True]
+    status(tmp_path)
+    assert "2 runs and sweeps" in capsys.readouterr().out
+
+
+def test_json_has_every_job(sweep, capsys):
+    status(sweep, as_json=True)
+    [content] = json.loads(capsys.readouterr().out)
+    assert content["states"] == {"finished": 2}
+    assert [job["epoch"] for job in content["jobs"]] == [2, 2]
+    assert content["best"]["job"] == "latent_dim=2"
+
+
+@pytest.mark.parametrize("verb", [status, stop])
+def test_a_folder_that_holds_nothing_and_a_damaged_plan_are_refused(verb, sweep, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="holds no run and no sweep"):
+        verb(tmp_path / "empty")
+    (sweep / "sweep.json").write_text("{")
+    with pytest.raises(UserError, match=r"sweep\.json"):
+        verb(sweep)
+
+
+def test_nothing_to_stop_is_refused(sweep):
+    with pytest.raises(UserError, match="nothing runs and nothing is queued"):
+        stop(sweep)
+
+
+def test_what_runs_on_another_host_is_named(sweep):
+    write_status(runs(sweep)[0], "running", host="node17")
+    with pytest.raises(UserError, match="a run on node17: stop it there"):
+        stop(sweep)
+
+
+def test_a_process_that_holds_no_lock_is_never_signalled_whatever_a_note_says(sweep):
+    """An untrusted folder's note may name any process of the caller's, while another one holds the lock."""
+    innocent = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    hold = "import sys, time; from filelock import FileLock; FileLock(sys.argv[1]).acquire(); print(flush=True); "
+    holder = subprocess.Popen(
+        [sys.executable, "-c", hold + "time.sleep(600)", sweep / lock.LOCK], stdout=subprocess.PIPE
+    )
+    try:
+        holder.stdout.readline()
+        since = psutil.Process(innocent.pid).create_time()
+        noted = {"host": socket.gethostname(), "pid": innocent.pid, "process_started": since}
+        (sweep / lock.NOTE).write_text(json.dumps(noted))
+        assert own_holder(sweep) is None
+        with pytest.raises(UserError):
+            stop(sweep)
+        assert innocent.poll() is None
+    finally:
+        for started in (innocent, holder):
+            started.kill()
+            started.communicate()
+
+
+def test_stopping_a_running_sweep_leaves_what_ran_interrupted_and_what_waited_planned(tmp_path):
+    long = [*sweeps.QUICK, "trainer.epochs=9999", "tracking=none", "hydra.sweep.dir=sweep"]
+    command = sweeps.start(tmp_path, "train", "-m", "model.latent_dim=2,3", *long)
+    first = None
+    while first is None or first.epoch < 1:
+        assert command.poll() is None
+        time.sleep(0.2)
+        first = one(tmp_path / "sweep").jobs[0] if (tmp_path / "sweep" / "sweep.json").exists() else None
+    done = sweeps.run(tmp_path, "stop", "sweep")
+    assert (done.returncode, done.stderr) == (0, "")
+    command.communicate(timeout=60)
+    assert command.returncode == 143
+    assert [job.state for job in one(tmp_path / "sweep").jobs] == ["interrupted", "planned"]
+    assert (tmp_path / "sweep" / "report.html").exists()

@@ -1,0 +1,68 @@
+"""`python -m vae_exp.status FOLDER`: how far a run, a sweep or a folder of them is."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+
+from vae_exp.errors import UserError, complain, printable
+from vae_exp.terminal import say
+from vae_exp.watching import overview, screen
+from vae_exp.watching.overview import Overview
+
+PAUSE = 2.0
+"""Seconds between two looks with `--watch`."""
+
+
+def main() -> None:
+    """Read the command line and call; nothing else."""
+    parser = argparse.ArgumentParser(prog="python -m vae_exp.status", description=status.__doc__)
+    parser.add_argument("folder", type=Path, help="folder of a run or of a sweep, or a folder of them")
+    parser.add_argument("--watch", action="store_true", help="keep it on the screen until nothing runs any more")
+    parser.add_argument("--json", action="store_true", help="print JSON for a script")
+    arguments = parser.parse_args()
+    try:
+        status(arguments.folder, arguments.watch, arguments.json)
+    except UserError as error:
+        complain(str(error))
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+def status(folder: Path, watch: bool = False, as_json: bool = False) -> None:
+    """Show jobs by state, what runs and how long it will take, the queue, and the best so far.
+
+    Reads what lies in the folder, from any machine that sees it; takes no lock and writes nothing.
+    """
+    found = overview.read(folder)
+    if as_json:
+        print(json.dumps([each.as_json() for each in found], indent=2))
+        return
+    console = Console()
+    if watch:
+        _watch(folder, found, console)
+        return
+    for part in screen.draw(found):
+        if isinstance(part, str):
+            say(console, printable(part))
+        else:
+            console.print(part)
+
+
+def _watch(folder: Path, found: list[Overview], console: Console) -> None:
+    """Redraw until nothing runs and nothing is queued."""
+    with Live(screen.folded(screen.draw(found)), console=console, auto_refresh=False) as live:
+        while not all(each.is_over for each in found):
+            time.sleep(PAUSE)
+            found = overview.read(folder)
+            live.update(screen.folded(screen.draw(found)), refresh=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""How far runs and sweeps are, seen from outside: no lock is taken and nothing is written."""

@@ -1,0 +1,128 @@
+"""How far a run, a sweep, or a folder of them is."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vae_exp.errors import UserError
+from vae_exp.storage.run_folder import RunFolder, is_run_folder
+from vae_exp.storage.sweep_folder import SweepFolder
+from vae_exp.sweeping import slurm
+from vae_exp.watching import progress
+from vae_exp.watching.progress import Progress
+
+ORDER = ("running", "planned", "paused", "interrupted", "failed", "finished")
+"""The states, those first that somebody waits for."""
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A run or a sweep, as it was when its files were read."""
+
+    path: Path
+    is_sweep: bool
+    jobs: tuple[Progress, ...]
+    queue: str | None
+    """What waits or runs in Slurm's queue, in one line; None where nothing was submitted there."""
+    read_at: float
+    """Seconds since 1970."""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Return how many jobs are in which state."""
+        found = Counter(job.state for job in self.jobs)
+        return {state: found[state] for state in ORDER if found[state]}
+
+    @property
+    def best(self) -> Progress | None:
+        """Return the job with the lowest validation loss so far, the earlier of two."""
+        measured = [job for job in self.jobs if job.best_loss is not None]
+        return min(measured, key=lambda job: job.best_loss or 0.0, default=None)
+
+    @property
+    def is_over(self) -> bool:
+        """Say whether nothing runs and nothing is queued."""
+        return not self.queue and not any(job.is_running for job in self.jobs)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Return how long the epochs that are missing will take, with as many jobs at once as there are now.
+
+        A job that has not begun takes as long an epoch as the others on average. None while nothing runs, or no epoch
+        has ended.
+        """
+        running = sum(job.is_running for job in self.jobs)
+        known = [job.seconds for job in self.jobs if job.seconds is not None]
+        if not running or not known:
+            return None
+        mean = sum(known) / len(known)
+        open_jobs = [job for job in self.jobs if job.state in ("running", "planned")]
+        left = sum((job.seconds or mean) * max(0, job.epochs - job.epoch) for job in open_jobs)
+        return left / running
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything for a script; times in seconds, losses in nats per image."""
+        best = self.best
+        return {
+            "folder": str(self.path),
+            "kind": "sweep" if self.is_sweep else "run",
+            "states": self.counts,
+            "queue": self.queue,
+            "best": None if best is None else {"job": best.label, "val/loss": best.best_loss, "epoch": best.best_epoch},
+            "seconds_left": self.seconds_left,
+            "jobs": [_as_json(job) for job in self.jobs],
+        }
+
+
+def _as_json(job: Progress) -> dict[str, Any]:
+    return {
+        "label": job.label,
+        "folder": str(job.folder.path),
+        "state": job.state,
+        "error": job.error,
+        "epoch": job.epoch,
+        "epochs": job.epochs,
+        "val/loss": job.val_loss,
+        "best val/loss": job.best_loss,
+        "seconds_left": job.seconds_left if job.is_running else None,
+        "host": job.host,
+        "updated": job.updated,
+    }
+
+
+def read(path: Path) -> list[Overview]:
+    """Return the run or the sweep of a folder, or all that lie directly in it, by name.
+
+    Raises UserError when there is none, or a file is damaged.
+    """
+    if found := _read_one(path):
+        return [found]
+    children = sorted(path.iterdir()) if path.is_dir() else []
+    found_below = [overview for child in children if child.is_dir() and (overview := _read_one(child))]
+    if not found_below:
+        raise UserError(f"{path} holds no run and no sweep; give the folder of one, or a folder of them")
+    return found_below
+
+
+def _read_one(path: Path) -> Overview | None:
+    sweep = SweepFolder(path)
+    if sweep.plan_file.is_file():
+        jobs = tuple(_jobs(sweep))
+        queue = slurm.queued(path / ".submitit")
+        return Overview(path, True, jobs, slurm.summary(queue) if queue else None, time.time())
+    if is_run_folder(path):
+        folder = RunFolder(path)
+        epochs = (folder.read_config() or {}).get("trainer", {}).get("epochs")
+        job = progress.read(folder, path.resolve().name, epochs if type(epochs) is int else 0)
+        return Overview(path, False, (job,), None, time.time())
+    return None
+
+
+def _jobs(sweep: SweepFolder) -> Iterator[Progress]:
+    for job in sweep.jobs():
+        yield progress.read(sweep.folder(job), job.label, job.config["trainer"]["epochs"])

@@ -1,0 +1,71 @@
+"""Stops what runs in a folder: only processes of the caller's own that hold it, and Slurm jobs submitted from it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import psutil
+
+from vae_exp.machine import process
+from vae_exp.storage import lock
+from vae_exp.sweeping import slurm
+from vae_exp.watching.overview import Overview
+
+PATIENCE = 120.0
+"""Seconds that a process has to end by itself: it writes down how its runs ended and concludes its sweep."""
+PAUSE = 0.2
+"""Seconds between two looks at the lock."""
+
+
+def stop(overview: Overview) -> tuple[list[str], list[str]]:
+    """Stop what runs and cancel what is queued; return what was stopped and what could not be, a sentence each."""
+    stopped, left = list[str](), list[str]()
+    folders = [overview.path, *(job.folder.path for job in overview.jobs)]
+    for folder in dict.fromkeys(folders):
+        if (holder := own_holder(folder)) is not None:
+            _end(holder, folder, stopped, left)
+    if queue := slurm.queued(overview.path / ".submitit"):
+        numbers = " ".join(slurm.arrays(queue))
+        gone = slurm.cancel(overview.path / ".submitit")
+        (stopped if gone else left).append(f"Slurm's jobs {numbers}" + ("" if gone else " are still in the queue"))
+    elsewhere = {job.host for job in overview.jobs if job.is_running and not job.is_here}
+    if not queue:
+        left += [f"a run on {host}: stop it there" for host in sorted(filter(None, elsewhere))]
+    return stopped, left
+
+
+def own_holder(folder: Path) -> psutil.Process | None:
+    """Return the process that holds a folder, if it is on this host and the caller's own.
+
+    The note beside the lock may come from anybody: only a process that has the lock's file open counts.
+    """
+    noted = lock.holder(folder)
+    if noted is None or not process.is_here(noted) or not process.is_alive(noted):
+        return None
+    try:
+        found = psutil.Process(noted.pid)
+        is_own = found.username() == psutil.Process().username()
+        file = str((folder / lock.LOCK).resolve())
+        return found if is_own and any(opened.path == file for opened in found.open_files()) else None
+    except psutil.Error:
+        return None
+
+
+def _end(holder: psutil.Process, folder: Path, stopped: list[str], left: list[str]) -> None:
+    """Ask a process to end, and wait until it has let go of the folder."""
+    name = f"process {holder.pid} in {folder}"
+    try:
+        holder.terminate()
+    except psutil.AccessDenied:
+        left.append(f"{name} is not yours to stop")
+        return
+    except psutil.NoSuchProcess:
+        pass
+    deadline = time.monotonic() + PATIENCE
+    while lock.is_held(folder):
+        if time.monotonic() > deadline:
+            left.append(f"{name} has not ended within {PATIENCE:.0f} s")
+            return
+        time.sleep(PAUSE)
+    stopped.append(name)
