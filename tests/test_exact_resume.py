@@ -53,6 +53,31 @@ def alone(tmp_path_factory):
     return run(tmp_path_factory.mktemp("alone") / "run")
 
 
+def test_a_run_that_paused_and_went_on_ends_with_the_same_bits(tmp_path, alone):
+    folder = RunFolder(tmp_path / "run")
+    for until in (2, 5):
+        assert experiment.run(CONFIG, folder.path, until=until) == {}
+        assert (folder.state(), len(folder.records()), folder.read_final()) == ("paused", until, None)
+    assert run(folder.path) == alone
+
+
+def test_a_run_whose_patience_ends_before_its_pause_is_paused_and_finished_when_it_is_asked_to(tmp_path):
+    config = changed(optimizer={"lr": 0.3}, trainer={"patience": 1, "epochs": 90})
+    folder = RunFolder(tmp_path / "run")
+    experiment.run(config, folder.path, until=80)
+    epochs = len(folder.records())
+    assert folder.state() == "paused"
+    assert epochs < 80
+    final = experiment.run(config, folder.path)
+    assert (folder.state(), final["epochs"], final["stopped_early"]) == ("finished", epochs, True)
+
+
+def test_a_pause_after_the_last_epoch_or_of_a_finished_run_is_none(tmp_path, alone):
+    experiment.run(CONFIG, tmp_path / "run", until=6)
+    assert experiment.run(CONFIG, tmp_path / "run", until=2)["epochs"] == 6
+    assert ended(tmp_path / "run") == alone
+
+
 def killed_at_random_moments(folder, kills, seed):
     """Kill a run so often, each time some milliseconds after it began or went on, and let it end."""
     moments = random.Random(seed)

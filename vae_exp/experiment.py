@@ -44,6 +44,7 @@ def run(
     tracker: Tracker | None = None,
     progress: Progress | None = None,
     origin: str | None = None,
+    until: int | None = None,
 ) -> dict[str, Any]:
     """Train, evaluate and draw one VAE in `folder`; return what its `final.json` holds.
 
@@ -51,6 +52,9 @@ def run(
     its last good checkpoint with the same bits, and the folder of another experiment is refused. Raises UserError
     before anything was made or changed; whatever is raised later has been recorded in the folder. `origin` names the
     run that this one was derived from.
+
+    With `until` below `trainer.epochs` the run pauses after that epoch, or where its patience ends it before: it is not
+    measured, nothing is returned, and it goes on later to the bits of a run that never paused.
     """
     prepared = prepare(config, run_folder := RunFolder(Path(folder)), origin)
     if prepared.final:
@@ -63,12 +67,18 @@ def run(
         keep_freed_memory()
         with claimed(config.trainer.device) as device:
             experiment = Experiment(
-                config, run_folder, prepared.splits.to(device), device, tracker or NoTracker(), progress or NoProgress()
+                config,
+                run_folder,
+                prepared.splits.to(device),
+                device,
+                tracker or NoTracker(),
+                progress or NoProgress(),
+                until if until is not None and until < (config.trainer.epochs or 0) else None,
             )
             with experiment.recorded(origin):
                 training = experiment.restored()
                 experiment.train(training)
-                return experiment.conclude(training)
+                return {} if experiment.until else experiment.conclude(training)
 
 
 @dataclass(frozen=True)
@@ -81,6 +91,8 @@ class Experiment:
     device: torch.device
     tracker: Tracker
     progress: Progress
+    until: int | None = None
+    """The epoch after which it pauses; None goes on to the last."""
 
     @contextlib.contextmanager
     def recorded(self, origin: str | None) -> Iterator[None]:
@@ -99,24 +111,24 @@ class Experiment:
             try:
                 self.tracker.start(self.folder)
                 yield
-                self.folder.write_status("finished")
-                log.info("finished")
+                self.folder.write_status("paused" if self.until else "finished", until=self.until)
+                log.info(f"paused at epoch {self.until}" if self.until else "finished")
             except (KeyboardInterrupt, Interrupted):
                 self._ended_as("interrupted", "stopped by a signal")
                 log.warning("stopped by a signal")
                 raise
             except BaseException as error:
                 log.error("failed\n%s", "".join(traceback.format_exception(error)).rstrip())
-                self._ended_as("failed", describe(error))
+                self._ended_as("failed", describe(error), isinstance(error, Diverged))
                 raise
             finally:
                 self.progress.stop()
                 self.tracker.finish()
 
-    def _ended_as(self, state: State, why: str) -> None:
+    def _ended_as(self, state: State, why: str, diverged: bool = False) -> None:
         """Write how it ended. On a full disk nothing says so, and the next reader sees that the process is gone."""
         with contextlib.suppress(OSError):
-            self.folder.write_status(state, why)
+            self.folder.write_status(state, why, diverged=diverged)
 
     def restored(self) -> Training:
         """Return the training as the newest good checkpoint left it, or at its beginning."""
@@ -152,10 +164,11 @@ class Experiment:
     def train(self, training: Training) -> None:
         """Train until it is over. After each epoch everything is on the disk before anybody is told."""
         steps = -(-len(self.splits.train.images) // self.config.trainer.batch_size)
-        self.progress.start(self.config.trainer.epochs or 0, steps, training.epoch)
+        last = self.until or self.config.trainer.epochs or 0
+        self.progress.start(last, steps, training.epoch)
         if training.epoch == 0:
             self._draw_step(training)
-        while not training.is_over(self.config):
+        while training.epoch < last and not training.is_over(self.config):
             record = self._epoch(training)
             self._draw_step(training)
             state = training.state() | {"record": record}

@@ -61,8 +61,15 @@ class Job:
     """SHA-256 of the configuration that the overrides were applied to; None where it is not known (version 1)."""
     data: str | None = None
     """SHA-256 of the data that the job was planned for; None where it is not known (version 1)."""
+    trial: int | None = None
+    """The number of the search's trial that it is a run of; None outside a search."""
+    refused: str | None = None
+    """The rule that its configuration breaks, so that it is never run; None where it can be. A search's proposals are
+    planned all the same: they count among its results."""
     at: int | None = field(default=None, compare=False)
     """First byte of its line in `jobs.jsonl`; None where it has no line yet."""
+    until: int | None = field(default=None, compare=False)
+    """The epoch after which it pauses when it is launched, a search's rung; None goes on to the last. Never saved."""
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -181,7 +188,7 @@ def _append(file: Path, lines: bytes, size: int) -> None:
 
 
 def _line(job: Job) -> bytes:
-    saved = {key: value for key, value in vars(job).items() if key != "at"}
+    saved = {key: value for key, value in vars(job).items() if key not in ("at", "until")}
     return json.dumps(saved, ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
 
@@ -194,7 +201,7 @@ def _parse(line: bytes, file: Path, at: int) -> Job:
     except UnicodeDecodeError as error:
         raise UserError(f"{where} can't be read: {one_line(error)}") from None
     job = files.as_record(files.parse_json(text, where), Job, where)
-    return dataclasses.replace(_checked(job, where), at=at)
+    return dataclasses.replace(_checked(job, where), at=at, until=None)
 
 
 def _checked(job: Job, where: str) -> Job:
@@ -206,6 +213,8 @@ def _checked(job: Job, where: str) -> Job:
     for override in job.overrides:
         if not re.fullmatch(OVERRIDE, override):
             raise UserError(f"{where}: {job.name} must have overrides like model.latent_dim=2, got {short(override)}")
+    if not (job.refused or "").isprintable():
+        raise UserError(f"{where}: {job.name} must say in one line why it is refused, got {short(job.refused)}")
     for digest in (job.base, job.data):
         if digest is not None and not re.fullmatch(DIGEST, digest):
             raise UserError(f"{where}: {job.name} must have digests of 64 hexadecimal digits, got {short(digest)}")

@@ -26,6 +26,10 @@ class Status(Process, frozen=True):
     """Why it failed or was interrupted, in one line."""
     time: float
     """When it was written, in seconds since 1970."""
+    until: int | None = None
+    """The epoch after which it was to pause, where it is paused."""
+    diverged: bool = False
+    """Whether it failed because its loss became NaN or infinite: the same again wherever it is trained."""
 
 
 class Data(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, get_args
 
+import msgspec
 import yaml
 
 from vae_exp.errors import UserError
@@ -127,11 +128,12 @@ class RunFolder:
         """Return state, error and process as written; None when there is none."""
         return read_record(self.status_file, Status) if self.status_file.exists() else None
 
-    def write_status(self, state: State, error: str | None = None) -> None:
-        """Write the state and the process that is in it."""
-        me = process.this_process()
-        status = Status(state, error, time.time(), host=me.host, pid=me.pid, process_started=me.process_started)
-        files.write_json(self.status_file, status)
+    def write_status(
+        self, state: State, error: str | None = None, *, until: int | None = None, diverged: bool = False
+    ) -> None:
+        """Write the state and the process that is in it; `until` and `diverged` are those of `Status`."""
+        me = msgspec.structs.asdict(process.this_process())
+        files.write_json(self.status_file, Status(state, error, time.time(), until, diverged, **me))
 
     def state(self) -> State:
         """Return the true state: a run whose process is gone is `interrupted`, whatever the file still says."""

@@ -31,7 +31,12 @@ class SweepFolder:
         return RunFolder(self.path / job.name)
 
     def needs_run(self, job: Job) -> bool:
-        """Say whether a job has not finished, or has finished fewer epochs than are planned now."""
+        """Say whether a job has not finished, or has finished fewer epochs than are planned now.
+
+        What is refused is never run.
+        """
+        if job.refused:
+            return False
         folder = self.folder(job)
         if folder.state() != "finished":
             return True
