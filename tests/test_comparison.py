@@ -13,6 +13,7 @@ from scipy import stats
 
 from vae_exp import load_sweep
 from vae_exp.comparison import cells, compare, read_runs, report
+from vae_exp.comparison.answer import sentence
 from vae_exp.comparison.intervals import interval, paired
 from vae_exp.comparison.table import best_run
 from vae_exp.config import DigitsConfig, ImagesConfig
@@ -124,7 +125,7 @@ def test_without_a_finished_run_nothing_is_the_best_and_that_is_said(tmp_path):
     sweep(tmp_path, [(config(), None), (config(4), None)])
     found = compared(tmp_path)
     assert found.best is None
-    assert "No row is marked as the best: no run is finished." in found.notes()
+    assert sentence(found) == "No run is finished"
 
 
 def test_different_data_sets_are_compared_and_said_and_not_ranked(tmp_path):
@@ -133,7 +134,7 @@ def test_different_data_sets_are_compared_and_said_and_not_ranked(tmp_path):
     found = compared(tmp_path / "a", tmp_path / "b")
     assert [row.interval("test/loss").mean for row in found.rows] == [1.0, 2.0]
     assert found.best is None
-    assert any("can't be ranked, and these differ: data.binarize" in note for note in found.notes())
+    assert "can't be ranked, and these differ: data.binarize" in sentence(found)
 
 
 def test_one_configuration_on_different_images_is_two_rows_told_apart_by_their_digest(tmp_path):
@@ -150,7 +151,7 @@ def test_without_validation_images_no_row_is_the_best_and_that_is_said(tmp_path)
     sweep(tmp_path, jobs({(2, 0): (None, 10.0), (4, 0): (None, 9.0)}))
     found = compared(tmp_path)
     assert found.best is None
-    assert any("there are no validation images" in note for note in found.notes())
+    assert "there are no validation images" in sentence(found)
     assert found.rows[1].interval("test/loss").mean == 9.0
 
 

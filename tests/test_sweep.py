@@ -211,7 +211,8 @@ def test_the_sweep_is_a_run_of_its_own_with_its_report_its_jobs_and_its_best(bro
     assert {"report.html", "comparison.csv", "sweep.json"} <= names
     note = shown.data.tags["mlflow.note.content"]
     best = table(sweep).set_index("optimizer.lr")["best"].idxmax()
-    assert f"**Best by validation:** [lr={best}](#/experiments/" in note.replace("\\", "")
+    assert f"Lowest validation loss: [lr={best}](#/experiments/" in note.replace("\\", "")
+    assert note.replace("\\", "").startswith(f"**lr={best} ")
 
 
 def test_resuming_leaves_what_is_finished_and_tries_what_failed_again(broken):

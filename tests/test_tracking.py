@@ -23,6 +23,7 @@ from vae_exp.tracking.store import Store, open_experiment
 from vae_exp.tracking.sweep_run import escape
 
 TESTS = str(Path(__file__).parent)
+ANSWER = ("latent_dim=2 is best", "digits · conv")
 
 
 @pytest.fixture(scope="module")
@@ -252,12 +253,13 @@ def test_a_sweep_is_one_run_that_links_its_jobs(place, store):
     (place / "sweep" / "report.html").write_text("<p>report</p>")
     jobs = [("latent_dim=2", first), ("beta=<b>|x|", second.folder)]
     for _ in ("at the end", "after a resume"):
-        show_sweep(tracking, place / "sweep", jobs, [["run", "val/loss"], ["latent_dim=2", "99.5"]], first)
+        show_sweep(tracking, place / "sweep", jobs, ANSWER, [["run", "val/loss"], ["latent_dim=2", "99.5"]], first)
     (shown,) = runs(store, "whole sweeps").values()
     note = shown.data.tags["mlflow.note.content"]
     best = runs(store, "whole")["latent_dim=2"].info
+    assert note.startswith("**latent\\_dim=2 is best**\n\ndigits · conv\n")
     assert (
-        f"**Best by validation:** [latent\\_dim=2](#/experiments/{best.experiment_id}/runs/{best.run_id})"
+        f"Lowest validation loss: [latent\\_dim=2](#/experiments/{best.experiment_id}/runs/{best.run_id})"
         in note.splitlines()
     )
     assert "| latent\\_dim=2 | 99.5 |" in note.splitlines()
@@ -271,7 +273,7 @@ def test_a_sweep_is_one_run_that_links_its_jobs(place, store):
 def test_a_description_keeps_within_what_mlflow_takes(place, store):
     rows = [["run", "loss"], *([f"latent_dim={number}", "x" * 50] for number in range(500))]
     folder = whole_run(place / "long" / "a", tracking=experiment("long"))
-    show_sweep(experiment("long"), place / "long", [("a", folder)], rows, None)
+    show_sweep(experiment("long"), place / "long", [("a", folder)], ANSWER, rows, None)
     (shown,) = runs(store, "long sweeps").values()
     assert "more lines: see report.html" in shown.data.tags["mlflow.note.content"]
 

@@ -99,7 +99,8 @@ class Experiment:
         """Write down how the run began and, whatever happens, how it ended."""
         self.folder.write_config(as_dict(self.config))
         session = environment.describe(self.device, environment.command_line())
-        data = Data(self.splits.digest, list(self.splits.shape))
+        images = {name: len(split.images) for name, split in self.splits.items() if split is not None}
+        data = Data(self.splits.digest, list(self.splits.shape), images)
         self.folder.write_environment(session, data, origin)
         self.folder.write_status("running")
         self.folder.remove_final()

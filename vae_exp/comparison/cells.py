@@ -67,7 +67,7 @@ def _columns(comparison: Comparison, measures: Sequence[str]) -> list[Column]:
     for name in measures:
         columns.append((NAMES.get(name) or _likelihood_name(name), _measure(comparison, name)))
         if name == "test/loss" and comparison.best is not None and len(comparison.rows) > 1:
-            columns.append(("Δ to best", lambda row: _difference(comparison, row)))
+            columns.append(("Δ to ★", lambda row: _difference(comparison, row)))
     return columns
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from vae_exp.comparison import cells, charts
+from vae_exp.comparison import answer, cells, charts
 from vae_exp.comparison.charts.svg import theme, variable
 from vae_exp.comparison.runs import Run
 from vae_exp.comparison.table import Comparison
@@ -51,8 +51,10 @@ def page(folder: Path, comparison: Comparison, command: Sequence[str]) -> str:
     drawn = charts.draw(comparison)
     colours = theme([shade for chart, _ in drawn.values() for shade in chart.shades])
     return environment.get_template("report.html").render(
-        title=printable(folder.resolve().name),
-        notes=comparison.notes(),
+        name=printable(folder.resolve().name),
+        sentence=answer.sentence(comparison),
+        context=answer.context(comparison),
+        notes=answer.notes(comparison),
         header=header,
         rows=[(row is comparison.best, line) for row, line in zip(comparison.rows, rows, strict=True)],
         charts=drawn,

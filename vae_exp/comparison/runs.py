@@ -33,6 +33,8 @@ class Run:
     final: dict[str, Any]
     digest: str | None
     """That of its data; None before its first start."""
+    images: dict[str, int]
+    """How many images each split has; empty where version 0.1 trained it, which didn't note that."""
 
     @property
     def name(self) -> str:
@@ -101,4 +103,5 @@ def _run(folder: RunFolder, saved: dict[str, Any], where: str) -> Run:
         folder.records(),
         final.flat() if final and state == "finished" else {},
         None if digest is None else printable(digest),
+        environment.data.images if environment else {},
     )

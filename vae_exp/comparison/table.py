@@ -96,12 +96,13 @@ class Comparison:
     @cached_property
     def best(self) -> Row | None:
         """Return the row with the lowest mean `val/loss`, the earlier of two; None where none can be told."""
-        if self.why_unranked:
-            return None
-        return min(self._ranked(), key=lambda row: row.interval(RANKED_BY).mean)
+        return None if self.why_unranked else self.ranked[0]
 
-    def _ranked(self) -> list[Row]:
-        return [row for row in self.rows if row.by_seed(RANKED_BY)]
+    @cached_property
+    def ranked(self) -> list[Row]:
+        """Return the rows that have `val/loss`, the lowest mean first."""
+        found = [row for row in self.rows if row.by_seed(RANKED_BY)]
+        return sorted(found, key=lambda row: row.interval(RANKED_BY).mean)
 
     @cached_property
     def why_unranked(self) -> str | None:
@@ -113,7 +114,7 @@ class Comparison:
         if differing or len({run.digest for run in finished}) > 1:
             what = f"these differ: {', '.join(differing)}" if differing else "the runs are on different data"
             return f"losses of different images or likelihoods can't be ranked, and {what}"
-        return None if self._ranked() else f"no run has {RANKED_BY}: there are no validation images"
+        return None if self.ranked else f"no run has {RANKED_BY}: there are no validation images"
 
     def against_best(self, row: Row) -> Interval | None:
         """Return how much larger a row's test loss is than the best row's, paired by seed; None for the best itself."""
@@ -163,10 +164,8 @@ class Comparison:
         if left_out:
             verb = "is" if left_out == 1 else "are"
             found.append(f"{left_out} of {len(self.runs)} runs {verb} not finished and left out of means and ranking.")
-        if self.why_unranked:
-            found.append(f"No row is marked as the best: {self.why_unranked}.")
-        elif self.best is not None and len(self.rows) > 1:
-            found.append(f"Best by validation: {self.label(self.best)}.")
+        if self.best is not None and len(self.rows) > 1:
+            found.append("★ has the lowest validation loss; Δ is how much higher another row's test loss is.")
         if self.has_seeds:
             found.append("± is half the 95 % confidence interval of the mean over seeds; Δ is paired by seed.")
         if self.has_repeats:

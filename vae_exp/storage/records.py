@@ -39,6 +39,8 @@ class Data(msgspec.Struct, frozen=True):
     """SHA-256 of all splits' images and labels."""
     image_shape: list[int] = []
     """Channels, height and width, in pixels."""
+    images: dict[str, int] = {}
+    """How many images each split has; empty where version 0.1 trained it, which didn't note that."""
 
 
 class Environment(msgspec.Struct, frozen=True):

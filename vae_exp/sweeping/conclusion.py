@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from vae_exp.comparison import Comparison, cells, compare, read_runs, report
+from vae_exp.comparison import Comparison, answer, cells, compare, read_runs, report
 from vae_exp.comparison.runs import Run
 from vae_exp.comparison.table import best_run
 from vae_exp.config import TrackingConfig
@@ -43,7 +43,8 @@ def conclude(sweep: SweepFolder, way_on: str, console: Console) -> int:
     folders = [run.folder for run in runs]
     reconcile(tracking, folders)
     labelled = [(job.label, folder) for job, folder in zip(jobs, folders, strict=True)]
-    show_sweep(tracking, sweep.path, labelled, cells.plain(comparison), best_run(comparison))
+    said = (answer.sentence(comparison), answer.context(comparison))
+    show_sweep(tracking, sweep.path, labelled, said, cells.plain(comparison), best_run(comparison))
     show_places(sweep.path, tracking, folders, sweep.path.name, console)
     return 0 if is_finished else 1
 
@@ -56,7 +57,7 @@ def _state(job: Job, run: Run, width: int) -> str:
 
 
 def show(comparison: Comparison, console: Console) -> None:
-    """Print the table, and what must be known to read it.
+    """Print the answer, the table, and what must be known to read them.
 
     A terminal gets as many measures as fit, a file all of the brief ones.
     """
@@ -65,9 +66,12 @@ def show(comparison: Comparison, console: Console) -> None:
     tables = [_table(comparison, cells.BRIEF[:count]) for count in range(len(cells.BRIEF), 0, -1)]
     fitting = next((table for table in tables if wide.measure(table, options=free).maximum <= wide.width), tables[-1])
     console.print()
+    say(console, answer.sentence(comparison))
+    say(console, answer.context(comparison))
+    console.print()
     wide.print(fitting)
     console.print()
-    for note in comparison.notes():
+    for note in answer.notes(comparison):
         say(console, note)
     if fitting is not tables[0]:
         say(console, "The terminal is too narrow for all columns; the report has them.")

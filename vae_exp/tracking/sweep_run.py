@@ -30,11 +30,17 @@ Jobs = Sequence[tuple[str, RunFolder]]
 
 
 def show_sweep(
-    config: TrackingConfig, sweep: Path, jobs: Jobs, table: Sequence[Sequence[str]], best: RunFolder | None
+    config: TrackingConfig,
+    sweep: Path,
+    jobs: Jobs,
+    answer: tuple[str, str],
+    table: Sequence[Sequence[str]],
+    best: RunFolder | None,
 ) -> None:
     """Show a sweep that has ended, in whatever way, as one run of the experiment `<tracking.experiment> sweeps`.
 
-    `table` holds rows of plain text, the header first; `best` is the job that validation prefers. Shown again, it is
+    `answer` is the sentence that says what is best and by how much, and what it is about; `table` holds rows of plain
+    text, the header first; `best` is the run with the lowest validation loss. Shown again, it is
     the same run. What can't be sent is said; nothing is raised but UserError for a bad MLFLOW_TRACKING_URI.
     """
     if not isinstance(config, MlflowConfig):
@@ -45,7 +51,7 @@ def show_sweep(
     try:
         probe(store)
         client, told.experiment_id = open_experiment(store, told.experiment)
-        _send(client, store, sweep, told, jobs, _note(store, jobs, table, best))
+        _send(client, store, sweep, told, jobs, _note(store, jobs, answer, table, best))
         receipt.write(sweep, store.shown, told)
     except Exception as error:  # whatever a server answers: the folder has everything, and can be sent again
         say(f"{store.shown} does not show the sweep: {reason(error)}; {later(sweep)}")
@@ -80,10 +86,13 @@ def _status(states: Counter[State]) -> str:
     return "FINISHED" if states.keys() <= {"finished"} else "KILLED"
 
 
-def _note(store: Store, jobs: Jobs, table: Sequence[Sequence[str]], best: RunFolder | None) -> str:
-    """Return the description, Markdown: the best run, the table, and every job with its state."""
+def _note(
+    store: Store, jobs: Jobs, answer: tuple[str, str], table: Sequence[Sequence[str]], best: RunFolder | None
+) -> str:
+    """Return the description, Markdown: the answer, its run, the table, and every job with its state."""
     linked = [(_link(store, label, folder), folder) for label, folder in jobs]
-    lines = [f"**Best by validation:** {link}\n" for link, folder in linked if best and folder.path == best.path]
+    lines = [f"**{escape(answer[0])}**\n", f"{escape(answer[1])}\n"]
+    lines += [f"Lowest validation loss: {link}\n" for link, folder in linked if best and folder.path == best.path]
     if table:
         header, *rows = ([escape(cell) for cell in row] for row in table)
         lines += [_row(header), _row(["---"] * len(header)), *map(_row, rows), ""]

@@ -1,0 +1,144 @@
+"""The answer: the sentence that page, terminal and MLflow's description begin with, and what it is about."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from vae_exp.comparison.intervals import Interval, paired
+from vae_exp.comparison.table import Comparison, Row
+from vae_exp.config.identity import written
+from vae_exp.errors import printable
+
+AMOUNTS = ("test/loss", "val/loss")
+"""What the amounts are of: test losses, or validation losses where there is no test split."""
+LIKELIHOODS = {"bernoulli": "Bernoulli", "continuous_bernoulli": "continuous Bernoulli", "gaussian": "Gaussian"}
+NORMAL = 1.96
+"""Standard errors in half a 95 % interval of a normal distribution."""
+
+
+class Gap(NamedTuple):
+    """How much larger the loss of the second row in the ranking is than that of the first."""
+
+    interval: Interval
+    """Nats per image; half is NaN where it can't be known."""
+    has_seeds: bool
+    """Whether it is paired by several seeds; else it is over the images of one."""
+
+    @property
+    def is_decided(self) -> bool:
+        """Say whether the 95 % interval leaves 0 out; a difference without an interval decides nothing."""
+        return abs(self.interval.mean) > self.interval.half
+
+
+def sentence(comparison: Comparison) -> str:
+    """Return which configuration is best and by how much, or that nothing is decided; one line without a full stop.
+
+    The row is chosen by validation; the amounts are test losses. It is called the best only where the 95 % interval
+    of the difference to the next row in that order, paired by seed, leaves out 0. With one seed the interval is
+    ± 1.96 √(se₁² + se₂²) over images.
+    """
+    return printable(_ranked(comparison) if comparison.best else _unranked(comparison))
+
+
+def _ranked(comparison: Comparison) -> str:
+    best, *others = comparison.ranked
+    if others:
+        return _first_of(comparison, best, others[0])
+    loss = f"{_measured(comparison)} loss {_amount(comparison, best)}"
+    return f"{comparison.label(best)}: {loss}" if comparison.keys else loss.capitalize()
+
+
+def _unranked(comparison: Comparison) -> str:
+    if not any(run.is_finished for run in comparison.runs):
+        return "No run is finished"
+    if len(comparison.rows) == 1:
+        return f"{_measured(comparison).capitalize()} loss {_amount(comparison, comparison.rows[0])}"
+    return f"No configuration is called the best: {comparison.why_unranked}"
+
+
+def _first_of(comparison: Comparison, best: Row, other: Row) -> str:
+    gap, name, behind = difference(comparison, best, other), comparison.label(best), comparison.label(other)
+    lowest = f"{name} has the lowest validation loss"
+    single = "" if gap.has_seeds else ", one seed"
+    if math.isnan(gap.interval.half):
+        return f"{lowest}: {_amount(comparison, best)}{single}; how sure the difference to {behind} is isn't known"
+    if not gap.is_decided:
+        noise = "seed noise" if gap.has_seeds else "the error over images"
+        signed = f"{gap.interval.mean:+.1f} ± {gap.interval.half:.1f}".replace("-", "−")
+        return f"{lowest}; the difference to {behind} is within {noise} ({signed} nats per image{single})"
+    if gap.interval.mean < 0:
+        return f"{lowest}, but a {_measured(comparison)} loss {-gap.interval.mean:.1f} nats above {behind}{single}"
+    return f"{name} is best: {_amount(comparison, best)}, {gap.interval.mean:.1f} below {behind}{single}"
+
+
+def difference(comparison: Comparison, best: Row, other: Row) -> Gap:
+    """Return by how many nats another row's loss is above the best row's."""
+    measure = amount_measure(comparison)
+    one, two = best.by_seed(measure), other.by_seed(measure)
+    found = paired(two, one)
+    if found.values > 1:
+        return Gap(found, has_seeds=True)
+    errors = [row.by_seed(f"{measure}_se").get(seed) for row in (best, other) for seed in one.keys() & two.keys()]
+    known = [error for error in errors if error is not None]
+    half = NORMAL * math.hypot(*known) if len(known) == 2 else math.nan
+    return Gap(Interval(found.mean, half, found.values), has_seeds=False)
+
+
+def amount_measure(comparison: Comparison) -> str:
+    """Return the measure that amounts are of."""
+    return next((name for name in AMOUNTS if name in comparison.measures), AMOUNTS[0])
+
+
+def _measured(comparison: Comparison) -> str:
+    return {"test": "test", "val": "validation"}[amount_measure(comparison).partition("/")[0]]
+
+
+def _amount(comparison: Comparison, row: Row) -> str:
+    """Return a row's loss with its interval over seeds or, with one seed, its standard error over images."""
+    measure = amount_measure(comparison)
+    found = row.interval(measure)
+    if found.values == 0:
+        return "not known"
+    error = found.half if found.values > 1 else next(iter(row.by_seed(f"{measure}_se").values()), math.nan)
+    return f"{found.mean:.1f}" + ("" if math.isnan(error) else f" ± {error:.1f}") + " nats per image"
+
+
+def context(comparison: Comparison) -> str:
+    """Return what all runs share and a reader must know: `mnist_5k · conv · Bernoulli · 50 epochs · seed 0`."""
+    shared = {key: value for key, value in comparison.runs[0].config.items() if key not in comparison.keys}
+    likelihood = shared.get("model.likelihood")
+    parts = [
+        shared.get("data.name"),
+        shared.get("model.name"),
+        LIKELIHOODS.get(str(likelihood), likelihood),
+        f"{shared['trainer.epochs']} epochs" if shared.get("trainer.epochs") else None,
+        _seeds(sorted({run.seed for run in comparison.runs})),
+        _images(comparison),
+    ]
+    return printable(" · ".join(written(part) for part in parts if part is not None))
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    if len(seeds) == 1:
+        return f"seed {seeds[0]}"
+    is_row = list(seeds) == list(range(seeds[0], seeds[0] + len(seeds)))
+    return "seeds " + (f"{seeds[0]}–{seeds[-1]}" if is_row else ", ".join(map(str, seeds)))
+
+
+def _images(comparison: Comparison) -> str | None:
+    """Return how many images the amounts are of, where that was noted and is the same for all runs."""
+    split = amount_measure(comparison).partition("/")[0]
+    counts = {run.images.get(split) for run in comparison.runs if run.is_finished}
+    count = counts.pop() if len(counts) == 1 else None
+    return None if count is None else f"{count:,} {_measured(comparison)} images"
+
+
+def notes(comparison: Comparison) -> list[str]:
+    """Return what a reader must know to read sentence and table right, a sentence each."""
+    found = comparison.notes()
+    has_errors = any(f"{amount_measure(comparison)}_se" in run.measures for run in comparison.runs)
+    if not comparison.has_seeds and has_errors:
+        found.append("One seed: ± is the standard error over images and says nothing of other seeds.")
+    return found
