@@ -114,7 +114,7 @@ def test_the_charts_of_the_end_are_of_measures_and_not_of_how_they_were_taken(tm
 def test_no_tracking_makes_no_store(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folder = whole_run(tmp_path / "run", tracking=NoTrackingConfig())
-    show_sweep(NoTrackingConfig(), tmp_path, [("a", folder)], [], None)
+    show_sweep(NoTrackingConfig(), tmp_path, [("a", folder)], ANSWER, [], None)
     reconcile(NoTrackingConfig(), [folder])
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
     assert not (folder.path / "mlflow.json").exists()
