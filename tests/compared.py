@@ -26,7 +26,9 @@ def config(latent_dim=2, seed=0, **groups):
     return Config(**({"model": ConvConfig(latent_dim=latent_dim)} | defaults | groups))
 
 
-def write(path, config, losses=(), state="finished", error=None, digest="d", best_epoch=None, kl=5.0, **final):
+def write(
+    path, config, losses=(), state="finished", error=None, digest="d", best_epoch=None, kl=5.0, images=None, **final
+):
     """Write what a training leaves behind; `losses` are the (val, test) losses of each epoch, val may be None."""
     folder = RunFolder(path)
     folder.path.mkdir(parents=True, exist_ok=True)
@@ -34,7 +36,7 @@ def write(path, config, losses=(), state="finished", error=None, digest="d", bes
     if state == "planned":
         folder.write_status("planned")
         return folder
-    folder.write_environment(Session(cpu="a CPU", threads=1), Data(digest, [1, 8, 8]), None)
+    folder.write_environment(Session(cpu="a CPU", threads=1), Data(digest, [1, 8, 8], images or {}), None)
     for epoch, (val, test) in enumerate(losses, start=1):
         values = {"test/loss": test, "test/reconstruction": test - kl, "test/kl": kl}
         values |= {} if val is None else {"val/loss": val}
