@@ -1,13 +1,24 @@
-"""Every check: `nox`. The long series of faults: `nox -s faults`."""
+"""Every check: `nox`. While you work: `nox -s quick`. Another Python: `nox -s tests-3.13`. All: `nox --list`."""
 
 from __future__ import annotations
 
 import nox
 
-# All sessions share the environment that nox runs in: torch alone is 5 GB.
+# All sessions but those of other Pythons share the environment that nox runs in: torch alone is 5 GB.
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["install", "lint", "types", "tests"]
 nox.options.stop_on_first_error = False
+
+PYTEST = ["python", "-m", "pytest"]
+PARALLEL = ["--numprocesses", "logical", "--maxprocesses", "8", "--dist", "loadfile", "--no-loadscope-reorder"]
+"""A worker on each core, of about 1.5 GB; the tests of a file stay together, and share what they train."""
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
+"""The cores are the workers'; commands with threads of their own do not spin while they wait for each other."""
+
+
+def run_tests(session: nox.Session, *arguments: str) -> None:
+    """Run these tests on all cores."""
+    session.run(*PYTEST, *PARALLEL, *arguments, *session.posargs, env=ONE_THREAD)
 
 
 @nox.session
@@ -31,11 +42,29 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests that need neither network nor GPU."""
-    session.run("python", "-m", "pytest", *session.posargs)
+    """Run the tests that need neither network nor GPU, on all cores."""
+    run_tests(session)
+
+
+@nox.session
+def quick(session: nox.Session) -> None:
+    """Check style and types, and run the tests that start no process."""
+    lint(session)
+    types(session)
+    run_tests(session, "-m", "not process and not faults")
 
 
 @nox.session
 def faults(session: nox.Session) -> None:
     """Kill, cut and fill for an hour: the long series behind `docs/reliability.md`."""
-    session.run("python", "-m", "pytest", "-m", "faults", *session.posargs)
+    session.run(*PYTEST, "-m", "faults", *session.posargs)
+
+
+def tests_elsewhere(session: nox.Session) -> None:
+    """Run the tests with another Python, in an environment of its own."""
+    session.install("-e", ".[dev]")
+    run_tests(session)
+
+
+for python in ("3.12", "3.13"):
+    nox.session(tests_elsewhere, name=f"tests-{python}", python=python, venv_backend="venv")

@@ -1,10 +1,10 @@
 """Runs in processes of their own that can be killed, and everything that a run leaves behind."""
 
 import json
-import multiprocessing
 import os
 import signal
 
+from commands import fork
 from safetensors import safe_open
 from safetensors.torch import load_file
 
@@ -41,15 +41,8 @@ def content(path):
 
 
 def start(folder, config, die_at=None):
-    """Run in a process of its own; return the process. With `die_at` it kills itself at that flush to the disk.
-
-    The process is forked from a server that has imported torch already, so that many can be started.
-    """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["vae_exp.experiment", "vae_exp.data.digits", "sklearn.datasets", "torch._dynamo"])
-    process = context.Process(target=run_or_die, args=(config, folder, die_at))
-    process.start()
-    return process
+    """Run in a process of its own; return the process. With `die_at` it kills itself at that flush to the disk."""
+    return fork(run_or_die, config, folder, die_at)
 
 
 def run_or_die(config, folder, die_at):

@@ -3,10 +3,10 @@
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
+from commands import Command
 from mlflow import MlflowClient
 
 from vae_exp.storage import checkpoint
@@ -17,24 +17,15 @@ QUICK = [*SMALL, "figures.which=[samples]", "trainer.checkpoint_every=2", "train
 TIMES = ("seconds", "timestamp")
 
 
-def start(cwd, module, *arguments):
-    """Start `python -m vae_exp.<module>` as the leader of a group of its own."""
-    command = [sys.executable, "-m", f"vae_exp.{module}", *map(str, arguments)]
+def start(cwd, verb, *arguments):
+    """Start `python -m vae_exp.<verb>` as the leader of a group of its own."""
     environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
-    return subprocess.Popen(
-        command,
-        cwd=cwd,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    return Command(cwd, verb, *arguments, environment=environment)
 
 
-def run(cwd, module, *arguments):
+def run(cwd, verb, *arguments):
     """Run it to its end."""
-    process = start(cwd, module, *arguments)
+    process = start(cwd, verb, *arguments)
     stdout, stderr = process.communicate(timeout=300)
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 

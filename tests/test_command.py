@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import commands
 import pytest
 import yaml
 from mlflow import MlflowClient
@@ -17,20 +18,22 @@ from vae_exp.preparation import fill_defaults
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import SweepFolder
 
+pytestmark = pytest.mark.process
+
 SMALL = ["data=digits", "model.channels=[1,8]", "trainer.epochs=3", "trainer.checkpoint_every=2"]
 QUICK = ["evaluation.importance_samples=4", "evaluation.importance_images=50", "figures.tsne_points=50"]
 
 
 def train(folder, *arguments):
-    command = [sys.executable, "-m", "vae_exp.train", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    return commands.run(folder, "train", *arguments)
 
 
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory):
     """Two small VAEs, trained, measured, drawn and tracked by the command of the README."""
     folder = tmp_path_factory.mktemp("a place with spaces")
-    done = train(folder, "-m", "model.latent_dim=2,4", *SMALL, *QUICK)
+    command = [sys.executable, "-m", "vae_exp.train", "-m", "model.latent_dim=2,4", *SMALL, *QUICK]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     (outputs,) = (folder / "outputs").iterdir()
     return done, SweepFolder(outputs)

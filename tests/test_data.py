@@ -181,6 +181,7 @@ def cache_file(folder):
     return file
 
 
+@pytest.mark.process
 def test_processes_that_start_at_once_without_a_cache_all_get_the_digits(fresh_cache):
     script = "import hashlib; from vae_exp.data.mnist_5k import *; print(hashlib.sha256(read_digits()).hexdigest())"
     processes = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) for _ in range(2)]

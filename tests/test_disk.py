@@ -4,10 +4,10 @@ import logging
 import random
 import shutil
 import signal
-import subprocess
 import sys
 
 import pytest
+from commands import run
 from disks import small_disk
 from processes import ended, start
 
@@ -41,8 +41,7 @@ OVERRIDES += ["trainer.device=cpu", "trainer.threads=1", "evaluation.final=false
 def train(folder):
     """Give the command that makes the run of CONFIG in a folder of any name."""
     quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
-    command = [sys.executable, "-m", "vae_exp.train", *OVERRIDES, f"hydra.run.dir='{quoted}'"]
-    return subprocess.run(command, cwd=folder.parent, capture_output=True, text=True, timeout=300, check=False)
+    return run(folder.parent, "train", *OVERRIDES, f"hydra.run.dir='{quoted}'")
 
 
 def without_hydra(found):
@@ -73,6 +72,7 @@ def require_good_checkpoint(folder):
     return checkpoint.read(newest, records.Training)[1]["epoch"]
 
 
+@pytest.mark.process
 def test_a_run_whose_disk_is_full_says_so_and_goes_on_to_the_same_bits_when_there_is_room(tmp_path, alone):
     with small_disk(tmp_path / "disk", "200k") as disk:
         folder = RunFolder(disk.folder / "run")
@@ -122,6 +122,7 @@ def test_a_disk_without_a_byte_for_the_state_or_the_log_does_not_hide_what_was_n
         assert ended(folder.path) == alone
 
 
+@pytest.mark.process
 @pytest.mark.faults
 def test_a_disk_that_is_full_anywhere_in_a_run_costs_nothing_but_time(tmp_path, alone):
     """The room grows by one block from run to run, so that it ends in every file that a run writes."""
@@ -142,6 +143,7 @@ def test_a_disk_that_is_full_anywhere_in_a_run_costs_nothing_but_time(tmp_path, 
     print(f"{len(rooms)} disks of different sizes were full")
 
 
+@pytest.mark.process
 @pytest.mark.faults
 @pytest.mark.parametrize("seed", range(3))
 def test_a_disk_that_fills_up_and_is_emptied_again_and_again_costs_nothing_but_time(tmp_path, alone, seed):
@@ -204,6 +206,7 @@ def tree(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.process
 def test_a_read_only_folder_is_refused_in_one_line_and_can_be_read(tmp_path, whole):
     with small_disk(tmp_path / "disk", "1m") as disk:
         folder = shutil.copytree(whole, disk.folder / "run")
@@ -232,6 +235,7 @@ def test_a_run_on_a_disk_that_is_full_already_is_refused_and_stays_as_it_is(tmp_
 # Names
 
 
+@pytest.mark.process
 def test_a_linked_folder_with_spaces_quotes_and_korean_letters_is_a_folder_like_any_other(tmp_path, alone):
     place = tmp_path / "a place, with 100 %" / "실험 하나 = 'z'"
     place.mkdir(parents=True)
@@ -244,6 +248,7 @@ def test_a_linked_folder_with_spaces_quotes_and_korean_letters_is_a_folder_like_
     assert ended(link) == ended(place)
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_a_run_killed_in_a_linked_folder_goes_on_in_it(tmp_path, alone):
     (tmp_path / "폴더 둘").mkdir()

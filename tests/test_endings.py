@@ -15,7 +15,10 @@ from vae_exp.storage.files import read_json
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import reconcile
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="runs are ended with signals that Windows lacks")
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.skipif(os.name != "posix", reason="runs are ended with signals that Windows lacks"),
+]
 
 ENDINGS = {
     "sigterm": signal.SIGTERM,

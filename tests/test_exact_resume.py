@@ -95,12 +95,14 @@ def killed_at_random_moments(folder, kills, seed):
     return ended(folder)
 
 
+@pytest.mark.process
 @needs_sigkill
 def test_a_run_killed_at_three_random_moments_ends_with_the_same_bits(tmp_path, alone):
     seed = random.randrange(10**6)
     assert killed_at_random_moments(tmp_path / "run", 3, seed) == alone, f"seed {seed}"
 
 
+@pytest.mark.process
 @needs_sigkill
 @pytest.mark.faults
 @pytest.mark.parametrize("seed", range(10))
@@ -119,6 +121,7 @@ def killed_at_flush(folder, number):
     return came_so_far
 
 
+@pytest.mark.process
 @needs_sigkill
 @pytest.mark.parametrize("number", [8, 12, 13, 14])
 def test_a_run_killed_while_it_writes_ends_with_the_same_bits(tmp_path, alone, number):
@@ -126,6 +129,7 @@ def test_a_run_killed_while_it_writes_ends_with_the_same_bits(tmp_path, alone, n
     assert ended(tmp_path / "run") == alone
 
 
+@pytest.mark.process
 @needs_sigkill
 @pytest.mark.faults
 def test_a_run_killed_at_any_of_its_writes_ends_with_the_same_bits(tmp_path, alone):

@@ -4,9 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
+@pytest.mark.process
 def test_training_and_loading_from_a_script(tmp_path):
     command = [sys.executable, EXAMPLES / "train_and_load.py", "a folder"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)

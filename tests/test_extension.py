@@ -12,6 +12,8 @@ import pytest
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import SweepFolder
 
+pytestmark = pytest.mark.process
+
 EXAMPLE = Path(__file__).parents[1] / "examples" / "extension"
 QUICK = ["trainer.epochs=2", "trainer.threads=1", "figures.which=[]", "tracking=none"]
 

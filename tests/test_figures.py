@@ -694,6 +694,7 @@ def test_a_run_without_samples_draws_no_step_images(tmp_path):
     assert [file.name for file in (tmp_path / "run" / "figures").iterdir()] == ["loss_curves.png"]
 
 
+@pytest.mark.process
 def test_training_imports_no_library_that_draws():
     code = "import sys, vae_exp.experiment; print({'matplotlib', 'seaborn', 'sklearn', 'pandas'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

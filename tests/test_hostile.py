@@ -246,6 +246,7 @@ runpy.run_module("vae_exp.train", run_name="__main__", alter_sys=True)
 """
 
 
+@pytest.mark.process
 def test_a_run_listens_to_nobody_calls_nobody_and_unpickles_nothing(tmp_path):
     quick = ["data=digits", "model.channels=[1,8]", "trainer.epochs=1", "evaluation.final=false", "figures.which=[]"]
     command = [sys.executable, "-c", WATCHED, *quick, "hydra.run.dir=run"]
@@ -451,6 +452,7 @@ except checkpoint.Damaged as error:
 """
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell the largest memory of a process")
 def test_an_archive_of_200_kb_that_holds_200_mb_of_zeros_is_refused_packed(tmp_path):
     torch.save({"x": torch.zeros(50 * 10**6)}, tmp_path / "whole.pt")

@@ -413,6 +413,7 @@ def test_a_pipe_among_the_images_is_refused_without_waiting_for_it(tmp_path):
     assert refusal(tmp_path) == f"{tmp_path / 'a.png'} must be a file or a folder"
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root, to become somebody else")
 def test_a_folder_or_file_that_may_not_be_read_is_named(tmp_path):
     # Root may read everything: ask as another user, from here, since the way to here is root's.

@@ -196,6 +196,7 @@ def test_an_mlflow_run_that_does_not_exist_is_named(tmp_path, monkeypatch):
         vae_exp.load_run("runs:/" + "0" * 32)
 
 
+@pytest.mark.process
 def test_importing_is_light_and_training_needs_neither_hydra_nor_mlflow(tmp_path):
     program = f"""
 import sys

@@ -25,6 +25,7 @@ def tree(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="a process is held with signals that Windows lacks")
 def test_a_second_process_is_refused_until_the_first_is_killed(tmp_path):
     folder = RunFolder(tmp_path / "run")
@@ -85,6 +86,7 @@ with {"RunFolder": RunFolder, "SweepFolder": SweepFolder}[sys.argv[1]](Path(sys.
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("kind", [RunFolder, SweepFolder])
 def test_a_lock_dies_with_its_process(tmp_path, kind):
     command = [sys.executable, "-c", HOLD, kind.__name__, str(tmp_path)]

@@ -19,7 +19,10 @@ from vae_exp.tracking import reconcile
 SEED = 20260101
 TESTS = str(Path(__file__).parent)
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="servers are stopped with signals that Windows lacks")
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.skipif(os.name != "posix", reason="servers are stopped with signals that Windows lacks"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ import io
 import re
 import shutil
 import subprocess
-import sys
 import zlib
 
 import pytest
+from commands import run
 from compared import compared, config, sweep, write
 from PIL import Image
 
@@ -75,6 +75,7 @@ def browse(file):
     return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 
 
+@pytest.mark.process
 @needs_chromium
 def test_in_chromium_the_page_has_no_error_sorts_by_a_click_and_runs_no_payload(tmp_path):
     folder, command = hostile(tmp_path)
@@ -99,6 +100,7 @@ def order(document):
     return re.findall(r"<tr[^>]*><td[^>]*>(\d+)</td>", rows)
 
 
+@pytest.mark.process
 @needs_chromium
 def test_the_payload_runs_in_chromium_where_it_is_let(tmp_path):
     (tmp_path / "page.html").write_text(f"<!doctype html><title>mine</title><body>{PAYLOAD}</body>")
@@ -167,12 +169,12 @@ def test_a_very_tall_picture_does_not_stop_the_report(tmp_path):
 # --- the command -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.process
 def test_single_runs_are_compared_by_a_command_in_a_new_folder_below_outputs(tmp_path):
     for name, dim in (("a", 2), ("b", 4)):
         write(tmp_path / name / "run", config(dim), [(10.0 * dim, 1.0)])
     before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
-    command = [sys.executable, "-m", "vae_exp.compare", "a/run", "b/run"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = run(tmp_path, "compare", "a/run", "b/run")
     assert done.returncode == 0, done.stderr
     (made,) = (tmp_path / "outputs").iterdir()
     assert {file.name for file in made.iterdir()} == {"comparison.csv", "report.html"}

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 import torch
+from commands import run
 from PIL import Image
 
 from vae_exp import experiment
@@ -57,9 +57,7 @@ def origin(trained, tmp_path, monkeypatch):
 
 
 def command(*arguments, cwd):
-    done = subprocess.run(
-        [sys.executable, "-m", "vae_exp.reproduce", *map(str, arguments)], cwd=cwd, capture_output=True, text=True
-    )
+    done = run(cwd, "reproduce", *arguments)
     return done.returncode, done.stdout.splitlines(), done.stderr.splitlines()
 
 
@@ -69,6 +67,7 @@ def made(folder):
     return RunFolder(path)
 
 
+@pytest.mark.process
 def test_a_run_reproduces_to_the_bit_in_a_new_process(origin, tmp_path):
     code, said, errors = command("origin", "tracking=none", cwd=tmp_path)
     assert (code, errors) == (0, [])
@@ -79,6 +78,7 @@ def test_a_run_reproduces_to_the_bit_in_a_new_process(origin, tmp_path):
     assert again.read_environment().origin == str(tmp_path / "origin")
 
 
+@pytest.mark.process
 def test_the_run_that_version_0_1_0_saved_reproduces_on_any_machine(tmp_path):
     code, said, errors = command(FIXTURE, "--tolerance", "1e-4", "tracking=none", cwd=tmp_path)
     assert (code, errors) == (0, [])

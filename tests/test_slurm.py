@@ -13,6 +13,8 @@ from sweeps import QUICK, require_history, run, start, states, sweep_of, tracked
 from vae_exp.sweeping import slurm
 from vae_exp.tracking import receipt
 
+pytestmark = pytest.mark.process
+
 LAUNCHER = ["hydra/launcher=submitit_slurm", "hydra.launcher.timeout_min=10", "hydra.launcher.cpus_per_task=1"]
 FOUR = ["-m", "trainer.batch_size=1,2,200,300", *(option for option in QUICK if "batch_size" not in option)]
 """The first two last long enough for something to happen to them."""

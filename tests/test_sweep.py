@@ -15,6 +15,8 @@ from vae_exp import compare, resume
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import SweepFolder
 
+pytestmark = pytest.mark.process
+
 FOUR = ["-m", "model.latent_dim=2,4", "seed=0,1"]
 needs_kill = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
 

@@ -184,6 +184,7 @@ os.kill(os.getpid(), 9)
 """
 
 
+@pytest.mark.process
 def test_a_run_whose_process_is_gone_is_killed_by_the_next_command(place, store):
     folder = RunFolder(place / "gone")
     done = subprocess.run([sys.executable, "-c", KILLED, TESTS, str(folder.path)], check=False)
@@ -226,6 +227,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="eight processes are started by fork, which Windows lacks")
 def test_eight_jobs_of_two_sweeps_open_one_fresh_store_at_once(tmp_path):
     script = tmp_path / "eight.py"
@@ -418,6 +420,7 @@ os._exit(0)
 """
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
 @pytest.mark.parametrize("seconds", [0.3, 1.0])
 def test_a_process_that_is_killed_while_it_makes_the_store_leaves_none_that_is_broken(tmp_path, seconds):

@@ -1,0 +1,115 @@
+"""Our commands in processes of their own, forked from a server that has imported what takes seconds.
+
+`python -m vae_exp.train` imports for 3 to 9 seconds before it begins. Here the same module runs as `__main__` in a new
+process (its own number, group, environment and streams; it can be stopped and killed) a moment after it is asked for.
+A test that is about the start itself runs `sys.executable`.
+"""
+
+import atexit
+import functools
+import importlib.util
+import multiprocessing
+import os
+import runpy
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import weakref
+from pathlib import Path
+
+IMPORTED = [
+    "vae_exp.experiment",
+    "vae_exp.compose",
+    "vae_exp.data.digits",
+    "vae_exp.comparison.report",
+    "sklearn.datasets",
+    "sklearn.linear_model",
+    "torch._dynamo",
+    "mlflow.store.tracking.sqlalchemy_store",
+]
+"""What the server imports before it forks; none of the modules that a command runs as `__main__`."""
+
+
+@functools.cache
+def forkserver():
+    """Return the context whose processes are forked from the server; it starts with the first of them."""
+    context = multiprocessing.get_context("forkserver")
+    assert all(map(importlib.util.find_spec, IMPORTED))  # the server itself passes over what it can't import
+    context.set_forkserver_preload(IMPORTED)
+    return context
+
+
+def fork(function, *arguments):
+    """Call a function in a process of its own; return the process."""
+    sys.audit("vae_exp.tests.fork", function.__name__)
+    process = forkserver().Process(target=function, args=arguments)
+    process.start()
+    return process
+
+
+class Command:
+    """`python -m vae_exp.<verb>` in a folder, as the leader of a group of its own; to be used as a `Popen`."""
+
+    def __init__(self, cwd, verb, *arguments, environment=None):
+        self.args = [f"vae_exp.{verb}", *map(str, arguments)]
+        streams = tempfile.mkdtemp(prefix="streams_")
+        weakref.finalize(self, shutil.rmtree, streams)
+        self._files = [Path(streams) / name for name in ("stdout", "stderr")]
+        environment = dict(os.environ if environment is None else environment)
+        self._process = fork(_become, str(cwd), self.args, environment, [str(file) for file in self._files])
+        self.pid = self._process.pid
+        while self.poll() is None and not self._files[1].exists():  # from here on it leads its group
+            time.sleep(0.001)
+
+    @property
+    def returncode(self):
+        return self._process.exitcode
+
+    def poll(self):
+        return self._process.exitcode
+
+    def wait(self, timeout=None):
+        self._process.join(timeout)
+        if self.returncode is None:
+            raise subprocess.TimeoutExpired(self.args, timeout)
+        return self.returncode
+
+    def communicate(self, timeout=None):
+        """Wait for its end; return what it wrote to standard output and standard error."""
+        self.wait(timeout)
+        return tuple(file.read_text(encoding="utf-8") if file.exists() else "" for file in self._files)
+
+    def send_signal(self, number):
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)
+
+
+def run(cwd, verb, *arguments, environment=None, timeout=300):
+    """Run a command to its end, as `subprocess.run` does."""
+    command = Command(cwd, verb, *arguments, environment=environment)
+    stdout, stderr = command.communicate(timeout)
+    return subprocess.CompletedProcess(command.args, command.returncode, stdout, stderr)
+
+
+def _become(cwd, arguments, environment, streams):
+    """Turn this new process into the command."""
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what is started in a shell's background ignores it
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(environment)
+    for descriptor, path in enumerate(streams, start=1):
+        file = os.open(path, os.O_WRONLY | os.O_CREAT)
+        os.dup2(file, descriptor)
+        os.close(file)
+    sys.argv = list(arguments)
+    try:
+        runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
+    finally:
+        atexit._run_exitfuncs()  # multiprocessing leaves them out

@@ -1,0 +1,43 @@
+"""What holds for every test: those that start a process say so, and the longest files begin first."""
+
+import sys
+
+import pytest
+
+BRIEF = ("git", "mount", "umount")
+"""Programs of a few milliseconds: a run asks git for its commit."""
+STARTS = {"subprocess.Popen", "os.fork", "os.posix_spawn", "os.system", "vae_exp.tests.fork"}
+"""What Python's audit calls the start of a process; the last one is that of `commands.fork`."""
+
+started = []
+"""The processes that the running test started."""
+
+
+def note(event, arguments):
+    if event in STARTS and arguments[:1] not in [(program,) for program in BRIEF]:
+        started.append(f"{event} {arguments[0] if arguments else ''}")
+
+
+sys.addaudithook(note)
+
+
+def pytest_runtest_logstart():
+    started.clear()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Keep `nox -s quick` quick: it leaves out what is marked."""
+    result = yield
+    if started and item.get_closest_marker("process") is None:
+        pytest.fail(f"it starts a process ({started[0]}): mark it with @pytest.mark.process", pytrace=False)
+    return result
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Begin with the files that start most processes, so that no worker is left alone with one at the end."""
+    processes = {}
+    for item in items:
+        processes[item.path] = processes.get(item.path, 0) + (item.get_closest_marker("process") is not None)
+    items.sort(key=lambda item: -processes[item.path])
