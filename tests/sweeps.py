@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +21,11 @@ TIMES = ("seconds", "timestamp")
 def start(cwd, verb, *arguments):
     """Start `python -m vae_exp.<verb>` as the leader of a group of its own."""
     environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
-    return Command(cwd, verb, *arguments, environment=environment)
+    if not any("launcher" in str(argument) for argument in arguments):
+        return Command(cwd, verb, *arguments, environment=environment)
+    command = [sys.executable, "-m", f"vae_exp.{verb}", *map(str, arguments)]  # launchers start Python by its name
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=cwd, env=environment, start_new_session=True, **streams)
 
 
 def run(cwd, verb, *arguments):

@@ -10,6 +10,7 @@ from vae_exp.models import build_model
 from vae_exp.training import Training, train_epoch
 
 pytestmark = [
+    pytest.mark.process,  # the compiler's
     pytest.mark.skipif(shutil.which("c++") is None, reason="torch.compile needs a C++ compiler on a CPU"),
     pytest.mark.filterwarnings("default"),  # torch's compiler has its own
 ]
