@@ -26,7 +26,8 @@ from vae_exp.config.saved import load_config
 from vae_exp.errors import UserError
 from vae_exp.storage import checkpoint, metrics, records
 from vae_exp.storage.checkpoint import Damaged
-from vae_exp.storage.files import read_json, read_yaml
+from vae_exp.storage.files import read_json
+from vae_exp.storage.plain_yaml import read_yaml
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import Job, SweepFolder
 from vae_exp.tracking import receipt

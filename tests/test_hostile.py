@@ -33,9 +33,11 @@ from vae_exp.config import (
 from vae_exp.config.identity import as_dict
 from vae_exp.config.saved import load_config
 from vae_exp.errors import UserError
+from vae_exp.loading import load_run
 from vae_exp.preparation import check
 from vae_exp.storage import checkpoint, records
 from vae_exp.storage.checkpoint import Damaged
+from vae_exp.storage.pictures import read_png
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import Job, SweepFolder
 
@@ -331,6 +333,43 @@ def test_a_pipe_is_refused_without_waiting_for_it(folder, name):
         [folder.read_config(), folder.read_status(), folder.records(), folder.read_weights("best")]
 
 
+def test_a_picture_that_is_postscript_starts_nothing_and_is_left_out(folder, mark, monkeypatch):
+    subprocess_run = []
+    monkeypatch.setattr(subprocess, "Popen", lambda *arguments, **_: subprocess_run.append(arguments))
+    picture = folder.figures / "steps" / "epoch_0000.png"
+    picture.parent.mkdir(parents=True)
+    picture.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n")
+    with pytest.raises(UserError, match="can't be read as PNG"):
+        read_png(picture)
+    assert not subprocess_run
+
+
+@pytest.mark.parametrize("size", [8 * 2**20 + 1, 2**40])
+def test_a_picture_of_any_size_is_refused_before_it_is_read(folder, size):
+    folder.figures.mkdir(exist_ok=True)
+    with (folder.figures / "samples.png").open("wb") as file:
+        file.truncate(size)
+    with pytest.raises(UserError, match="must have at most 8388608 bytes"):
+        read_png(folder.figures / "samples.png")
+
+
+def test_weights_that_are_nan_are_not_loaded(folder):
+    weights, epoch = folder.read_weights("best")
+    name = next(iter(weights))
+    weights[name].view(-1)[0] = torch.nan
+    folder.write_weights("best", weights, epoch)
+    with pytest.raises(UserError, match=f"'{name}' must hold finite numbers"):
+        load_run(folder.path)
+
+
+def test_a_finished_job_whose_final_measures_are_gone_is_measured_again(folder):
+    sweep = SweepFolder(folder.path.parent)
+    job = Job(folder.path.name, "run", [], as_dict(config()))
+    assert not sweep.needs_run(job)
+    folder.remove_final()
+    assert sweep.needs_run(job)
+
+
 # Writing outside
 
 
@@ -356,7 +395,7 @@ def test_a_job_that_is_a_link_is_refused(tmp_path):
         sweep.jobs()
 
 
-@pytest.mark.parametrize("name", [".lock", ".hydra", "metrics.jsonl", "run.log", "figures", "checkpoints"])
+@pytest.mark.parametrize("name", [".hydra", "metrics.jsonl", "run.log", "figures", "figures/steps", "checkpoints"])
 @pytest.mark.parametrize("exists", [True, False])
 def test_nothing_is_written_through_a_link_in_a_run_folder(folder, tmp_path, name, exists):
     inside, outside = folder.path / name, tmp_path / "outside"
@@ -366,8 +405,9 @@ def test_nothing_is_written_through_a_link_in_a_run_folder(folder, tmp_path, nam
         outside.mkdir()
     shutil.rmtree(inside) if inside.is_dir() else inside.unlink(missing_ok=True)
     before = tree(outside)
+    inside.parent.mkdir(exist_ok=True)
     inside.symlink_to(outside)
-    with pytest.raises(UserError, match="must be no link: what a run writes stays in its folder"):
+    with pytest.raises(UserError, match="must be no link: what is written here stays in its folder"):
         experiment.run(longer(), folder.path)
     assert tree(outside) == before
 
@@ -486,6 +526,12 @@ LAUGHS = "a: &a [x, x]\n" + "\n".join(
         ("seed: \0", "is no plain YAML"),
         ("x" * 300_000, "must have at most 262144 bytes"),
         ("[1, 2]", "must hold a mapping, got list"),
+        ("a: 02", "not written in plain digits"),
+        ("a: 3:20", "not written in plain digits"),
+        ("a: [1, {b: 0x1f}]", "not written in plain digits"),
+        ("a: 1_000.5", "not written in plain digits"),
+        ("a: 1\nb: 2\na: 3", "has a key twice"),
+        ("a: {b: 1, b: 2}", "has a key twice"),
         ("", "must hold a mapping, got NoneType"),
         ("a: 1\n---\nb: 2", "is no plain YAML"),
     ],
@@ -501,7 +547,12 @@ def test_a_configuration_made_to_exhaust_is_refused(folder, text, said):
 @pytest.mark.parametrize("name", ["status.json", "final.json", "environment.json", "metrics.jsonl"])
 def test_a_json_file_that_is_deep_or_huge_is_refused(folder, name):
     path = folder.path / name
-    for make in (lambda: path.write_text('{"a":' * 100_000 + "\n"), lambda: os.truncate(path, 2**40)):
+    deep = '{"a":' * 900 + "1" + "}" * 900 + "\n"
+    for make in (
+        lambda: path.write_text(deep),
+        lambda: path.write_text('{"a":' * 100_000 + "\n"),
+        lambda: os.truncate(path, 2**40),
+    ):
         make()
         with pytest.raises(UserError, match=f"^{path}"):
             [folder.read_status(), folder.read_final(), folder.read_environment(), folder.records()]

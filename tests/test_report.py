@@ -182,3 +182,13 @@ def test_single_runs_are_compared_by_a_command_in_a_new_folder_below_outputs(tmp
     assert f"Report: outputs/{made.name}/report.html" in done.stdout
     assert {file: file.read_bytes() for file in before} == before
     assert "python -m vae_exp.compare a/run b/run" in (made / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("start", ["=HYPERLINK(1)", "@SUM(1)", "+1", "-1", "\t=1"])
+def test_a_measure_that_a_spreadsheet_would_run_is_text_in_the_csv(tmp_path, start):
+    folder = write(tmp_path / "run", config(2), [(2.0, 1.0)], **{start: 1.0})
+    report.write(tmp_path, compared(folder.path), ["python"])
+    header, row = (tmp_path / "comparison.csv").read_text().splitlines()
+    assert not any(cell.strip('"').startswith(("=", "@", "+", "\t")) for cell in header.split(","))
+    assert f"'{start}" in header
+    assert "1.0" in row

@@ -109,6 +109,9 @@ def _best_model(folder: RunFolder, config: Config) -> Vae:
     """
     shape = _image_shape(folder)
     weights, _ = folder.read_weights("best", _expected(config, shape, folder.config_file))
+    for name, tensor in weights.items():
+        if not tensor.isfinite().all():
+            raise UserError(f"{folder.weights_file('best')}: {name!a} must hold finite numbers, got NaN or infinity")
     model = build_model(config.model, shape, config.seed)
     model.load_state_dict(weights)
     model.eval().requires_grad_(False)

@@ -7,10 +7,9 @@ import hashlib
 import io
 import shlex
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
@@ -22,12 +21,15 @@ from vae_exp.comparison.table import Comparison
 from vae_exp.errors import UserError, one_line, printable
 from vae_exp.figures.colours import Shade
 from vae_exp.storage import files
+from vae_exp.storage.pictures import read_png
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SHOWN = {"samples": "Draws from the prior", "reconstructions": "Reconstructions", "tsne": "t-SNE of the test images"}
 """The figures of a run that are laid side by side."""
-LARGEST_PICTURE = 8 * 2**20
-"""Bytes of a picture above which it is not shown: a run draws none as large."""
-MOST_PIXELS = 40_000_000
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+"""How a text begins that a spreadsheet takes for a formula."""
 WIDEST, TALLEST = 640, 1920
 """Pixels of a picture in the report."""
 
@@ -35,10 +37,20 @@ WIDEST, TALLEST = 640, 1920
 def write(folder: Path, comparison: Comparison, command: Sequence[str]) -> None:
     """Write both files into a folder; raise UserError where that can't be done."""
     try:
-        files.write_text(folder / "comparison.csv", comparison.frame().to_csv(index=False))
+        files.write_text(folder / "comparison.csv", _csv(comparison.frame()))
         files.write_text(folder / "report.html", page(folder, comparison, command))
     except OSError as error:
         raise UserError(f"{error.filename or folder} can't be written: {one_line(error)}") from None
+
+
+def _csv(frame: pd.DataFrame) -> str:
+    """Return the table as CSV. A text that a spreadsheet would run as a formula gets an apostrophe, which stops it."""
+    harmless = frame.map(_harmless).rename(columns=_harmless)
+    return harmless.to_csv(index=False)
+
+
+def _harmless(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULAS) else value
 
 
 def page(folder: Path, comparison: Comparison, command: Sequence[str]) -> str:
@@ -94,15 +106,11 @@ def _gallery(comparison: Comparison, name: str) -> list[tuple[str, str]]:
 def _picture(file: Path) -> str | None:
     """Return a picture as a data URI, not larger than WIDEST × TALLEST; None where there is none that can be shown.
 
-    It is read as a stranger's file and written anew, so that nothing but its pixels gets into the page.
+    It is read as an untrusted file and written anew, so that nothing but its pixels gets into the page.
     """
     try:
-        with warnings.catch_warnings(action="error"):
-            image = Image.open(io.BytesIO(files.read_bytes(file, LARGEST_PICTURE)), formats=["PNG"])
-            if image.width * image.height > MOST_PIXELS:
-                return None
-            small = image.convert("RGB")
-    except Exception:  # what Pillow raises for damaged files is no closed list
+        _, small = read_png(file)
+    except UserError:
         return None
     small.thumbnail((WIDEST, TALLEST), Image.Resampling.LANCZOS)
     content = io.BytesIO()

@@ -9,22 +9,17 @@ import secrets
 import shutil
 import stat
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, TypeVar
+from pathlib import Path, PurePath
+from typing import Any, BinaryIO, TypeVar
 
 import msgspec
-import yaml
 
 from vae_exp.errors import UserError, one_line
 
 LARGEST_TEXT = 64 * 2**20
 """Bytes of a JSON file above which it is refused: no run writes one as large."""
-LARGEST_YAML = 2**18
-"""Bytes of a YAML file above which it is refused. A configuration has 2,000."""
-DEEPEST_YAML = 20
-"""Levels of a YAML file."""
-LONGEST_SCALAR = 5000
-"""Characters of a value in a YAML file: longer than any path."""
+DEEPEST_JSON = 20
+"""Levels of a JSON file."""
 LARGEST_NUMBER = 3.5e38
 """Size of a number in a JSON file above which it is refused: float32, in which everything is computed, ends below."""
 LEAST_ROOM = 2**17
@@ -98,7 +93,7 @@ def write_json(path: Path, content: Any) -> None:
 
 def append_line(path: Path, line: str) -> None:
     """Append one line and flush it to the disk. A crash can tear the last line, never an earlier one."""
-    with _naming(path), path.open("ab") as file:
+    with _naming(path), open_file(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT) as file:
         file.write(line.encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
@@ -107,21 +102,50 @@ def append_line(path: Path, line: str) -> None:
 def require_file(path: Path) -> os.stat_result:
     """Return what the system says of a file; raise UserError for a link, a pipe or a device, OSError for none.
 
-    A stranger's folder may hold a link to a file of ours, or a pipe that never ends.
+    An untrusted folder may hold a link to a file of ours, or a pipe that never ends.
     """
-    status = path.lstat()
+    return _require_regular(path.lstat(), path)
+
+
+def _require_regular(status: os.stat_result, path: Path) -> os.stat_result:
     if not stat.S_ISREG(status.st_mode):
         raise UserError(f"{path} must be a file, no folder, link, pipe or device")
     return status
 
 
+def open_file(path: Path, flags: int = os.O_RDONLY) -> BinaryIO:
+    """Open a file that may be untrusted; raise UserError, without waiting, when it is no regular file."""
+    if path.is_symlink():  # where the system knows no O_NOFOLLOW
+        raise UserError(f"{path} must be a file, no folder, link, pipe or device")
+    safe = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags | safe, 0o666)
+    try:
+        _require_regular(os.fstat(descriptor), path)
+        return os.fdopen(descriptor, "ab" if flags & os.O_APPEND else "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def refuse_links(folder: Path, *names: str) -> None:
+    """Raise UserError when a part of these paths below a folder is a link. The folder itself may be one."""
+    for name in names:
+        path = folder
+        for part in PurePath(name).parts:
+            path /= part
+            if path.is_symlink():
+                raise UserError(f"{path} must be no link: what is written here stays in its folder")
+
+
 def read_bytes(path: Path, largest: int = LARGEST_TEXT) -> bytes:
     """Return a file's content; raise UserError when it is no file, larger than `largest` bytes or unreadable."""
     try:
-        size = require_file(path).st_size
-        if size > largest:
-            raise UserError(f"{path} must have at most {largest} bytes, got {size}")
-        return path.read_bytes()
+        with open_file(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            content = file.read(largest + 1) if size <= largest else b""
+        if max(size, len(content)) > largest:
+            raise UserError(f"{path} must have at most {largest} bytes, got {max(size, len(content))}")
+        return content
     except OSError as error:
         raise UserError(f"{path} can't be read: {one_line(error)}") from None
 
@@ -158,7 +182,7 @@ def as_record(content: object, kind: type[T], where: str) -> T:
 def parse_json(text: str, where: str) -> dict[str, Any]:
     """Return the object that a text holds.
 
-    NaN, infinities, numbers beyond 64 bits or float32 and repeated keys are refused: we write none.
+    NaN, infinities, numbers beyond 64 bits or float32, repeated keys and many levels are refused: we write none.
     """
     try:
         content = json.loads(
@@ -168,6 +192,7 @@ def parse_json(text: str, where: str) -> dict[str, Any]:
             parse_int=_parse_int,
             parse_float=_parse_float,
         )
+        _require_shallow(content)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{where} is no JSON: {one_line(error)}") from None
     if not isinstance(content, dict):
@@ -175,39 +200,19 @@ def parse_json(text: str, where: str) -> dict[str, Any]:
     return content
 
 
-class _PlainLoader(yaml.SafeLoader):
-    """YAML without tags, anchors and aliases, and not deep: what `yaml.safe_dump` makes of a configuration.
-
-    A few aliases of aliases are a list of a billion entries (a "billion laughs").
-    """
-
-    depth = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # as yaml has it
-        self._refuse_unless(getattr(event, "anchor", None) is None, "must have no anchors and aliases", event)
-        self._refuse_unless(getattr(event, "tag", None) is None, "must have no tags", event)
-        self._refuse_unless(len(getattr(event, "value", "")) <= LONGEST_SCALAR, "has a value that is too long", event)
-        self._refuse_unless(self.depth < DEEPEST_YAML, "is nested too deeply", event)
-        self.depth += 1
-        node = super().compose_node(parent, index)
-        self.depth -= 1
-        return node
-
-    def _refuse_unless(self, holds: bool, rule: str, event: Any) -> None:
-        if not holds:
-            raise yaml.composer.ComposerError(None, None, rule, event.start_mark)
+def _require_shallow(content: object) -> None:
+    """Raise ValueError for data of many levels: whoever walks through it would run out of stack."""
+    level = [content]
+    for _ in range(DEEPEST_JSON):
+        level = [item for each in level for item in _items(each)]
+    if level:
+        raise ValueError(f"it is nested more than {DEEPEST_JSON} levels deep")
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Return a YAML file's mapping as plain data; raise UserError, naming the file, when it is anything else."""
-    try:
-        content = yaml.load(read_text(path, LARGEST_YAML), _PlainLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: 2001-99-99, which is no date
-        raise UserError(f"{path} is no plain YAML: {one_line(error)}") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{path} must hold a mapping, got {type(content).__name__}")
-    return content
+def _items(content: object) -> list[Any]:
+    if isinstance(content, dict):
+        return list(content.values())
+    return content if isinstance(content, list) else []
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def last_epoch(path: Path) -> int:
     """Return the epoch of the last record, 0 when there is none. Reads the end of the file alone."""
     if not path.exists():
         return 0
-    with path.open("rb") as file:
+    with files.open_file(path) as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - LONGEST))
         lines = file.read().split(b"\n")[:-1]
     return int(_parse(lines[-1], str(path))["epoch"]) if lines else 0

@@ -113,8 +113,7 @@ def read(header: Path) -> Plan:
 def read_job(header: Path, name: str, at: int) -> Job:
     """Return the job of this name whose line begins at byte `at`, without reading the others."""
     lines = _lines_file(header)
-    files.require_file(lines)
-    with lines.open("rb") as file:
+    with files.open_file(lines) as file:
         file.seek(at)
         job = _parse(file.readline(LONGEST_LINE), lines, at)
     if job.name != name:
@@ -163,11 +162,10 @@ def _counted_bytes(header: Path) -> int:
 def _lines(file: Path, size: int) -> Iterator[tuple[int, bytes]]:
     """Yield each line that counts, with the place of its first byte."""
     try:
-        found = files.require_file(file).st_size
-        if found < size:
-            raise UserError(f"{file} is damaged: it must have {size} bytes, got {found}")
-        with file.open("rb") as lines:
-            at = 0
+        with files.open_file(file) as lines:
+            found, at = os.fstat(lines.fileno()).st_size, 0
+            if found < size:
+                raise UserError(f"{file} is damaged: it must have {size} bytes, got {found}")
             while at < size:
                 line = lines.readline(LONGEST_LINE)
                 yield at, line
@@ -178,9 +176,7 @@ def _lines(file: Path, size: int) -> Iterator[tuple[int, bytes]]:
 
 def _append(file: Path, lines: bytes, size: int) -> None:
     """Append lines so that the file has `size` bytes. What is there beyond what counts was left by a killed process."""
-    if file.is_symlink():
-        raise UserError(f"{file} must be no link: what a sweep writes stays in its folder")
-    with file.open("ab") as opened:
+    with files.open_file(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT) as opened:
         opened.truncate(size - len(lines))
         opened.write(lines)
         opened.flush()

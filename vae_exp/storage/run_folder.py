@@ -15,13 +15,13 @@ from typing import Any, get_args
 import msgspec
 import yaml
 
-from vae_exp.errors import UserError
 from vae_exp.machine import process
 from vae_exp.machine.environment import Session
 from vae_exp.storage import checkpoint, files, lock, metrics, records
 from vae_exp.storage.checkpoint import Damaged, Tensors
-from vae_exp.storage.files import read_json, read_record, read_yaml
+from vae_exp.storage.files import read_json, read_record
 from vae_exp.storage.metrics import Record
+from vae_exp.storage.plain_yaml import read_yaml
 from vae_exp.storage.records import Data, Environment, Final, State, Status
 
 STATES: tuple[State, ...] = get_args(State)
@@ -86,14 +86,8 @@ class RunFolder:
     # --- who is here ---------------------------------------------------------------------------------------------
 
     def refuse_links(self) -> None:
-        """Raise UserError when something that is written to leads elsewhere: a stranger's folder may hold a link.
-
-        The folder itself may be one.
-        """
-        names = (".lock", ".hydra", *(path.name for path in self._written()))
-        for name in names:
-            if (self.path / name).is_symlink():
-                raise UserError(f"{self.path / name} must be no link: what a run writes stays in its folder")
+        """Raise UserError when something that is read or written leads elsewhere; the folder itself may be a link."""
+        files.refuse_links(self.path, ".hydra", "figures/steps", *(path.name for path in self._written()))
 
     def remove_leftovers(self) -> None:
         """Remove what a killed process had begun to write; only for who holds `locked()`."""
@@ -102,8 +96,8 @@ class RunFolder:
             file.unlink(missing_ok=True)
 
     def _written(self) -> tuple[Path, ...]:
-        files = (self.config_file, self.environment_file, self.status_file, self.metrics_file, self.final_file)
-        return (*files, self.log_file, self.codes_file, self.figures, self.checkpoints)
+        single = (self.config_file, self.environment_file, self.status_file, self.metrics_file, self.final_file)
+        return (*single, self.log_file, self.codes_file, self.figures, self.checkpoints)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

@@ -68,8 +68,8 @@ class SweepFolder:
 
     def locked(self) -> AbstractContextManager[None]:
         """Hold the sweep alone; raises UserError when another process runs it. The lock dies with its process."""
+        files.refuse_links(self.path, ".submitit", "jobs.jsonl", ".hydra")
         return lock.held(self.path)
 
     def _refuse_link(self, name: str) -> None:
-        if (self.path / name).is_symlink():
-            raise UserError(f"{self.path / name} must be no link: what a sweep writes stays in its folder")
+        files.refuse_links(self.path, name)

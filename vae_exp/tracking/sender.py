@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import time
 import uuid
@@ -20,6 +21,8 @@ from vae_exp.tracking.talk import say
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
+
+log = logging.getLogger(__name__)
 
 LONGEST_BATCH = 1000
 """Points that MLflow takes in one call."""
@@ -127,16 +130,20 @@ class Sender:
         for epoch, file in content.step_images(self.folder).items():
             name = f"images/samples+step+{epoch}+timestamp+{times.get(epoch)}+{self._uuid(epoch)}"
             if epoch in times and name not in self.told.files:
-                self._send_image(client, file, name)
+                try:
+                    self._send_image(client, file, name)
+                except UserError as error:
+                    log.warning("tracking: %s; it is left out", error)
                 self.told.files[name] = _version(file)
                 self._note()
 
     def _send_image(self, client: MlflowClient, file: Path, name: str) -> None:
-        from PIL import Image
+        from vae_exp.storage.pictures import read_png  # Pillow is not needed to be without pictures
 
-        with tempfile.TemporaryDirectory() as place, Image.open(file) as image:
+        content, image = read_png(file)
+        with tempfile.TemporaryDirectory() as place:
             target = Path(place) / f"{Path(name).name}.png"
-            target.write_bytes(file.read_bytes())
+            target.write_bytes(content)
             small = Path(place) / f"{Path(name).name}+compressed.webp"
             image.thumbnail((256, 256))
             image.save(small)
