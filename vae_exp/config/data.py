@@ -9,6 +9,7 @@ from vae_exp.config.rules import at_least, fraction, one_of, require
 from vae_exp.registry import schema
 
 BINARIZATIONS = ("none", "static", "dynamic")
+EMNIST_SPLITS = ("byclass", "bymerge", "balanced", "letters", "digits", "mnist")
 
 
 @dataclass
@@ -46,39 +47,74 @@ class Mnist5kConfig(DataConfig):
 
 
 @dataclass
-class TorchvisionConfig(DataConfig):
-    """A data set of 60,000 training and 10,000 test images of 28×28 grey pixels, read through torchvision."""
+class HeldOutConfig(DataConfig):
+    """A public data set of training and test images. What is missing below `data.root` is downloaded."""
 
     val_size: int = 5000
-    """Training images held out for validation, stratified; 0 trains on all 60,000 and keeps the last epoch as best."""
+    """Training images held out for validation, stratified; 0 trains on all of them and keeps the last epoch as best."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least("data.val_size", self.val_size, 0)
 
 
+TorchvisionConfig = HeldOutConfig
+"""The name in version 0.1."""
+
+
 @schema("data", "mnist")
 @dataclass
-class MnistConfig(TorchvisionConfig):
-    """MNIST (LeCun et al. 1998)."""
+class MnistConfig(HeldOutConfig):
+    """MNIST (LeCun et al. 1998): 60,000 training and 10,000 test images of 28×28 grey pixels."""
 
     name: str = "mnist"
 
 
 @schema("data", "fashion_mnist")
 @dataclass
-class FashionMnistConfig(TorchvisionConfig):
-    """Fashion-MNIST (Xiao et al. 2017, arXiv 1708.07747)."""
+class FashionMnistConfig(HeldOutConfig):
+    """Fashion-MNIST (Xiao et al. 2017, arXiv 1708.07747), in the form of MNIST."""
 
     name: str = "fashion_mnist"
 
 
 @schema("data", "kmnist")
 @dataclass
-class KmnistConfig(TorchvisionConfig):
-    """Kuzushiji-MNIST (Clanuwat et al. 2018, arXiv 1812.01718)."""
+class KmnistConfig(HeldOutConfig):
+    """Kuzushiji-MNIST (Clanuwat et al. 2018, arXiv 1812.01718), in the form of MNIST."""
 
     name: str = "kmnist"
+
+
+@schema("data", "qmnist")
+@dataclass
+class QmnistConfig(HeldOutConfig):
+    """QMNIST (Yadav & Bottou 2019, arXiv 1905.10498): MNIST made again, with all 60,000 test images."""
+
+    name: str = "qmnist"
+
+
+@schema("data", "emnist")
+@dataclass
+class EmnistConfig(HeldOutConfig):
+    """EMNIST (Cohen et al. 2017, arXiv 1702.05373): letters and digits of 28×28 grey pixels."""
+
+    name: str = "emnist"
+    split: str = "balanced"
+    """Which of its splits: `byclass` (62 classes), `bymerge` and `balanced` (47, where small and capital letters that
+    look alike are one), `letters` (26), `digits` or `mnist` (10)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of("data.split", self.split, EMNIST_SPLITS)
+
+
+@schema("data", "cifar10")
+@dataclass
+class Cifar10Config(HeldOutConfig):
+    """CIFAR-10 (Krizhevsky 2009): 50,000 training and 10,000 test images of 32×32 colour pixels."""
+
+    name: str = "cifar10"
 
 
 @schema("data", "digits")

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from vae_exp.config import DataConfig
-from vae_exp.data import arrays, digits, images, mnist, mnist_5k  # noqa: F401 - importing them registers them
+from vae_exp.data import arrays, cifar10, digits, emnist, images, mnist, mnist_5k  # noqa: F401 - importing them registers them
 from vae_exp.data.binarize import binarize
 from vae_exp.data.folders import root_folder
 from vae_exp.data.splits import Split, Splits, assemble, stratified_split

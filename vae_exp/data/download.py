@@ -1,63 +1,117 @@
-"""Files that torchvision downloads, in torchvision's layout."""
+"""Files of public data sets: found where they may lie, or downloaded, with a limit on what arrives."""
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import logging
-import socket
 import tempfile
+import time
+import urllib.request
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
+from typing import IO
 
 from vae_exp.errors import UserError, one_line
 from vae_exp.storage import files
 
 log = logging.getLogger(__name__)
 
-FILES = tuple(f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
 TIMEOUT = 10.0
 """Seconds that a mirror may be silent."""
+SLOWEST = 10_000
+"""Bytes a second below which a download is given up, once it has had TIMEOUT."""
+_CHUNK = 2**16
 
 
-def fetch(name: str, root: Path) -> Path:
-    """Return the folder of the four files of torchvision's data set `name`; download those that are missing.
+@dataclass(frozen=True)
+class Source:
+    """A file on servers."""
 
-    Nothing is made in `root` before everything has arrived, and each file appears whole: a download that breaks off
-    leaves nothing behind, and processes that download at once do not disturb each other. Raises UserError.
+    urls: Sequence[str]
+    """Addresses, tried in this order."""
+    md5: str
+    largest: int
+    """Bytes above which it can't be what was asked for."""
+
+
+def is_there(path: Path) -> bool:
+    """Say whether a file is there, as it is or compressed, with `.gz` behind its name."""
+    return path.is_file() or path.with_name(f"{path.name}.gz").is_file()
+
+
+def find_or_download(
+    name: str, places: Sequence[Path], needed: Sequence[str], download: Callable[[list[str], Path], None]
+) -> Path:
+    """Return the first of the folders that holds all needed files; download those that are missing into the first.
+
+    `download` gets the names of what is missing and an empty folder for it. Nothing is made in the data's folder before
+    everything has arrived, and each file appears whole: a download that breaks off leaves nothing behind, and processes
+    that download at once do not disturb each other. Raises UserError.
     """
-    raw = root / name / "raw"
+    for place in places:
+        if all(is_there(place / file) for file in needed):
+            return place
+    folder = places[0]
     try:
-        missing = [file for file in FILES if not (raw / file).is_file()]
-        if missing:
-            log.info("downloading %s to %s", name, raw)
-            _download(name, raw, missing)
-    except (OSError, RuntimeError, ImportError, HTTPException, EOFError, zlib.error) as error:
-        # RuntimeError is torchvision's, also for a file whose checksum is wrong and when it doesn't fit its torch.
+        missing = [file for file in needed if not is_there(folder / file)]
+        log.info("downloading %s to %s", name, folder)
+        with tempfile.TemporaryDirectory() as temporary:
+            download(missing, Path(temporary))
+            folder.mkdir(parents=True, exist_ok=True)
+            for file in sorted(Path(temporary).iterdir()):
+                if not (folder / file.name).exists():
+                    files.write(folder / file.name, file.read_bytes())
+    except (OSError, ValueError, ImportError, HTTPException, EOFError, zlib.error) as error:
         reason = one_line(error) or type(error).__name__
-        rule = "put its four idx files there, or take data=mnist_5k, which needs no download"
-        raise UserError(f"{raw} must hold {name}, and it can't be downloaded ({reason}); {rule}") from None
-    return raw
+        rule = f"put {', '.join(needed)} there, or take data=mnist_5k, which needs no download"
+        raise UserError(f"{folder} must hold {name}, and it can't be downloaded ({reason}); {rule}") from None
+    return folder
 
 
-def _download(name: str, raw: Path, missing: list[str]) -> None:
-    # Imported here alone: it takes a second, and fails where torch and torchvision were built apart.
-    import torchvision.datasets
+def fetch(source: Source, path: Path) -> None:
+    """Write a file of a server to `path`, from the first address that gives it whole.
 
-    with tempfile.TemporaryDirectory() as folder, _timeout(TIMEOUT):
-        arrived = Path(getattr(torchvision.datasets, name)(folder, download=True).raw_folder)
-        raw.mkdir(parents=True, exist_ok=True)
-        for file in missing:
-            files.write(raw / file, (arrived / file).read_bytes())
+    Raises OSError or HTTPException where none does, and ValueError where what arrives is too much or isn't the file.
+    """
+    *others, last = source.urls
+    for url in others:
+        try:
+            return _fetch(url, source, path)
+        except (OSError, HTTPException, ValueError) as error:
+            log.info("%s: %s", url, one_line(error))
+    _fetch(last, source, path)
 
 
-@contextmanager
-def _timeout(seconds: float) -> Iterator[None]:
-    """Limit how long new sockets wait: torchvision itself would wait for ever."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
+def _fetch(url: str, source: Source, path: Path) -> None:
+    request = urllib.request.Request(url, headers={"User-Agent": "vae_exp"})
+    md5, size, began = hashlib.md5(usedforsecurity=False), 0, time.monotonic()
+    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer, path.open("wb") as file:
+        while content := answer.read1(_CHUNK):
+            size += len(content)
+            if size > source.largest:
+                raise ValueError(f"{url} gives more than {source.largest} bytes")
+            if time.monotonic() - began > TIMEOUT + size / SLOWEST:
+                raise ValueError(f"{url} gives less than {SLOWEST} bytes a second")
+            md5.update(content)
+            file.write(content)
+    if md5.hexdigest() != source.md5:
+        raise ValueError(f"{url} gives a file of {size} bytes with another MD5 checksum than {source.md5}")
+
+
+def gunzip(packed: Path, path: Path, size: int) -> None:
+    """Write what a `.gz` file holds, which must be this many bytes, to `path`; no more than that is unpacked."""
+    with gzip.open(packed) as source:
+        content = read_exactly(source, size)
+    path.write_bytes(content)
+
+
+def read_exactly(source: IO[bytes] | gzip.GzipFile, size: int) -> bytes:
+    """Return all that is left in a file; raise ValueError unless it is this many bytes. No more than that is read."""
+    content = source.read(size)
+    if len(content) != size or source.read(1):
+        raise ValueError(f"it must hold {size} bytes, got {f'{len(content)}' if len(content) < size else 'more'}")
+    return content

@@ -1,35 +1,82 @@
-"""The idx files of MNIST and its like (LeCun et al. 1998), read with suspicion."""
+"""The idx files of MNIST and its like (LeCun et al. 1998), checked as they are read and unpacked."""
 
 from __future__ import annotations
 
+import contextlib
+import gzip
+import math
 import struct
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vae_exp.data.download import Source, fetch, find_or_download, gunzip
 from vae_exp.errors import UserError, one_line
 
-_UNSIGNED_BYTE = 0x08
+BYTES, INTEGERS = 0x08, 0x0C
+"""Types of an idx file's numbers."""
+_TYPES: dict[int, np.dtype[Any]] = {BYTES: np.dtype(np.uint8), INTEGERS: np.dtype(">i4")}
 
 
-def read_idx(path: Path, *shape: int) -> NDArray[np.uint8]:
-    """Return the unsigned bytes of an idx file, which must be of this shape.
+@dataclass(frozen=True)
+class Idx:
+    """What an idx file must hold."""
 
-    The header and the file's size are checked before anything is allocated. Raises UserError, naming the file.
+    shape: tuple[int, ...]
+    kind: int = BYTES
+
+    @property
+    def header(self) -> bytes:
+        """Return its first bytes: the magic number, and the length of each axis."""
+        return struct.pack(f">BBBB{len(self.shape)}I", 0, 0, self.kind, len(self.shape), *self.shape)
+
+    @property
+    def size(self) -> int:
+        """Return how many bytes it has."""
+        return len(self.header) + math.prod(self.shape) * _TYPES[self.kind].itemsize
+
+    @property
+    def largest_gzip(self) -> int:
+        """Return how many bytes it has at most when gzip has found nothing to compress."""
+        return self.size + self.size // 1000 + 1024
+
+
+def read_idx(path: Path, idx: Idx) -> NDArray[Any]:
+    """Return the numbers of an idx file, or of the `.gz` file in its place.
+
+    The header, and the size of a file that isn't compressed, are checked before anything is allocated. Raises
+    UserError, naming the file.
     """
-    header = struct.pack(f">BBBB{len(shape)}I", 0, 0, _UNSIGNED_BYTE, len(shape), *shape)
-    expected = len(header) + int(np.prod(shape))
+    packed = path.with_name(f"{path.name}.gz")
+    path = path if path.exists() or not packed.is_file() else packed
     try:
-        with path.open("rb") as file:
-            size, found = path.stat().st_size, file.read(len(header))
-            _check(path, "magic number", header[:4].hex(), found[:4].hex())
+        with _opened(path) as file:
+            found = file.read(len(idx.header))
+            _check(path, "magic number", idx.header[:4].hex(), found[:4].hex())
             lengths = [int.from_bytes(found[i : i + 4], "big") for i in range(4, len(found), 4)]
-            _check(path, "shape", list(shape), lengths)
-            _check(path, "size in bytes", expected, size)
-            return np.fromfile(file, np.uint8).reshape(shape)
-    except (OSError, ValueError) as error:
+            _check(path, "shape", list(idx.shape), lengths)
+            if path != packed:
+                _check(path, "size in bytes", idx.size, path.stat().st_size)
+            content = file.read(idx.size - len(found))
+            _check(path, "size in bytes", idx.size, len(found) + len(content) + len(file.read(1)))
+            return np.frombuffer(content, _TYPES[idx.kind]).reshape(idx.shape)
+    except (OSError, ValueError, EOFError, zlib.error) as error:
         raise UserError(f"{path} can't be read: {one_line(error)}") from None
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
+    with path.open("rb") as file:
+        if path.suffix == ".gz":
+            with gzip.open(file) as unpacked:
+                yield unpacked
+        else:
+            yield file
 
 
 def _check(path: Path, what: str, expected: object, found: object) -> None:
@@ -37,3 +84,25 @@ def _check(path: Path, what: str, expected: object, found: object) -> None:
         raise UserError(
             f"{path} is damaged: its {what} must be {expected}, got {found}; delete it to download it again"
         )
+
+
+def find_idx_files(
+    name: str, root: Path, needed: Mapping[str, Idx], mirrors: Sequence[str], resources: Sequence[tuple[str, str]]
+) -> Path:
+    """Return the folder of a data set's idx files: `root`/name/raw, as torchvision has it, or `root` itself.
+
+    Missing ones are downloaded; `resources` are torchvision's: addresses, below each of the mirrors where there are
+    any, and MD5 checksums of the `.gz` files. Raises UserError.
+    """
+    known = {address.rsplit("/", 1)[-1].removesuffix(".gz"): (address, md5) for address, md5 in resources}
+
+    def download(missing: list[str], folder: Path) -> None:
+        for file in missing:
+            address, md5 = known[file]
+            packed = folder / f"{file}.gz"
+            urls = [mirror + address for mirror in mirrors] or [address]
+            fetch(Source(urls, md5, needed[file].largest_gzip), packed)
+            gunzip(packed, folder / file, needed[file].size)
+            packed.unlink()
+
+    return find_or_download(name, [root / name / "raw", root, root / "raw"], list(needed), download)

@@ -1,23 +1,33 @@
-"""MNIST, Fashion-MNIST and Kuzushiji-MNIST: `data=mnist`, `fashion_mnist`, `kmnist`."""
+"""MNIST and its like in idx files: `data=mnist`, `fashion_mnist`, `kmnist`, `qmnist`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from vae_exp.config import FashionMnistConfig, KmnistConfig, MnistConfig, TorchvisionConfig
-from vae_exp.data.download import fetch
+from vae_exp.config import FashionMnistConfig, HeldOutConfig, KmnistConfig, MnistConfig, QmnistConfig
 from vae_exp.data.folders import root_folder
-from vae_exp.data.idx import read_idx
-from vae_exp.data.splits import DIGITS, Splits, assemble, stratified_split
-from vae_exp.errors import UserError
+from vae_exp.data.held_out import hold_out, require_classes, require_val_size
+from vae_exp.data.idx import INTEGERS, Idx, find_idx_files, read_idx
+from vae_exp.data.splits import DIGITS, Labels, Pixels, Splits
 from vae_exp.registry import implements
 
 CLOTHES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 SYLLABLES = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
 TRAIN, TEST, SIDE = 60_000, 10_000, 28
+FILES = {
+    "train-images-idx3-ubyte": Idx((TRAIN, SIDE, SIDE)),
+    "train-labels-idx1-ubyte": Idx((TRAIN,)),
+    "t10k-images-idx3-ubyte": Idx((TEST, SIDE, SIDE)),
+    "t10k-labels-idx1-ubyte": Idx((TEST,)),
+}
+"""MNIST's files: images and labels to train, images and labels to test."""
+QMNIST_FILES = {
+    "qmnist-train-images-idx3-ubyte": Idx((TRAIN, SIDE, SIDE)),
+    "qmnist-train-labels-idx2-int": Idx((TRAIN, 8), INTEGERS),
+    "qmnist-test-images-idx3-ubyte": Idx((TRAIN, SIDE, SIDE)),
+    "qmnist-test-labels-idx2-int": Idx((TRAIN, 8), INTEGERS),
+}
+"""Those of QMNIST, whose test images are 60,000 too."""
 
 
 @implements(MnistConfig)
@@ -38,21 +48,38 @@ def kmnist(config: KmnistConfig) -> Splits:
     return _load(config, "KMNIST", SYLLABLES)
 
 
-def _load(config: TorchvisionConfig, torchvision_name: str, classes: tuple[str, ...]) -> Splits:
-    if config.val_size >= TRAIN:
-        raise UserError(f"data.val_size must be below {TRAIN}, the number of training images, got {config.val_size}")
-    raw = fetch(torchvision_name, root_folder(config.root))
-    images, labels = _read(raw, "train", TRAIN, len(classes))
-    (test,) = stratified_split(*_read(raw, "t10k", TEST, len(classes)))
-    if config.val_size == 0:
-        return assemble(stratified_split(images, labels)[0], None, test, classes)
-    val, train = stratified_split(images, labels, config.val_size)
-    return assemble(train, val, test, classes)
+@implements(QmnistConfig)
+def qmnist(config: QmnistConfig) -> Splits:
+    """Return QMNIST: the training digits of MNIST, made again, and all 60,000 test digits."""
+    import torchvision.datasets
+
+    require_val_size(config, TRAIN)
+    known = torchvision.datasets.QMNIST.resources
+    raw = find_idx_files("QMNIST", root_folder(config.root), QMNIST_FILES, [], [*known["train"], *known["test"]])
+    return _splits(config, raw, QMNIST_FILES, DIGITS)
 
 
-def _read(raw: Path, part: str, number: int, classes: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    path = raw / f"{part}-labels-idx1-ubyte"
-    labels = read_idx(path, number)
-    if labels.max() >= classes:
-        raise UserError(f"{path} is damaged: its labels must be below {classes}, got {labels.max()}")
-    return read_idx(raw / f"{part}-images-idx3-ubyte", number, SIDE, SIDE)[:, None], labels
+def _load(config: HeldOutConfig, torchvision_name: str, classes: tuple[str, ...]) -> Splits:
+    import torchvision.datasets  # here, because it takes a second
+
+    require_val_size(config, TRAIN)
+    known = getattr(torchvision.datasets, torchvision_name)
+    raw = find_idx_files(torchvision_name, root_folder(config.root), FILES, known.mirrors, known.resources)
+    return _splits(config, raw, FILES, classes)
+
+
+def _splits(config: HeldOutConfig, raw: Path, files: dict[str, Idx], classes: tuple[str, ...]) -> Splits:
+    train_images, train_labels, test_images, test_labels = (raw / file for file in files)
+    return hold_out(
+        config,
+        _read(train_images, train_labels, files, len(classes)),
+        _read(test_images, test_labels, files, len(classes)),
+        classes,
+    )
+
+
+def _read(images: Path, labels: Path, files: dict[str, Idx], classes: int) -> tuple[Pixels, Labels]:
+    """Return images and their labels; of several columns of labels the first is the class."""
+    numbers = read_idx(labels, files[labels.name]).reshape(files[labels.name].shape[0], -1)[:, 0]
+    require_classes(labels, numbers, classes)
+    return read_idx(images, files[images.name])[:, None], numbers

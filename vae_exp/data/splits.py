@@ -93,7 +93,10 @@ def stratified_split(images: Pixels, labels: Labels | None, *sizes: int) -> list
     """
     parts = np.split(_stratified_order(len(images), labels), np.cumsum(sizes))
     return [
-        Split(torch.from_numpy(images[i]), None if labels is None else torch.from_numpy(labels[i].astype(np.int64)))
+        Split(
+            torch.from_numpy(np.ascontiguousarray(images[i])),
+            None if labels is None else torch.from_numpy(labels[i].astype(np.int64)),
+        )
         for i in parts
     ]
 
