@@ -11,9 +11,10 @@ import urllib.request
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import IO
+from urllib.error import HTTPError
 
 from vae_exp.errors import UserError, one_line
 from vae_exp.storage import files
@@ -87,9 +88,8 @@ def fetch(source: Source, path: Path) -> None:
 
 
 def _fetch(url: str, source: Source, path: Path) -> None:
-    request = urllib.request.Request(url, headers={"User-Agent": "vae_exp"})
     md5, size, began = hashlib.md5(usedforsecurity=False), 0, time.monotonic()
-    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer, path.open("wb") as file:
+    with _opened(url) as answer, path.open("wb") as file:
         while content := answer.read1(_CHUNK):
             size += len(content)
             if size > source.largest:
@@ -100,6 +100,16 @@ def _fetch(url: str, source: Source, path: Path) -> None:
             file.write(content)
     if md5.hexdigest() != source.md5:
         raise ValueError(f"{url} gives a file of {size} bytes with another MD5 checksum than {source.md5}")
+
+
+def _opened(url: str) -> HTTPResponse:
+    try:
+        request = urllib.request.Request(url, headers={"User-Agent": "vae_exp"})
+        answer: HTTPResponse = urllib.request.urlopen(request, timeout=TIMEOUT)
+        return answer
+    except HTTPError as error:
+        error.close()  # it is the server's answer, too, with its socket
+        raise
 
 
 def gunzip(packed: Path, path: Path, size: int) -> None:
