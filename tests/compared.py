@@ -1,6 +1,7 @@
 """Runs and sweeps to compare, made in milliseconds from known numbers."""
 
-import dataclasses
+import copy
+from functools import partial
 
 from vae_exp.comparison import compare, read_runs
 from vae_exp.config import Config, ConvConfig, DigitsConfig, NoTrackingConfig
@@ -10,7 +11,7 @@ from vae_exp.storage import metrics
 from vae_exp.storage.records import Data, Final
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import SweepFolder
-from vae_exp.sweeping.plan import plan
+from vae_exp.sweeping.planning import Request, plan
 
 COMMAND = ["python", "-m", "vae_exp.train", "-m"]
 
@@ -48,15 +49,24 @@ def write(
     return folder
 
 
+def planned(config, *known):
+    """Return the plan of a command that asks for one job."""
+    request = Request([], None, partial(copy.copy, config))
+    return plan([request], [], known, threads=1, check=lambda _config: "d" * 64)
+
+
 def sweep(path, jobs, command=COMMAND):
     """Write a sweep; `jobs` are pairs of a configuration and the options of `write`, None for what has no folder."""
     swept = _swept([config for config, _ in jobs])
     overrides = [[f"{key}={flatten(as_dict(config))[key]}" for key in swept] for config, _ in jobs]
-    configs = [dataclasses.replace(config) for config, _ in jobs]
+    configs = [config for config, _ in jobs]
     folder = SweepFolder(path)
-    planned = plan(list(zip(overrides, configs, strict=True)), swept, [], threads=1)
-    folder.write_plan(planned, command)
-    for job, (_, options) in zip(planned, jobs, strict=True):
+    requests = [
+        Request(given, None, partial(lambda same: same, each)) for given, each in zip(overrides, configs, strict=True)
+    ]
+    jobs_planned = plan(requests, swept, [], threads=1, check=lambda _config: "d" * 64)
+    folder.write_plan(jobs_planned, command)
+    for job, (_, options) in zip(jobs_planned, jobs, strict=True):
         if options is not None:
             write(folder.path / job.name, job.config, **options)
     return folder

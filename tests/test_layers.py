@@ -22,8 +22,8 @@ LEVELS = {
 LEVEL = {room: level for level, rooms in LEVELS.items() for room in rooms.split()}
 ONLY_IN = {
     "mlflow": {"tracking"},
-    "hydra": {"compose", "searching", "train", "resume"},
-    "omegaconf": {"compose", "train"},
+    "hydra": {"compose", "searching", "sweeping", "train", "resume"},
+    "omegaconf": {"compose", "sweeping", "train"},
     "rich": {"terminal", "sweeping", "searching", "compare", "status", "watching"},
     "torchvision": {"data"},
     "optuna": {"searching"},

@@ -274,7 +274,7 @@ def test_a_sweep_that_is_being_run_is_refused_to_another_process(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["-m", "model.latent_dims=2,4"], "Could not override 'model.latent_dims'"),
+        (["-m", "model.latent_dims=2,4"], "model.latent_dims is no key of the configuration"),
         (["-m", "model.latent_dim=1,2,3,4,5,6,0,7"], "job 7 of 8 (model.latent_dim=0): model.latent_dim must be at"),
         (["-m", "data=digits,mnist_6k"], "mnist_6k"),
         (["-m", "optimizer.lr=0.1,quick"], "job 2 of 2 (optimizer.lr=quick): "),
@@ -321,7 +321,7 @@ def test_a_sweep_of_another_version_is_refused(tmp_path, complaint, main):
 
 def test_a_plan_without_jobs_is_refused(tmp_path, complaint):
     (tmp_path / "sweep.json").write_text('{"version": 1, "jobs": [], "command": []}')
-    assert "has no jobs in its sweep.json" in complaint(resume.main, tmp_path)
+    assert "has no jobs in its plan" in complaint(resume.main, tmp_path)
 
 
 def test_keys_can_not_be_given_to_a_sweep_that_is_resumed(broken, complaint):

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from compared import planned
 from torch import nn
 
 from vae_exp import data, experiment
@@ -25,7 +26,6 @@ from vae_exp.errors import Diverged, UserError
 from vae_exp.models import build_model
 from vae_exp.objectives import Terms
 from vae_exp.storage.sweep_folder import Job
-from vae_exp.sweeping.plan import plan
 from vae_exp.training import Training, batches, train_epoch
 
 IMAGES = torch.arange(256, dtype=torch.uint8).repeat(2)[:250].reshape(-1, 1, 1, 1).expand(-1, 1, 8, 8).contiguous()
@@ -223,9 +223,9 @@ def test_a_warm_up_that_the_epochs_never_finish_is_refused_with_both_keys_before
         experiment.run(WARM_UP, tmp_path / "run")
     assert not (tmp_path / "run" / "config.yaml").exists()
     with pytest.raises(UserError, match=refusal):
-        plan([(["objective.warmup_epochs=5"], WARM_UP)], [], [], threads=1)
+        planned(WARM_UP)
     long_enough = dataclasses.replace(WARM_UP, trainer=dataclasses.replace(WARM_UP.trainer, epochs=6))
-    assert len(plan([([], long_enough)], [], [], threads=1)) == 1
+    assert len(planned(long_enough)) == 1
 
 
 def test_a_saved_run_whose_warm_up_never_ends_goes_on_and_its_plan_and_copies_too(tmp_path):
@@ -237,7 +237,7 @@ def test_a_saved_run_whose_warm_up_never_ends_goes_on_and_its_plan_and_copies_to
     longer = dataclasses.replace(quick, trainer=dataclasses.replace(trainer, epochs=2))
     assert experiment.run(longer, run_folder)["best_epoch"] == 2  # none is the best: the last
     known = Job("planned", "planned", [], as_dict(quick))
-    assert plan([([], longer)], [], [known], threads=1)[0].config["trainer"]["epochs"] == 2
+    assert planned(longer, known)[0].config["trainer"]["epochs"] == 2
 
 
 def test_without_a_validation_split_the_last_epoch_is_the_best_and_nothing_stops_early():

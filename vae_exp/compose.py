@@ -7,7 +7,6 @@ import dataclasses
 import re
 import secrets
 import time
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,11 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
-from hydra.types import RunMode
 from omegaconf import MISSING, DictConfig, OmegaConf, open_dict, read_write
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from vae_exp.config import Config, EvaluationConfig, FiguresConfig, TrainerConfig
-from vae_exp.errors import UserError, complain, one_line
+from vae_exp.errors import UserError, complain, one_line, short
 from vae_exp.preparation import prepare
 from vae_exp.registry import schemas
 from vae_exp.storage.run_folder import RunFolder
@@ -70,26 +68,10 @@ def to_config(composed: DictConfig) -> Config:
     return config
 
 
-@dataclass(frozen=True)
-class Context:
-    """Where Hydra put the job that is running."""
-
-    folder: Path
-    """The run folder."""
-    in_sweep: bool
-    """Whether a sweeper launched it."""
-    overrides: list[str]
-    """What was given on the command line."""
-
-
-def context() -> Context:
-    """Return where the job that is running stands; only inside a task of Hydra's."""
-    return _context(HydraConfig.get())
-
-
-def _context(hydra: Any) -> Context:
-    in_sweep = hydra.mode == RunMode.MULTIRUN
-    return Context(Path(hydra.runtime.output_dir), in_sweep, list(hydra.overrides.task))
+def place() -> tuple[Path, list[str]]:
+    """Return the folder of the run that Hydra started, and what was given for it; only inside a task of Hydra's."""
+    hydra = HydraConfig.get()
+    return Path(hydra.runtime.output_dir), list(hydra.overrides.task)
 
 
 class CheckFirst(Callback):
@@ -101,11 +83,46 @@ class CheckFirst(Callback):
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         """Check configuration, data and folder; exit with code 2 and one line when the run can't start."""
         try:
+            refuse_unsupported(config.hydra, is_sweep=False)
+            refuse_unknown(config)
             typed, folder = to_config(config), RunFolder(Path(config.hydra.run.dir))
             prepare(typed, folder)
         except UserError as error:
             complain(str(error))
             raise SystemExit(2) from None
+
+
+SUPPORTED = {"job.chdir": (None, False), "output_subdir": (".hydra", None)}
+"""Values of Hydra's own keys that can be honoured; any other would break what a run writes."""
+SUPPORTED_IN_SWEEP = {"job.chdir": (None, False), "output_subdir": (".hydra",), "sweep.subdir": ("${hydra.job.num}",)}
+
+
+def refuse_unsupported(hydra: DictConfig, is_sweep: bool) -> None:
+    """Raise UserError, naming the key, when one of Hydra's own has a value that can't be honoured."""
+    given: Any = OmegaConf.to_container(hydra, resolve=False)
+    for key, allowed in (SUPPORTED_IN_SWEEP if is_sweep else SUPPORTED).items():
+        value = given
+        for part in key.split("."):
+            value = value.get(part)
+        if value not in allowed:
+            raise UserError(f"hydra.{key} must be left as it is, got {short(value)}")
+
+
+def refuse_unknown(composed: DictConfig) -> None:
+    """Raise UserError for a key that the schema doesn't have: Hydra adds any that is given with a +."""
+    for key in composed:
+        if key != "hydra":
+            _refuse_unknown(composed, str(key), "")
+
+
+def _refuse_unknown(node: DictConfig, key: str, prefix: str) -> None:
+    schema = OmegaConf.get_type(node)
+    if dataclasses.is_dataclass(schema) and key not in {field.name for field in dataclasses.fields(schema)}:
+        raise UserError(f"{prefix}{key} is no key of the configuration; see: python -m vae_exp.train --help")
+    child = node._get_node(key)
+    if isinstance(child, DictConfig) and not child._is_none() and not child._is_missing():
+        for below in child:
+            _refuse_unknown(child, str(below), f"{prefix}{key}.")
 
 
 def defaults(options: list[str]) -> Config:
@@ -115,7 +132,7 @@ def defaults(options: list[str]) -> Config:
         with initialize_config_dir(str(CONF), version_base="1.3"):
             return to_config(hydra.compose("config", options))
     except HydraException as error:
-        raise UserError(one_line(error)) from None
+        raise UserError(explain(error)) from None
 
 
 def override(config: Config, overrides: list[str], where: str) -> Config:
@@ -142,15 +159,26 @@ def _keys(overrides: list[str]) -> list[str]:
     return [text.split("=")[0] for text in overrides]
 
 
+def explain(error: Exception) -> str:
+    """Return what Hydra refuses in one line, with the key and without its advice to add unknown keys."""
+    if isinstance(cause := error.__cause__, OmegaConfBaseException) and (key := getattr(cause, "full_key", None)):
+        return explain_value(cause, key)
+    if unknown := re.search(r"Could not override '([^']*)'", str(error)):
+        return f"{unknown[1]} is no key of the configuration; see: python -m vae_exp.train --help"
+    return one_line(str(error).partition("Config search path")[0].partition("\nSee https://hydra.cc")[0])
+
+
+def explain_value(error: OmegaConfBaseException, key: str) -> str:
+    """Return `key: what is wrong with its value`, or that there is no such key."""
+    if isinstance(error, ConfigKeyError | ConfigAttributeError):
+        return f"{key} is no key of the configuration; see: python -m vae_exp.train --help"
+    return f"{key}: {one_line(str(error).partition(chr(10))[0])}"
+
+
 def _explain(error: OmegaConfBaseException) -> str:
     """Return `key: what is wrong` from OmegaConf's message of several lines."""
     message = one_line(str(error).split("\n")[0])
     return f"{error.full_key}: {message}" if error.full_key else message
-
-
-def label(overrides: list[str]) -> str:
-    """Return what a run is called: `latent_dim=2, seed=0`, or `defaults` where nothing was given."""
-    return ", ".join(override.lstrip("+").split(".")[-1] for override in overrides) or "defaults"
 
 
 def quote(value: str) -> str:

@@ -73,6 +73,12 @@ def check(config: Config) -> Splits:
     return splits
 
 
+def keys_of_check(config: Config) -> str:
+    """Return what `check` reads of a configuration: another with the same needs no other answer."""
+    trainer = config.trainer
+    return repr((config.data, config.model, config.objective, config.figures, trainer.batch_size, trainer.device))
+
+
 def _is_new(folder: RunFolder) -> bool:
     """Say whether neither a run nor the plan of one is saved here: what was saved is not refused by a later rule."""
     return folder.read_config() is None and not SweepFolder(folder.path.parent).plan_file.exists()

@@ -16,7 +16,7 @@ from vae_exp.errors import UserError, complain
 from vae_exp.loading import opened, read_config, require_finished, whole_name
 from vae_exp.preparation import check, require_same_data
 from vae_exp.storage.run_folder import RunFolder
-from vae_exp.sweeping import job
+from vae_exp.sweeping import job, naming
 from vae_exp.terminal import say
 
 
@@ -49,7 +49,7 @@ def reproduce(run: str, overrides: list[str], tolerance: float | None) -> int:
         if is_same and tolerance is None:
             reproduction.require_weights(origin)
         folder = Path("outputs") / compose.unique_name()
-        label = f"{Path(run).name} again" if is_same else compose.label(overrides)
+        label = f"{Path(run).name} again" if is_same else naming.label(overrides) or "defaults"
         code = job.run(config, folder, label, origin=whole_name(run))
         if code or not is_same:
             return code

@@ -55,7 +55,7 @@ def _sweep(folder: Path, overrides: list[str]) -> int:
             again = f"give the sweep's own command again with hydra.sweep.dir={folder} to change or extend it"
             raise UserError(f"{rule}, got {override!r}; {again}")
     if not SweepFolder(folder).jobs():
-        raise UserError(f"{folder} has no jobs in its sweep.json; there is nothing to finish")
+        raise UserError(f"{folder} has no jobs in its plan; there is nothing to finish")
     environment.remember_command()
     place = [f"hydra.sweep.dir={compose.quote(str(folder.absolute()))}", "hydra.sweeper.resume=true"]
     sys.argv[1:] = ["--multirun", *place, *overrides]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn, track
 
 from vae_exp.storage.metrics import Record
+
+T = TypeVar("T")
 
 SPLITS = ("train", "val", "test")
 
@@ -92,6 +96,11 @@ class Bar:
         """Leave the bar as it is."""
         self.bar.update(self.task, text="")
         self.bar.stop()
+
+
+def counted(console: Console, items: Sequence[T], work: str) -> Iterable[T]:
+    """Yield items, and show on a terminal how many of them are done; nothing of it stays there."""
+    return track(items, work, console=console, transient=True, disable=not console.is_terminal)
 
 
 def shown(path: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ from vae_exp.config.saved import load_config
 from vae_exp.errors import UserError, one_line, printable
 from vae_exp.storage.metrics import Record
 from vae_exp.storage.run_folder import RunFolder, is_run_folder
-from vae_exp.storage.sweep_folder import SweepFolder
+from vae_exp.storage.sweep_folder import Job, SweepFolder
 
 PER_EPOCH = ("val/", "test/", "train/")
 
@@ -68,16 +68,18 @@ def read_runs(paths: Iterable[Path]) -> list[Run]:
     return list(found.values())
 
 
-def _read(path: Path) -> Iterator[Run]:
+def planned_runs(sweep: SweepFolder, jobs: Iterable[Job]) -> list[Run]:
+    """Return the runs of a sweep's jobs, which were read before."""
+    return [_run(sweep.folder(job), job.config, f"{sweep.plan_file}: {job.name}") for job in jobs]
+
+
+def _read(path: Path) -> Iterable[Run]:
     if is_sweep(path):
-        sweep = SweepFolder(path)
-        for job in sweep.jobs():
-            yield _run(sweep.folder(job), job.config, f"{sweep.plan_file}: {job.name}")
-    elif is_run_folder(path):
+        return planned_runs(SweepFolder(path), SweepFolder(path).jobs())
+    if is_run_folder(path):
         folder = RunFolder(path)
-        yield _run(folder, folder.read_config() or {}, str(folder.config_file))
-    else:
-        raise UserError(f"{path} is no run and no sweep: it has neither status.json and config.yaml nor sweep.json")
+        return [_run(folder, folder.read_config() or {}, str(folder.config_file))]
+    raise UserError(f"{path} is no run and no sweep: it has neither status.json and config.yaml nor sweep.json")
 
 
 def is_sweep(path: Path) -> bool:

@@ -116,7 +116,15 @@ class RunFolder:
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Save the resolved configuration."""
-        files.write_text(self.config_file, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+        files.write_text(self.config_file, _yaml(config))
+
+    def write_hydra(self, config: dict[str, Any], overrides: list[str]) -> None:
+        """Write `.hydra/` as Hydra does in a single run, at the first start: the configuration, and what was given."""
+        self.refuse_links()
+        if not self.config_file.exists():
+            files.make_folder(self.path / ".hydra")
+            files.write_text(self.path / ".hydra" / "config.yaml", _yaml(config))
+            files.write_text(self.path / ".hydra" / "overrides.yaml", _yaml(overrides))
 
     def read_status(self) -> Status | None:
         """Return state, error and process as written; None when there is none."""
@@ -236,6 +244,11 @@ class RunFolder:
     def _saved_epochs(self) -> list[int]:
         names = (re.fullmatch(r"epoch_(\d{4,9})\.safetensors", path.name) for path in self.checkpoints.glob("epoch_*"))
         return sorted((int(name[1]) for name in names if name), reverse=True)
+
+
+def _yaml(content: object) -> str:
+    text: str = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    return text
 
 
 def is_run_folder(path: Path) -> bool:

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from vae_exp.comparison import Comparison, answer, cells, compare, read_runs, report
-from vae_exp.comparison.runs import Run
+from vae_exp.comparison import Comparison, answer, cells, compare, report
+from vae_exp.comparison.runs import Run, planned_runs
 from vae_exp.comparison.table import best_run
 from vae_exp.config import TrackingConfig
 from vae_exp.config.saved import load_config
@@ -23,23 +23,23 @@ WIDE = 200
 """Characters of a table that goes into a file, where nothing is cut off."""
 
 
-def conclude(sweep: SweepFolder, way_on: str, console: Console) -> int:
+def conclude(sweep: SweepFolder, jobs: Sequence[Job], command: list[str], resume: str, console: Console) -> int:
     """Show every planned job with its state, compare the runs, write the report; return the sweep's exit code.
 
-    `way_on` is the command that finishes the sweep where it is not finished.
+    `command` planned the jobs; `resume` is the command that finishes the sweep where it is not finished.
     """
-    plan, runs = sweep.read_plan(), read_runs([sweep.path])
-    jobs = plan.jobs
+    runs = planned_runs(sweep, jobs)
     tracking = load_config(jobs[0].config, str(sweep.plan_file)).tracking
     console.print()
+    width = max(len(job.label) for job in jobs)
     for job, run in zip(jobs, runs, strict=True):
-        say(console, _state(job, run, max(len(job.label) for job in jobs)))
+        say(console, _state(job, run, width))
     is_finished = all(run.is_finished for run in runs)
     if not is_finished:
-        say(console, f"Go on with: {way_on}")
+        say(console, f"Go on with: {resume}")
     comparison = compare(runs)
     show(comparison, console)
-    report.write(sweep.path, comparison, plan.command)
+    report.write(sweep.path, comparison, command)
     folders = [run.folder for run in runs]
     reconcile(tracking, folders)
     labelled = [(job.label, folder) for job, folder in zip(jobs, folders, strict=True)]

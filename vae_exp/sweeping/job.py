@@ -38,25 +38,28 @@ def run(config: Config, folder: Path, label: str, origin: str | None = None) -> 
     return 0
 
 
-def run_planned(folder: Path) -> str:
-    """Run one job of a sweep as `sweep.json` planned it; return its state.
+def run_planned(sweep: Path, name: str, at: int) -> str:
+    """Run the job of a sweep that is planned at byte `at` of its plan; return its state.
 
     What goes wrong is in the job's folder, so that no launcher gives up the other jobs. Only a signal is raised, and
     SIGTERM only in the sweeper's own process: whoever stops a worker stops one job.
     """
     in_sweeper = is_interruptible()
-    sweep = SweepFolder(folder.parent)
-    job = next(job for job in sweep.jobs() if job.name == folder.name)
+    folder = RunFolder(sweep / name)
+    label = name
     try:
         with interruptible(), timely():
-            config = load_config(job.config, str(sweep.plan_file))
-            _run(config, folder, job.label, sweep.path.name, None)
+            planned = SweepFolder(sweep).job(name, at)
+            label = planned.label
+            config = load_config(planned.config, f"{folder.path}: its plan")
+            folder.write_hydra(planned.config, planned.overrides)
+            _run(config, folder.path, label, sweep.name, None)
     except Exception as error:
-        complain(f"{job.label}: {describe(error)}")
+        complain(f"{label}: {describe(error)}")
     except Interrupted:
         if in_sweeper:
             raise
-    return RunFolder(folder).state()
+    return folder.state()
 
 
 def _run(config: Config, folder: Path, label: str, sweep: str | None, origin: str | None) -> None:

@@ -1,6 +1,6 @@
 """The Slurm jobs of a sweep, which outlive the process that submitted them.
 
-They are told from others by the script that submitit writes for them into the sweep's folder: numbers are used again.
+What marks them is the script that submitit writes for each into the sweep's folder: numbers are used again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from vae_exp.errors import Interrupted
 
@@ -37,24 +36,6 @@ class Queued:
     """What Slurm calls it: `PENDING`, `RUNNING` …."""
     reason: str
     """Why it waits, `None` where Slurm has not said."""
-
-
-@contextlib.contextmanager
-def submitting(cpus: int) -> Iterator[None]:
-    """Let submitit hand jobs over and not wait for their results, for it is we who watch the queue.
-
-    It asks sacct, which a cluster without accounting lacks, ever more rarely; it takes a job that is requeued for
-    done, and waits for a killed one for ever.
-    """
-    from submitit.slurm import slurm
-
-    job: Any = slurm.SlurmJob
-    results, job.results = job.results, lambda self: [None]
-    os.environ["SRUN_CPUS_PER_TASK"] = str(cpus)  # since Slurm 22.05 srun takes one, whatever was given to sbatch
-    try:
-        yield
-    finally:
-        job.results = results
 
 
 def wait(folder: Path, say: Callable[[str], None]) -> None:
@@ -104,7 +85,7 @@ def _ask(folder: Path) -> list[Queued] | None:
         return None
     rows = [line.split("|", 3) for line in answer.splitlines()]
     home = folder.resolve()
-    return [Queued(*row[:3]) for row in rows if len(row) == 4 and Path(row[3]).parent.resolve() == home]
+    return [Queued(*row[:3]) for row in rows if len(row) == 4 and home in Path(row[3]).resolve().parents]
 
 
 def _run(*command: str) -> str | None:

@@ -1,0 +1,134 @@
+"""Jobs are composed as Hydra composes them, at a fraction of its cost; and planned once."""
+
+import pytest
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vae_exp import compose
+from vae_exp.errors import UserError
+from vae_exp.sweeping import naming
+from vae_exp.sweeping.composing import Composer, combinations
+
+
+@pytest.fixture(scope="module")
+def hydra():
+    """Hydra's loader, and what it composed for a sweep's own command."""
+    compose.register()
+    with initialize_config_dir(str(compose.CONF), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        yield loader, loader.load_configuration("config", ["hydra/sweeper=vae_exp"], run_mode=RunMode.MULTIRUN)
+
+
+@pytest.fixture(scope="module")
+def composer(hydra):
+    return Composer(*hydra)
+
+
+def jobs_of(hydra, *given):
+    return combinations(OverridesParser.create(config_loader=hydra[0]), given)
+
+
+GROUPS = ["model=conv", "model=mlp", "data=digits", "data=mnist", "objective=iwae", "optimizer=sgd", "tracking=none"]
+GROUPS += ["experiment=iwae_paper", "experiment=reference", "model=nonsense"]
+VALUES = [
+    "seed=3",
+    "seed=-1",
+    "seed='3'",
+    "seed=x",
+    "model.latent_dim=7",
+    "model.latent_dim=null",
+    "model.latent_dim=2.0",
+]
+VALUES += ["model.channels=[1,4]", "model.hidden=[64]", "optimizer.lr=1e-4", "optimizer.lr=1", "trainer.epochs=null"]
+VALUES += [
+    "trainer.epochs=3",
+    "optimizer.stages=2",
+    "trainer.patience=null",
+    "evaluation.final=false",
+    "figures.which=[]",
+]
+VALUES += ["tracking.experiment='a, b=c'", "+seed=4", "++seed=5", "++model.latnt_dim=8", "+foo=1", "model.latnt_dim=3"]
+VALUES += ["seed=${trainer.batch_size}", "data.root=/x/v1.2/data", "data.root=${oc.env:HOME}", "model={latent_dim:5}"]
+VALUES += [
+    "model.latent_dim=2.0",
+    "figures.which=[]",
+    "trainer={epochs:7}",
+    "~trainer.patience",
+    "objective.beta=4",
+    "objective.beta=inf",
+    "trainer=null",
+]
+
+
+def outcome(compose_it):
+    try:
+        return compose_it()
+    except UserError as error:
+        return str(error)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(overrides=st.lists(st.sampled_from(GROUPS + VALUES + VALUES), max_size=6, unique_by=naming.key_of))
+def test_a_job_is_composed_as_hydra_composes_it(hydra, composer, overrides):
+    loader, master = hydra
+
+    def hydras():
+        try:
+            composed = loader.load_sweep_config(master, overrides)
+        except Exception as error:
+            raise UserError(compose.explain(error)) from None
+        compose.refuse_unknown(composed)
+        return compose.to_config(composed)
+
+    assert outcome(lambda: composer.compose(overrides)) == outcome(hydras)
+
+
+def test_the_digest_is_that_of_the_configuration_below_the_values(composer):
+    assert composer.base_digest(["model=mlp", "seed=1"]) == composer.base_digest(["seed=2", "model=mlp"])
+    assert (
+        composer.base_digest(["seed=1"]) == composer.base_digest(["model=conv"]) != composer.base_digest(["model=mlp"])
+    )
+
+
+def test_a_configuration_that_depends_on_the_environment_has_no_digest(composer):
+    assert composer.base_digest(["data.root=${oc.env:HOME}"]) is None
+
+
+def test_the_jobs_of_a_command_are_all_combinations_the_last_key_fastest(hydra):
+    jobs, swept = jobs_of(hydra, "model.latent_dim=2,4", "trainer.epochs=3", "++seed=range(0,2)")
+    assert jobs[:2] == [["model.latent_dim=2", "trainer.epochs=3", f"++seed={seed}"] for seed in (0, 1)]
+    assert len(jobs) == 4
+    assert swept == ["model.latent_dim", "seed"]
+    assert [naming.label(job, swept) for job in jobs[1:3]] == ["latent_dim=2, seed=1", "latent_dim=4, seed=0"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["seed=range(0,0)"], "a sweep must have at least one job"),
+        (["optimizer.lr=interval(0,1)"], "optimizer.lr must have values to choose from in a sweep"),
+        (["seed=(1"], "Error parsing override 'seed=(1'"),
+    ],
+)
+def test_a_command_line_without_jobs_is_refused(hydra, given, said):
+    with pytest.raises(UserError) as error:
+        jobs_of(hydra, *given)
+    assert str(error.value).startswith(said)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "name"),
+    [
+        (["optimizer.lr=0.0005", "data.root=/x/v1.2/data"], "lr=0.0005, root=/x/v1.2/data"),
+        (["++seed=1", "+experiment=reference"], "seed=1, experiment=reference"),
+        (["~trainer.patience"], "patience"),
+        ([], ""),
+    ],
+)
+def test_a_run_is_called_by_what_was_given_for_it(overrides, name):
+    assert naming.label(overrides) == name

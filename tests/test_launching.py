@@ -1,0 +1,109 @@
+"""What is done when a launcher loses a job, with launchers whose jobs end as a script says."""
+
+import pytest
+from compared import config, sweep
+
+from vae_exp.errors import UserError
+from vae_exp.sweeping.launching import KILLED_TWICE, CannotStart, launch
+
+
+class Killed(Exception):
+    """A worker's process is gone, and the launcher with it."""
+
+
+class Scripted:
+    """Ends each job as its script says, one letter a launch: `f`inished, failed (`x`), or killed (`k`).
+
+    A killed job ends the launcher: the jobs after it never start. With `beside`, as many others are killed with it.
+    """
+
+    def __init__(self, folder, scripts, beside=0):
+        self.folder, self.beside, self.calls = folder, beside, []
+        self.scripts = {label: list(script) for label, script in scripts.items()}
+
+    def launch(self, jobs):
+        self.calls.append([job.label for job in jobs])
+        for number, job in enumerate(jobs):
+            match self.scripts.get(job.label, ["f"] * 9).pop(0):
+                case "f":
+                    self.folder.folder(job).write_status("finished")
+                case "x":
+                    self.folder.folder(job).write_status("failed", "it diverged")
+                case "k":
+                    for lost in jobs[number : number + 1 + self.beside]:
+                        self.folder.folder(lost).write_status("interrupted")
+                    raise Killed(f"a worker ended at job {number}")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = sweep(tmp_path, [(config(seed=seed), None) for seed in range(4)])
+    for job in made.jobs():
+        made.folder(job).path.mkdir()
+    return made
+
+
+def states(folder):
+    return [folder.folder(job).state() for job in folder.jobs()]
+
+
+def launched(folder, scripts, **options):
+    most = options.pop("most", None)
+    launcher = Scripted(folder, scripts, **options)
+    launch(launcher, folder, folder.jobs(), most)
+    return launcher.calls
+
+
+ALL = ["seed=0", "seed=1", "seed=2", "seed=3"]
+
+
+def test_jobs_that_end_by_themselves_are_launched_once_however_they_end(folder):
+    assert launched(folder, {"seed=2": "x"}) == [ALL]
+    assert states(folder) == ["finished", "finished", "failed", "finished"]
+
+
+def test_a_killed_job_is_rerun_alone_before_those_that_never_started(folder):
+    assert launched(folder, {"seed=1": "kf"}) == [ALL, ["seed=1"], ["seed=2", "seed=3"]]
+    assert states(folder) == ["finished"] * 4
+
+
+def test_a_job_that_is_killed_twice_has_failed_and_stops_no_other(folder):
+    assert launched(folder, {"seed=1": "kk"}) == [ALL, ["seed=1"], ["seed=2", "seed=3"]]
+    assert states(folder) == ["finished", "failed", "finished", "finished"]
+    assert folder.folder(folder.jobs()[1]).read_status().error == KILLED_TWICE
+
+
+def test_each_job_that_was_lost_with_a_killed_one_is_rerun_alone(folder):
+    calls = launched(folder, {"seed=1": "kk"}, beside=1)
+    assert calls == [ALL, ["seed=1"], ["seed=2"], ["seed=3"]]
+    assert states(folder) == ["finished", "failed", "finished", "finished"]
+
+
+def test_jobs_are_launched_in_batches(folder):
+    assert launched(folder, {}, most=3) == [ALL[:3], ALL[3:]]
+
+
+def test_a_launcher_that_starts_nothing_is_asked_once(folder):
+    class Broken:
+        calls = 0
+
+        def launch(self, jobs):
+            self.calls += 1
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    broken = Broken()
+    with pytest.raises(CannotStart, match=r"no job could be started: .*Resource temporarily unavailable"):
+        launch(broken, folder, folder.jobs())
+    assert broken.calls == 1
+    assert states(folder) == ["planned"] * 4
+
+
+def test_a_job_that_an_earlier_command_left_interrupted_is_no_suspect_of_a_launcher_that_starts_nothing(folder):
+    class Refused:
+        def launch(self, jobs):
+            raise UserError("Slurm took no job: no partition")
+
+    folder.folder(folder.jobs()[0]).write_status("interrupted")
+    with pytest.raises(CannotStart, match=r"^Slurm took no job: no partition$"):
+        launch(Refused(), folder, folder.jobs())
+    assert states(folder) == ["interrupted", "planned", "planned", "planned"]

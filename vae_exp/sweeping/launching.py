@@ -1,0 +1,82 @@
+"""How jobs are handed over, and what is done when a launcher loses one. What starts them is behind `Launcher`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from vae_exp.errors import UserError, describe
+from vae_exp.storage.sweep_folder import Job, SweepFolder
+
+KILLED_TWICE = "its process was killed, twice (out of memory?)"
+
+
+class Launcher(Protocol):
+    """Starts planned jobs: in this process, in others, or on a cluster."""
+
+    def launch(self, jobs: Sequence[Job]) -> None:
+        """Run these jobs, and return when none of them runs any more. How each ended is in its folder.
+
+        A job that fails raises nothing here. What is raised ended the launcher itself: a worker was killed, and jobs
+        beside it may be lost; or nothing could be started.
+        """
+
+
+class CannotStart(Exception):
+    """The launcher started none of the jobs that it was given; the message says why in one line."""
+
+
+def launch(launcher: Launcher, sweep: SweepFolder, jobs: Sequence[Job], most: int | None = None) -> None:
+    """Run jobs, at most `most` of them in each call of the launcher.
+
+    When the launcher fails, rerun each job that was interrupted alone, since it may be what killed the others; one
+    whose process is killed again has failed. Then launch those that never started. Raises CannotStart, from what the
+    launcher raised, when it has not started a single job.
+    """
+    for batch in batches(jobs, most):
+        _launch(launcher, sweep, batch)
+
+
+def batches(jobs: Sequence[Job], most: int | None) -> Iterator[Sequence[Job]]:
+    """Yield the jobs in their order, at most so many at a time."""
+    size = most or max(len(jobs), 1)
+    for first in range(0, len(jobs), size):
+        yield jobs[first : first + size]
+
+
+def _launch(launcher: Launcher, sweep: SweepFolder, waiting: Sequence[Job]) -> None:
+    while waiting:
+        before = _statuses(sweep, waiting)
+        error = _failure(launcher, waiting)
+        if error is None:
+            return
+        begun = [job for job in waiting if sweep.folder(job).read_status() != before[job.name]]
+        if not begun:
+            raise CannotStart(_explain(error)) from error
+        for job in begun:
+            if sweep.folder(job).state() == "interrupted":
+                _rerun(launcher, sweep, job)
+        names = {job.name for job in begun}
+        waiting = [job for job in waiting if job.name not in names]
+
+
+def _rerun(launcher: Launcher, sweep: SweepFolder, job: Job) -> None:
+    if _failure(launcher, [job]) and sweep.folder(job).state() == "interrupted":
+        sweep.folder(job).write_status("failed", KILLED_TWICE)
+
+
+def _failure(launcher: Launcher, jobs: Sequence[Job]) -> Exception | None:
+    """Launch jobs; return what the launcher raised."""
+    try:
+        launcher.launch(jobs)
+    except Exception as error:  # joblib's TerminatedWorkerError, submitit's FailedJobError, what a plugin raises
+        return error
+    return None
+
+
+def _explain(error: Exception) -> str:
+    return str(error) if isinstance(error, UserError) else f"no job could be started: {describe(error)}"
+
+
+def _statuses(sweep: SweepFolder, jobs: Sequence[Job]) -> dict[str, object]:
+    return {job.name: sweep.folder(job).read_status() for job in jobs}

@@ -1,0 +1,34 @@
+"""What runs and their folders are called: by what was given for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+
+LONGEST_SLUG = 80
+"""Characters of a folder's name before the digits that stand for the identity."""
+
+
+def label(overrides: Sequence[str], keys: Collection[str] | None = None) -> str:
+    """Return what a run is called: `latent_dim=2, seed=0`; with `keys`, by the overrides of these alone.
+
+    The empty string where nothing is left.
+    """
+    return ", ".join(_short(text) for text in overrides if keys is None or key_of(text) in keys)
+
+
+def key_of(override: str) -> str:
+    """Return `model.latent_dim` for `++model.latent_dim=2`."""
+    return override.partition("=")[0].lstrip("+~")
+
+
+def folder_name(label: str, identity_hash: str) -> str:
+    """Return the name of a job's folder: `latent_dim=2,seed=0_1a2b3c4d`."""
+    slug = re.sub(r"[^A-Za-z0-9=._,+-]+", "-", label.replace(", ", ",")).strip("-.") or "run"
+    return f"{slug[:LONGEST_SLUG]}_{identity_hash}"
+
+
+def _short(override: str) -> str:
+    """Return `latent_dim=2` for `model.latent_dim=2`; dots of the value stay."""
+    _, equals, value = override.partition("=")
+    return f"{key_of(override).split('.')[-1]}{equals}{value}"

@@ -1,0 +1,139 @@
+"""The plan of a sweep: a job for each request, known ones recognised."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from vae_exp.config import Config
+from vae_exp.config.identity import as_dict, identity, identity_hash
+from vae_exp.errors import UserError
+from vae_exp.preparation import fill_defaults, require_final_objective
+from vae_exp.storage.sweep_folder import Job
+from vae_exp.sweeping import naming
+
+
+@dataclass(frozen=True)
+class Request:
+    """A job that a command asks for."""
+
+    overrides: list[str]
+    """What was given for it: `model.latent_dim=2`."""
+    base: str | None
+    """SHA-256 of the configuration that they are applied to; None where that is not known."""
+    compose: Callable[[], Config]
+    """Returns its configuration, or raises UserError. Called only for what the plan doesn't know yet."""
+
+
+Check = Callable[[Config], str]
+"""Returns the digest of a configuration's data; raises UserError when it can't run here."""
+Track = Callable[[Sequence[int], str], Iterable[int]]
+"""Yields what it is given, and shows how far it is with the work that it names."""
+
+
+def plan(
+    requests: Sequence[Request],
+    swept: Sequence[str],
+    known: Sequence[Job],
+    threads: int,
+    check: Check,
+    track: Track = lambda numbers, _work: numbers,
+) -> list[Job]:
+    """Return the jobs of a sweep: those known already, with their folders, and the new ones.
+
+    `swept` are the keys that the command gives several values, `threads` each new job's share of the cores. Every
+    configuration is composed before the first is checked, which takes longer. Raises UserError, naming the job, when
+    one can't run, when two requests are the same experiment, when fewer epochs are asked for than a known job has, and
+    when a new job's epochs never reach the final weights of its objective.
+    """
+    index = _Known(known)
+    found = {number: job for number, request in enumerate(requests) if (job := index.by_overrides(request))}
+    new = [number for number in range(len(requests)) if number not in found]
+    with _naming(requests, swept) as at:
+        configs = {number: requests[at(number)].compose() for number in track(new, "composing")}
+        digests = {number: check(configs[at(number)]) for number in track(new, "checking")}
+        for number in new:
+            request = requests[at(number)]
+            found[number] = _planned(request, configs[number], digests[number], swept, index, threads)
+    _refuse_twins([found[number] for number in range(len(requests))], requests)
+    jobs = {job.name: job for job in known}
+    return list((jobs | {found[number].name: found[number] for number in range(len(requests))}).values())
+
+
+@contextlib.contextmanager
+def _naming(requests: Sequence[Request], swept: Sequence[str]) -> Iterator[Callable[[int], int]]:
+    """Give a function to call with the number of the request that is looked at: an error then names it."""
+    current = 0
+
+    def at(number: int) -> int:
+        nonlocal current
+        current = number
+        return number
+
+    try:
+        yield at
+    except UserError as error:
+        given = ", ".join(requests[current].overrides)
+        raise UserError(f"job {current + 1} of {len(requests)} ({given}): {error}" if swept else str(error)) from None
+
+
+def _refuse_twins(jobs: Sequence[Job], requests: Sequence[Request]) -> None:
+    taken = set[str]()
+    for job, request in zip(jobs, requests, strict=True):
+        if job.name in taken:
+            which = ", ".join(request.overrides)
+            raise UserError(f"two jobs of this sweep are the same experiment: {which}; drop one of them")
+        taken.add(job.name)
+
+
+class _Known:
+    """The jobs of a plan, looked up and not searched."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self._jobs = jobs
+        self._given = {(job.base, *job.overrides): job for job in jobs if job.base is not None}
+
+    def by_overrides(self, request: Request) -> Job | None:
+        """Return the job with the same overrides, applied to the same configuration."""
+        return self._given.get((request.base, *request.overrides)) if request.base else None
+
+    def by_identity(self, config: Config) -> tuple[Job, dict[str, Any]] | None:
+        """Return the job that is the same experiment, and the configuration with that job's number of threads."""
+        for threads, jobs in self._identities.items():
+            complete = as_dict(fill_defaults(config, threads))
+            if (job := jobs.get(_key(complete))) is not None:
+                return job, complete
+        return None
+
+    @cached_property
+    def _identities(self) -> dict[int, dict[str, Job]]:
+        """Return the jobs by number of threads, which a configuration may leave open, and identity."""
+        found: dict[int, dict[str, Job]] = {}
+        for job in self._jobs:
+            found.setdefault(job.config["trainer"]["threads"], {}).setdefault(_key(job.config), job)
+        return found
+
+
+def _key(config: dict[str, Any]) -> str:
+    """Return an identity as text: from the saved configuration with today's defaults filled in, never a stored one."""
+    return repr(identity(config))
+
+
+def _planned(request: Request, config: Config, data: str, swept: Sequence[str], known: _Known, threads: int) -> Job:
+    """Return the known job that is the same experiment, with the new epochs, device and tracking, or a new job."""
+    if (found := known.by_identity(config)) is not None:
+        job, complete = found
+        before, now = job.config["trainer"]["epochs"], complete["trainer"]["epochs"]
+        if now < before:
+            raise UserError(f"trainer.epochs must be at least {before}, as planned for {job.name}, got {now}")
+        new = dataclasses.replace(job, config=complete, overrides=request.overrides, base=request.base, data=data)
+        return job if new == job else dataclasses.replace(new, at=None)
+    require_final_objective(config)
+    complete = as_dict(fill_defaults(config, threads))
+    label = naming.label(request.overrides, swept)
+    name = naming.folder_name(label, identity_hash(complete))
+    return Job(name, label or "run", request.overrides, complete, request.base, data)

@@ -1,0 +1,115 @@
+"""A sweep from its command line to its report: plan every job, launch what is not finished, conclude."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import HydraContext
+from omegaconf import DictConfig
+
+from vae_exp.config import Config
+from vae_exp.errors import Interrupted, UserError, complain
+from vae_exp.machine import environment
+from vae_exp.machine.signals import EXIT_CODES, interruptible
+from vae_exp.storage.sweep_folder import Job
+from vae_exp.sweeping import launching
+from vae_exp.sweeping.command import Command
+from vae_exp.sweeping.composing import Composer, combinations
+from vae_exp.sweeping.conclusion import conclude
+from vae_exp.sweeping.job import console
+from vae_exp.sweeping.planning import Request, plan
+from vae_exp.terminal import counted
+
+
+def sweep(config: DictConfig, context: HydraContext, most: int | None, given: Sequence[str]) -> int:
+    """Plan and run the jobs of a command line; a sweep that is there already is extended. Return the exit code.
+
+    `config` has Hydra's own node; at most `most` jobs are launched together.
+    """
+    return _code_of(lambda: _sweep(Command(config, context, most), given))
+
+
+def resume(config: DictConfig, context: HydraContext, most: int | None) -> int:
+    """Run what was planned in the folder and is not finished; return the exit code."""
+    return _code_of(lambda: _resume(Command(config, context, most)))
+
+
+def _code_of(run: Callable[[], int]) -> int:
+    environment.remember_command()
+    try:
+        with interruptible():
+            return run()
+    except UserError as error:
+        complain(str(error))
+        return 2
+    except (KeyboardInterrupt, Interrupted) as signal:
+        complain("stopped while the jobs were planned; nothing was made or changed")
+        return EXIT_CODES[type(signal)]
+
+
+def _sweep(command: Command, given: Sequence[str]) -> int:
+    folder = command.sweep
+    if folder.plan_file.exists():
+        with folder.locked():
+            jobs = _planned(command, given, folder.jobs())
+            return _run(command, jobs, environment.command_line())
+    jobs = _planned(command, given, [])  # refused without a trace
+    with folder.locked():
+        if folder.plan_file.exists():
+            raise UserError(f"{folder.path} was begun by another command; give this one again to extend it")
+        return _run(command, jobs, environment.command_line())
+
+
+def _resume(command: Command) -> int:
+    folder = command.sweep
+    if not folder.plan_file.is_file():
+        raise UserError(f"{folder.path} is no sweep: it has no sweep.json")
+    with folder.locked():
+        known = folder.read_plan()
+        if not known.jobs:
+            raise UserError(f"{folder.path} has no jobs in its plan; there is nothing to finish")
+        return _run(command, known.jobs, known.command)
+
+
+def _planned(command: Command, given: Sequence[str], known: Sequence[Job]) -> list[Job]:
+    """Compose and check every job; raise UserError, with the job's number, before anything is made."""
+    loader = command.context.config_loader
+    jobs, swept = combinations(OverridesParser.create(config_loader=loader), given)
+    composer = Composer(loader, command.config)
+    requests = [Request(job, composer.base_digest(job), partial(composer.compose, job)) for job in jobs]
+    return plan(requests, swept, known, command.threads, _remembered_check(), partial(counted, console))
+
+
+def _remembered_check() -> Callable[[Config], str]:
+    """Return `check` as it is for one after the other of many jobs: asked once for the keys that it reads."""
+    from vae_exp.preparation import check, keys_of_check
+
+    known: dict[str, str] = {}
+
+    def digest(config: Config) -> str:
+        key = keys_of_check(config)
+        if key not in known:
+            known[key] = check(config).digest
+        return known[key]
+
+    return digest
+
+
+def _run(command: Command, jobs: Sequence[Job], typed: list[str]) -> int:
+    """Write the plan, run what is not finished, and conclude the sweep however that went; return its exit code."""
+    command.refuse_queued()
+    launcher = command.launcher
+    jobs = command.sweep.write_plan(jobs, typed)
+    stopped = 0
+    try:
+        waiting = [job for job in jobs if command.sweep.needs_run(job)]
+        launching.launch(launcher, command.sweep, waiting, command.most)
+    except launching.CannotStart as error:
+        complain(str(error))
+    except (KeyboardInterrupt, Interrupted) as signal:
+        stopped = EXIT_CODES[type(signal)]
+        command.stop()
+    code = conclude(command.sweep, jobs, typed, command.resume_command, console)
+    return stopped or code
