@@ -63,6 +63,7 @@ def test_a_receipt_is_read(sweep):
     assert (told.epochs, told.ended[0]) == (2, "finished")
 
 
+@pytest.mark.process
 def test_a_run_takes_more_epochs_behind_those_it_has(finished, tmp_path):
     before = finished.records()
     done = run(tmp_path, "resume", finished.path, "trainer.epochs=4")
@@ -74,6 +75,7 @@ def test_a_run_takes_more_epochs_behind_those_it_has(finished, tmp_path):
     assert len(finished.read_environment().sessions) == 2
 
 
+@pytest.mark.process
 def test_a_sweep_is_extended_and_what_is_finished_there_stays(sweep, tmp_path):
     kept = {job.name: sweep.folder(job).weights_file("last").read_bytes() for job in sweep.jobs()}
     done = run(tmp_path, "train", "-m", *SWEEP, "model.latent_dim=2,4", f"hydra.sweep.dir={sweep.path}")
@@ -83,6 +85,7 @@ def test_a_sweep_is_extended_and_what_is_finished_there_stays(sweep, tmp_path):
     assert (sweep.path / "report.html").is_file()
 
 
+@pytest.mark.process
 def test_a_run_is_reproduced_and_what_differs_is_named(finished, tmp_path):
     done = run(tmp_path, "reproduce", finished.path, "--tolerance", "0.5")
     (made,) = (tmp_path / "outputs").iterdir()

@@ -83,6 +83,7 @@ def test_the_time_left_is_that_of_the_missing_epochs_shared_by_what_runs(sweep):
     assert one(sweep).seconds_left == pytest.approx(3.0)
 
 
+@pytest.mark.process
 def test_a_run_whose_process_is_gone_is_interrupted_and_one_on_another_host_runs_on(sweep, capsys):
     first, second = runs(sweep)
     gone = subprocess.Popen([sys.executable, "-c", ""])
@@ -143,6 +144,7 @@ def test_what_runs_on_another_host_is_named(sweep):
         stop(sweep)
 
 
+@pytest.mark.process
 def test_a_process_that_holds_no_lock_is_never_signalled_whatever_a_note_says(sweep):
     """An untrusted folder's note may name any process of the caller's, while another one holds the lock."""
     innocent = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
@@ -165,6 +167,7 @@ def test_a_process_that_holds_no_lock_is_never_signalled_whatever_a_note_says(sw
             started.communicate()
 
 
+@pytest.mark.process
 def test_stopping_a_running_sweep_leaves_what_ran_interrupted_and_what_waited_planned(tmp_path):
     long = [*sweeps.QUICK, "trainer.epochs=9999", "tracking=none", "hydra.sweep.dir=sweep"]
     command = sweeps.start(tmp_path, "train", "-m", "model.latent_dim=2,3", *long)
