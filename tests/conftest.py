@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-BRIEF = ("git", "mount", "umount")
-"""Programs of a few milliseconds: a run asks git for its commit."""
+BRIEF = ("git", "mount", "umount", "uname")
+"""Programs of a few milliseconds: a run asks git for its commit, and pandas uname for the processor."""
 STARTS = {"subprocess.Popen", "os.fork", "os.posix_spawn", "os.system", "vae_exp.tests.fork"}
 """What Python's audit calls the start of a process; the last one is that of `commands.fork`."""
 

@@ -96,7 +96,7 @@ def test_the_difference_to_the_best_is_paired_by_seed(tmp_path):
     noise = {0: 0.0, 1: 512.0, 2: -256.0}
     losses = {(dim, seed): (n + dim, n + dim) for seed, n in noise.items() for dim in (2, 4)}
     sweep(tmp_path, jobs(losses))
-    frame = load_sweep(tmp_path).set_index("model.latent_dim")
+    frame = load_sweep(tmp_path).table.set_index("model.latent_dim")
     assert frame["test/loss_vs_best"].tolist() == [0.0, 2.0]
     assert frame["test/loss_vs_best_ci95"].tolist()[1] == 0.0
     assert frame["test/loss_ci95"].tolist()[1] > 900
@@ -210,13 +210,15 @@ def test_load_sweep_is_what_comparison_csv_holds(tmp_path):
     planned = jobs({(dim, seed): (dim + seed / 3, dim - seed / 7) for dim in (2, 4) for seed in (0, 1)})
     sweep(tmp_path, [*planned, (config(8), None)])
     report.write(tmp_path, compared(tmp_path), ["python"])
-    pd.testing.assert_frame_equal(load_sweep(tmp_path), pd.read_csv(tmp_path / "comparison.csv"), check_exact=True)
+    pd.testing.assert_frame_equal(
+        load_sweep(tmp_path).table, pd.read_csv(tmp_path / "comparison.csv"), check_exact=True
+    )
 
 
 def test_runs_of_no_epochs_are_compared_without_any_measure(tmp_path):
     sweep(tmp_path, [(config(dim), {"seconds": 0.0}) for dim in (2, 4)])
     report.write(tmp_path, compared(tmp_path), ["python"])
-    assert load_sweep(tmp_path)["states"].tolist() == ["finished", "finished"]
+    assert load_sweep(tmp_path).table["states"].tolist() == ["finished", "finished"]
     assert (tmp_path / "report.html").stat().st_size > 1000
 
 

@@ -56,7 +56,7 @@ def alone(tmp_path_factory):
 def test_a_run_that_paused_and_went_on_ends_with_the_same_bits(tmp_path, alone):
     folder = RunFolder(tmp_path / "run")
     for until in (2, 5):
-        assert experiment.run(CONFIG, folder.path, until=until) == {}
+        assert experiment.run(CONFIG, folder.path, until=until).final == {}
         assert (folder.state(), len(folder.records()), folder.read_final()) == ("paused", until, None)
     assert run(folder.path) == alone
 
@@ -68,13 +68,13 @@ def test_a_run_whose_patience_ends_before_its_pause_is_paused_and_finished_when_
     epochs = len(folder.records())
     assert folder.state() == "paused"
     assert epochs < 80
-    final = experiment.run(config, folder.path)
+    final = experiment.run(config, folder.path).final
     assert (folder.state(), final["epochs"], final["stopped_early"]) == ("finished", epochs, True)
 
 
 def test_a_pause_after_the_last_epoch_or_of_a_finished_run_is_none(tmp_path, alone):
     experiment.run(CONFIG, tmp_path / "run", until=6)
-    assert experiment.run(CONFIG, tmp_path / "run", until=2)["epochs"] == 6
+    assert experiment.run(CONFIG, tmp_path / "run", until=2).final["epochs"] == 6
     assert ended(tmp_path / "run") == alone
 
 
@@ -226,7 +226,7 @@ def test_more_epochs_stop_early_where_the_longer_run_does(tmp_path):
 
 def test_a_run_that_stopped_early_says_so_and_stays(tmp_path, caplog):
     before = run(tmp_path / "run", EARLY)
-    final = experiment.run(changed(EARLY, trainer={"epochs": 80}), tmp_path / "run")
+    final = experiment.run(changed(EARLY, trainer={"epochs": 80}), tmp_path / "run").final
     assert final["epochs"] == before["final"]["epochs"]
     assert "stopped early after epoch" in caplog.text
     assert ended(tmp_path / "run") == before
@@ -288,7 +288,8 @@ def test_the_number_of_threads_of_the_first_start_is_used_again(tmp_path):
     experiment.run(config, tmp_path / "run")
     torch.set_num_threads(1)
     experiment.run(changed(config, trainer={"epochs": 1, "threads": None}), tmp_path / "run")
-    assert torch.get_num_threads() == 2
+    assert torch.get_num_threads() == 1
+    assert [session.threads for session in RunFolder(tmp_path / "run").read_environment().sessions] == [2, 2]
     assert RunFolder(tmp_path / "run").read_config()["trainer"]["threads"] == 2
     torch.set_num_threads(1)
 

@@ -12,19 +12,19 @@ import vae_exp
 ROOT = Path(vae_exp.__file__).parent
 LEVELS = {
     0: "config errors registry randomness distributions machine",
-    1: "storage data models objectives optimizers devices",
-    2: "observers training evaluation measures figures preparation",
+    1: "storage data models objectives cards optimizers devices",
+    2: "observers training evaluation measures figures preparation loaded_run standing",
     3: "experiment",
-    4: "compose overrides loading tracking comparison terminal",
+    4: "compose overrides loading tracking comparison terminal notebook progress loaded_sweep",
     5: "sweeping searching watching",
-    6: "train resume reproduce compare status stop",
+    6: "api train resume reproduce compare status stop",
 }
 LEVEL = {room: level for level, rooms in LEVELS.items() for room in rooms.split()}
 ONLY_IN = {
     "mlflow": {"tracking"},
     "hydra": {"compose", "searching", "sweeping", "train", "resume"},
     "omegaconf": {"compose", "sweeping", "train"},
-    "rich": {"terminal", "sweeping", "searching", "compare", "status", "watching"},
+    "rich": {"terminal", "progress", "sweeping", "searching", "compare", "status", "watching"},
     "torchvision": {"data"},
     "optuna": {"searching"},
     "pickle": set(),

@@ -1,7 +1,10 @@
 """A run read back into Python: model, configuration and metrics, from its folder or from MLflow."""
 
+import base64
 import dataclasses
+import io
 import json
+import re
 import subprocess
 import sys
 
@@ -23,6 +26,7 @@ from vae_exp.config import (
     TrainerConfig,
 )
 from vae_exp.errors import UserError
+from vae_exp.registry import schemas
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import connect
 
@@ -51,8 +55,8 @@ def run(tmp_path_factory):
 def test_a_loaded_run_has_its_configuration_metrics_and_final_measures(folder):
     run = vae_exp.load_run(str(folder.path))
     assert run.config == CONFIG
-    assert run.metrics == folder.records()
-    assert [record["epoch"] for record in run.metrics] == [1, 2]
+    assert run.metrics.to_dict("records") == folder.records()
+    assert run.metrics["epoch"].tolist() == [1, 2]
     assert run.final == folder.read_final().flat()
 
 
@@ -73,7 +77,7 @@ def test_a_loaded_model_gives_the_validation_loss_that_its_run_recorded(folder):
     means = evaluate(
         run.model, build_objective(CONFIG.objective), val.images, seed=0, stream="evaluation/val", batch_size=500
     )
-    assert means["loss"] == run.metrics[run.final["best_epoch"] - 1]["val/loss"]
+    assert means["loss"] == run.metrics["val/loss"][run.final["best_epoch"] - 1]
 
 
 def test_bytes_and_fractions_encode_to_the_same_posterior(run):
@@ -90,6 +94,13 @@ def test_decoding_gives_pixels_between_0_and_1_and_their_likelihood(run):
     assert 0 <= likelihood.mean.min() <= likelihood.mean.max() <= 1
     by_hand = images * likelihood.mean.log() + (1 - images) * (1 - likelihood.mean).log()
     torch.testing.assert_close(likelihood.log_prob(images), by_hand.sum((1, 2, 3)))
+
+
+def test_calling_the_model_gives_the_posterior_and_the_likelihood_at_its_mean(run):
+    images = data.load(CONFIG.data).test.images[:5]
+    posterior, likelihood = run.model(images)
+    assert torch.equal(posterior.mean, run.model.encode(images).mean)
+    assert torch.equal(likelihood.mean, run.model.decode(posterior.mean).mean)
 
 
 def test_samples_are_fixed_by_their_seed(run):
@@ -125,6 +136,78 @@ def test_an_unfinished_run_says_so_and_loads_only_when_that_is_allowed(folder, s
     assert run.model.sample(1).shape == (1, 1, 8, 8)
 
 
+def test_each_part_of_a_run_is_read_when_it_is_used(folder):
+    run = vae_exp.load_run(folder.path)
+    folder.final_file.write_text(json.dumps(run.final | {"seconds": 7.0}))
+    folder.weights_file("best").unlink()
+    assert run.final["seconds"] == 7.0
+    with pytest.raises(UserError, match=r"best\.safetensors"):
+        _ = run.model
+
+
+def test_a_run_is_shown_in_one_line(run, folder):
+    assert repr(run).startswith(f"LoadedRun({run.folder}: finished, best epoch ")
+    assert f"val/loss {run.metrics['val/loss'][run.final['best_epoch'] - 1]:.2f}" in repr(run)
+    folder.write_status("interrupted")
+    folder.remove_final()
+    assert "interrupted, after epoch 2, train/loss " in repr(vae_exp.load_run(folder.path, allow_unfinished=True))
+    folder.status_file.write_text("\x1b[31m")
+    assert repr(vae_exp.LoadedRun(folder.path)).isprintable()
+
+
+PICTURE = Image.fromarray(np.arange(600 * 400, dtype=np.uint32).astype(np.uint8).reshape(400, 600))
+
+
+def test_a_figure_is_read_as_a_picture_and_shown_small_on_the_card(folder):
+    run = vae_exp.load_run(folder.path)
+    with pytest.raises(UserError, match="the name of a figure must be one of none, got 'latent'"):
+        run.figure("latent")
+    assert "<img" not in run._repr_html_()
+    png = io.BytesIO()
+    PICTURE.save(png, "PNG")
+    folder.write_figure("latent", png.getvalue())
+    folder.write_figure("tsne", b"no picture")
+    assert np.array_equal(np.asarray(run.figure("latent")), np.asarray(PICTURE.convert("RGB")))
+    with pytest.raises(UserError, match=r"tsne\.png can.t be read as PNG"):
+        run.figure("tsne")
+    with pytest.raises(UserError, match=r"must be one of latent, tsne, got '\.\./run'"):
+        run.figure("../run")
+    embedded = re.search(r"data:image/png;base64,([^\"]+)", run._repr_html_())[1]
+    assert Image.open(io.BytesIO(base64.b64decode(embedded))).size == (480, 320)
+
+
+def test_a_card_shows_names_as_text(tmp_path):
+    experiment.run(CONFIG, tmp_path / "<b>run")
+    assert "&lt;b&gt;run" in vae_exp.load_run(tmp_path / "<b>run")._repr_html_()
+    assert "<b>" not in vae_exp.load_run(tmp_path / "<b>run")._repr_html_()
+
+
+def test_python_sends_nothing_to_mlflow_unless_asked_and_saves_that(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = dataclasses.replace(CONFIG, tracking=MlflowConfig())
+    run = vae_exp.run(config, "quiet")
+    assert run.config.tracking.name == "none"
+    assert not (tmp_path / "mlflow.db").exists()
+    with pytest.raises(UserError, match=r"config\.tracking must be MlflowConfig"):
+        vae_exp.run(run.config, "other", tracking=True)
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_configuration_that_was_changed_since_is_checked_again(tmp_path):
+    config = vae_exp.Config()
+    config.model.latent_dim = 0
+    with pytest.raises(UserError, match=r"model\.latent_dim must be at least 1, got 0"):
+        vae_exp.run(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_tuples_start_the_same_run_again(tmp_path):
+    model = dataclasses.replace(CONFIG.model, channels=(1, 4))
+    first = vae_exp.run(CONFIG, tmp_path / "run")
+    again = vae_exp.run(dataclasses.replace(CONFIG, model=model), tmp_path / "run")
+    assert again.final == first.final
+
+
 def test_what_is_no_run_is_named(tmp_path):
     with pytest.raises(UserError, match=r"nowhere is no run: it has no config\.yaml"):
         vae_exp.load_run(tmp_path / "nowhere")
@@ -153,7 +236,7 @@ def edit(file, old, new):
 def test_a_configuration_that_does_not_fit_is_named(folder, old, new, message):
     edit(folder.config_file, old, new)
     with pytest.raises(UserError, match=message):
-        vae_exp.load_run(folder.path)
+        _ = vae_exp.load_run(folder.path).model
 
 
 @pytest.mark.parametrize("shape", [None, [1, 8], [1, 8, "8"], [1, 0, 8], 8])
@@ -162,7 +245,7 @@ def test_an_image_shape_that_is_none_is_named(folder, shape):
     content["data"]["image_shape"] = shape
     folder.environment_file.write_text(json.dumps(content))
     with pytest.raises(UserError, match=r"environment\.json: data\.image_shape"):
-        vae_exp.load_run(folder.path)
+        _ = vae_exp.load_run(folder.path).model
 
 
 def test_another_image_shape_does_not_fit_the_weights(folder):
@@ -170,7 +253,7 @@ def test_another_image_shape_does_not_fit_the_weights(folder):
         folder.environment_file, '"image_shape": [\n      1,\n      8,\n      8', '"image_shape": [\n1,\n32000,\n32000'
     )
     with pytest.raises(UserError, match=r"best\.safetensors does not fit the configuration"):
-        vae_exp.load_run(folder.path)
+        _ = vae_exp.load_run(folder.path).model
 
 
 def test_a_run_of_mlflow_is_loaded_and_reproduced_like_its_folder(tmp_path, monkeypatch, capsys):
@@ -181,7 +264,8 @@ def test_a_run_of_mlflow_is_loaded_and_reproduced_like_its_folder(tmp_path, monk
     [receipt] = json.loads((tmp_path / "run" / "mlflow.json").read_text())["shown"].values()
     run_id = receipt["run_id"]
     folder, run = vae_exp.load_run("run"), vae_exp.load_run(f"runs:/{run_id}")
-    assert (run.config, run.metrics, run.final) == (folder.config, folder.metrics, folder.final)
+    assert (run.config, run.final) == (folder.config, folder.final)
+    assert run.metrics.equals(folder.metrics)
     assert torch.equal(run.model.sample(2), folder.model.sample(2))
     assert reproduce.reproduce(run_id, ["tracking=none"], None) == 0
     assert "bit for bit" in capsys.readouterr().out
@@ -207,15 +291,21 @@ config = vae_exp.Config(
     model=MlpConfig(hidden=[8]), data=DigitsConfig(), trainer=TrainerConfig(epochs=1, threads=1, device="cpu"),
     evaluation=EvaluationConfig(final=False), figures=FiguresConfig(which=[]),
 )
-final = vae_exp.run(config, {str(tmp_path / "run")!r})
-assert final["epochs"] == 1
+run = vae_exp.run(config, {str(tmp_path / "run")!r})
+assert run.final["epochs"] == 1
 assert not {{"hydra", "omegaconf", "mlflow", "matplotlib"}} & sys.modules.keys(), "run"
 """
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, cwd=tmp_path)
 
 
+def test_dir_lists_what_is_public_and_nothing_else():
+    assert set(dir(vae_exp)) == set(vae_exp.__all__)
+    assert all(getattr(vae_exp, name) is not None for name in dir(vae_exp))
+    options = {cls.__name__ for group in schemas().values() for cls in group.values()}
+    assert options | {"Config", "TrainerConfig", "UserError", "Diverged", "run", "load_run"} <= set(dir(vae_exp))
+
+
 def test_what_the_package_does_not_have_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'colour'"):
         _ = vae_exp.colour
-    assert {"Config", "run", "load_run"} <= set(dir(vae_exp))
-    assert vae_exp.__version__.count(".") == 2
+    assert re.match(r"\d+\.\d+\.\d+", vae_exp.__version__)

@@ -400,7 +400,7 @@ def test_a_measure_that_is_not_finite_is_left_out_and_named(digits, caplog):
 def test_the_final_losses_are_those_of_the_best_epoch(tmp_path):
     trainer = TrainerConfig(epochs=3, threads=1, device="cpu")
     chosen = config(trainer=trainer, objective=ElboConfig(free_bits=0.3), figures=FiguresConfig(which=[]))
-    final = experiment.run(chosen, tmp_path / "run")
+    final = experiment.run(chosen, tmp_path / "run").final
     lines = (tmp_path / "run" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     best = json.loads(lines[final["best_epoch"] - 1])
     for name in ("val/objective", "val/loss", "test/loss", "test/kl"):

@@ -2,11 +2,12 @@
 
 import hashlib
 import itertools
+import os
 
 import pytest
 import torch
 
-from vae_exp.randomness import derive, generator, make_deterministic
+from vae_exp.randomness import derive, deterministic, generator, make_deterministic
 
 
 def draws(*name):
@@ -60,6 +61,30 @@ def test_deterministic_means_threads_algorithms_and_no_choice_by_speed():
     assert torch.are_deterministic_algorithms_enabled()
     assert not torch.backends.cudnn.benchmark
     assert not torch.utils.deterministic.fill_uninitialized_memory
+
+
+@pytest.mark.usefixtures("settings")
+@pytest.mark.parametrize("was_on", [True, False])
+def test_the_settings_that_were_found_are_put_back_also_after_an_error(was_on, monkeypatch):
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    torch.use_deterministic_algorithms(was_on, warn_only=was_on)
+    torch.utils.deterministic.fill_uninitialized_memory = was_on
+    torch.backends.cudnn.benchmark = was_on
+    threads = torch.get_num_threads()
+
+    def stop():
+        with deterministic(threads + 1):
+            assert torch.get_num_threads() == threads + 1
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stop()
+    assert torch.get_num_threads() == threads
+    assert torch.are_deterministic_algorithms_enabled() == was_on
+    assert torch.is_deterministic_algorithms_warn_only_enabled() == was_on
+    assert torch.utils.deterministic.fill_uninitialized_memory == was_on
+    assert torch.backends.cudnn.benchmark == was_on
+    assert "CUBLAS_WORKSPACE_CONFIG" not in os.environ
 
 
 @pytest.mark.usefixtures("settings")

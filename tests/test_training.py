@@ -233,9 +233,9 @@ def test_a_saved_run_whose_warm_up_never_ends_goes_on_and_its_plan_and_copies_to
     trainer = dataclasses.replace(quick.trainer, epochs=0, threads=1, batch_size=500, device="cpu")
     quick = dataclasses.replace(quick, trainer=trainer)
     run_folder = tmp_path / "run"
-    assert experiment.run(quick, run_folder, origin="an older run")["epochs"] == 0  # as reproduce starts it
+    assert experiment.run(quick, run_folder, origin="an older run").final["epochs"] == 0  # as reproduce starts it
     longer = dataclasses.replace(quick, trainer=dataclasses.replace(trainer, epochs=2))
-    assert experiment.run(longer, run_folder)["best_epoch"] == 2  # none is the best: the last
+    assert experiment.run(longer, run_folder).final["best_epoch"] == 2  # none is the best: the last
     known = Job("planned", "planned", [], as_dict(quick))
     assert planned(longer, known)[0].config["trainer"]["epochs"] == 2
 

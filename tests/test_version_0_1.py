@@ -43,7 +43,7 @@ def test_a_run_is_loaded_with_what_it_ended_with(finished):
     loaded = load_run(finished.path)
     assert (loaded.config.model.name, loaded.config.model.latent_dim) == ("mlp", 2)
     assert loaded.final == json.loads(finished.final_file.read_text())
-    assert [record["epoch"] for record in loaded.metrics] == [1, 2, 3]
+    assert loaded.metrics["epoch"].tolist() == [1, 2, 3]
     assert loaded.model.sample(1, seed=0).shape == (1, 1, 8, 8)
     session = finished.read_environment().sessions[0]
     assert (session.packages["vae_exp"], session.threads) == ("0.1.0", 1)

@@ -1,7 +1,12 @@
-"""Train, evaluate and compare variational autoencoders: the Python face.
+"""Train, evaluate and compare variational autoencoders from Python.
 
-`Config` and `run` need neither Hydra nor MLflow; `load_run` and `load_sweep` read what was trained. Each is imported
-when it is first used, so that `import vae_exp` costs next to nothing.
+>>> import vae_exp
+>>> config = vae_exp.Config(model=vae_exp.ConvConfig(latent_dim=4), seed=0)
+>>> run = vae_exp.run(config, "outputs/one")  # doctest: +SKIP
+>>> sweep = vae_exp.sweep(config, {"model.latent_dim": [2, 4], "seed": range(3)}, "outputs/two")  # doctest: +SKIP
+
+`load_run` and `load_sweep` read what was trained. Each name is imported when it is first used, so that
+`import vae_exp` costs next to nothing.
 """
 
 from __future__ import annotations
@@ -10,31 +15,92 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vae_exp.comparison import load_sweep
-    from vae_exp.config import Config
-    from vae_exp.experiment import run
-    from vae_exp.loading import LoadedRun, load_run
+    from vae_exp.api import run
+    from vae_exp.config import (
+        AdamConfig,
+        AdamWConfig,
+        ArraysConfig,
+        Cifar10Config,
+        Config,
+        ConvConfig,
+        DigitsConfig,
+        ElboConfig,
+        EmnistConfig,
+        EvaluationConfig,
+        FashionMnistConfig,
+        FiguresConfig,
+        ImagesConfig,
+        IwaeConfig,
+        KmnistConfig,
+        MlflowConfig,
+        MlpConfig,
+        Mnist5kConfig,
+        MnistConfig,
+        NoTrackingConfig,
+        QmnistConfig,
+        SgdConfig,
+        TrainerConfig,
+    )
+    from vae_exp.errors import Diverged, UserError
+    from vae_exp.loaded_run import LoadedRun
+    from vae_exp.loaded_sweep import LoadedSweep, load_sweep
+    from vae_exp.loading import load_run
 
     __version__: str
 
-__all__ = ["Config", "LoadedRun", "__version__", "load_run", "load_sweep", "run"]
+__all__ = [
+    "AdamConfig",
+    "AdamWConfig",
+    "ArraysConfig",
+    "Cifar10Config",
+    "Config",
+    "ConvConfig",
+    "DigitsConfig",
+    "Diverged",
+    "ElboConfig",
+    "EmnistConfig",
+    "EvaluationConfig",
+    "FashionMnistConfig",
+    "FiguresConfig",
+    "ImagesConfig",
+    "IwaeConfig",
+    "KmnistConfig",
+    "LoadedRun",
+    "LoadedSweep",
+    "MlflowConfig",
+    "MlpConfig",
+    "Mnist5kConfig",
+    "MnistConfig",
+    "NoTrackingConfig",
+    "QmnistConfig",
+    "SgdConfig",
+    "TrainerConfig",
+    "UserError",
+    "__version__",
+    "load_run",
+    "load_sweep",
+    "run",
+]
 
 _MODULES = {
-    "Config": "vae_exp.config",
-    "LoadedRun": "vae_exp.loading",
+    "Diverged": "vae_exp.errors",
+    "LoadedRun": "vae_exp.loaded_run",
+    "LoadedSweep": "vae_exp.loaded_sweep",
+    "UserError": "vae_exp.errors",
     "load_run": "vae_exp.loading",
-    "load_sweep": "vae_exp.comparison",
-    "run": "vae_exp.experiment",
+    "load_sweep": "vae_exp.loaded_sweep",
+    "run": "vae_exp.api",
 }
+"""Where each name is; the classes of the configuration are in `vae_exp.config`."""
 
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return import_module("importlib.metadata").version("vae_exp")
-    if name not in _MODULES:
+    if name not in __all__:
         raise AttributeError(f"module 'vae_exp' has no attribute {name!r}")
-    return getattr(import_module(_MODULES[name]), name)
+    return getattr(import_module(_MODULES.get(name, "vae_exp.config")), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

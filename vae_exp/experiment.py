@@ -21,13 +21,14 @@ from vae_exp.devices import claimed
 from vae_exp.errors import Diverged, Interrupted, UserError, describe
 from vae_exp.evaluation import evaluate, first_codes, is_likelihood
 from vae_exp.figures.steps import draw_step
+from vae_exp.loaded_run import LoadedRun
 from vae_exp.machine import environment
 from vae_exp.machine.memory import keep_freed_memory
 from vae_exp.models import Vae, build_model
 from vae_exp.objectives import PARTS
 from vae_exp.observers import NoProgress, NoTracker, Progress, Tracker
 from vae_exp.preparation import prepare
-from vae_exp.randomness import make_deterministic
+from vae_exp.randomness import deterministic
 from vae_exp.storage import metrics, run_log
 from vae_exp.storage.checkpoint import Damaged
 from vae_exp.storage.metrics import Record
@@ -45,27 +46,27 @@ def run(
     progress: Progress | None = None,
     origin: str | None = None,
     until: int | None = None,
-) -> dict[str, Any]:
-    """Train, evaluate and draw one VAE in `folder`; return what its `final.json` holds.
+) -> LoadedRun:
+    """Train, evaluate and draw one VAE in `folder`; return the run, whose parts are read when they are used.
 
-    Starting again in the same folder is safe: a finished run is returned, an interrupted or failed one goes on from
-    its last good checkpoint with the same bits, and the folder of another experiment is refused. Raises UserError
-    before anything was made or changed; whatever is raised later has been recorded in the folder. `origin` names the
-    run that this one was derived from.
+    Starting again in the same folder is safe: a finished run is returned, an interrupted or failed one continues from
+    its last good checkpoint with the same bits, and the folder of another run is refused. Raises UserError before
+    anything was made or changed; whatever is raised later has been recorded in the folder. `origin` names the run that
+    this one was derived from. What is set for the whole process, torch's threads and deterministic algorithms, is put
+    back at the end.
 
     With `until` below `trainer.epochs` the run pauses after that epoch, or where its patience ends it before: it is not
-    measured, nothing is returned, and it goes on later to the bits of a run that never paused.
+    measured, and it continues later to the bits of a run that never paused.
     """
     prepared = prepare(config, run_folder := RunFolder(Path(folder)), origin)
     if prepared.final:
-        return prepared.final.flat()
+        return LoadedRun(run_folder.path)
     config = prepared.config
     with run_folder.locked():
         if run_folder.read_status() != prepared.status:
             raise UserError(f"{run_folder.path} was changed by another process just now; start again")
-        make_deterministic(config.trainer.threads or 1)
         keep_freed_memory()
-        with claimed(config.trainer.device) as device:
+        with deterministic(config.trainer.threads or 1), claimed(config.trainer.device) as device:
             experiment = Experiment(
                 config,
                 run_folder,
@@ -78,7 +79,9 @@ def run(
             with experiment.recorded(origin):
                 training = experiment.restored()
                 experiment.train(training)
-                return {} if experiment.until else experiment.conclude(training)
+                if not experiment.until:
+                    experiment.conclude(training)
+    return LoadedRun(run_folder.path)
 
 
 @dataclass(frozen=True)
@@ -221,8 +224,8 @@ class Experiment:
             parts = (f"{key} {value:.3f}" for key, value in record.items() if key.endswith("/loss"))
             log.info("epoch %s: %s nats, %.1f s", record["epoch"], ", ".join(parts), record["seconds"])
 
-    def conclude(self, training: Training) -> dict[str, Any]:
-        """Measure and draw with the best weights; return and write what the run ended with."""
+    def conclude(self, training: Training) -> None:
+        """Measure and draw with the best weights, and write what the run ended with."""
         self.folder.write_weights("last", training.model.state_dict(), training.epoch)
         if training.best_epoch == 0:
             self.folder.write_weights("best", training.model.state_dict(), training.epoch)
@@ -236,7 +239,6 @@ class Experiment:
         codes = first_codes(training.model, self.splits, self.config)
         self.folder.write_codes(codes, self.splits.measured_on, best_epoch)
         self._draw(training)
-        return final.flat()
 
     def _measure(self, training: Training) -> dict[str, Any]:
         if not self.config.evaluation.final:

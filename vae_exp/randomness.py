@@ -6,10 +6,15 @@ checkpoint, and drawing more or less from one stream changes no other.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+from collections.abc import Iterator
 
 import torch
+
+WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
+"""Environment variable that cuBLAS reads when it starts; without it matrix products on CUDA are not deterministic."""
 
 
 def derive(seed: int, stream: str, *indices: int) -> int:
@@ -21,6 +26,28 @@ def derive(seed: int, stream: str, *indices: int) -> int:
 def generator(seed: int, stream: str, *indices: int, device: torch.device | str = "cpu") -> torch.Generator:
     """Return a fresh generator for `stream` ("shuffle", "noise", "evaluation" …), for epoch `indices` where given."""
     return torch.Generator(device).manual_seed(derive(seed, stream, *indices))
+
+
+@contextlib.contextmanager
+def deterministic(threads: int) -> Iterator[None]:
+    """Be deterministic, as `make_deterministic` makes the process, and put back at the end what was set before."""
+    number = torch.get_num_threads()
+    is_on, only_warns = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+    fills, benchmark = torch.utils.deterministic.fill_uninitialized_memory, torch.backends.cudnn.benchmark  # type: ignore[attr-defined]  # as torch has it
+    workspace = os.environ.get(WORKSPACE)
+    make_deterministic(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(number)
+        torch.use_deterministic_algorithms(is_on, warn_only=only_warns)
+        torch.utils.deterministic.fill_uninitialized_memory = fills  # type: ignore[attr-defined]
+        torch.backends.cudnn.benchmark = benchmark
+        if workspace is None:
+            os.environ.pop(WORKSPACE, None)
 
 
 def make_deterministic(threads: int) -> None:
@@ -37,6 +64,5 @@ def make_deterministic(threads: int) -> None:
     torch.use_deterministic_algorithms(True)
     # The line above also fills every new tensor with NaN, to show reads of memory that was never written.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # as torch has it
-    # cuBLAS reads this when it starts; without it deterministic algorithms refuse matrix products on CUDA.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    os.environ.setdefault(WORKSPACE, ":4096:8")
     torch.backends.cudnn.benchmark = False

@@ -13,7 +13,8 @@ from vae_exp.comparison import reproduction
 from vae_exp.config import Config
 from vae_exp.config.identity import as_dict, identity
 from vae_exp.errors import UserError, complain
-from vae_exp.loading import opened, read_config, require_finished, whole_name
+from vae_exp.loaded_run import read_config
+from vae_exp.loading import absolute_name, opened, require_finished
 from vae_exp.preparation import check, require_same_data
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.sweeping import job, naming
@@ -50,7 +51,7 @@ def reproduce(run: str, overrides: list[str], tolerance: float | None) -> int:
             reproduction.require_weights(origin)
         folder = Path("outputs") / compose.unique_name()
         label = f"{Path(run).name} again" if is_same else naming.label(overrides) or "defaults"
-        code = job.run(config, folder, label, origin=whole_name(run))
+        code = job.run(config, folder, label, origin=absolute_name(run))
         if code or not is_same:
             return code
         return _compare(origin, RunFolder(folder), run, tolerance)

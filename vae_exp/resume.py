@@ -9,7 +9,7 @@ from pathlib import Path
 from vae_exp import compose, train
 from vae_exp.comparison.runs import is_sweep
 from vae_exp.errors import UserError, complain
-from vae_exp.loading import read_config
+from vae_exp.loaded_run import read_config
 from vae_exp.machine import environment
 from vae_exp.storage.run_folder import RunFolder, is_run_folder
 from vae_exp.storage.sweep_folder import SweepFolder

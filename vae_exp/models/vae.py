@@ -44,6 +44,11 @@ class Vae(nn.Module):
             else:
                 self.register_buffer("log_scale", log_scale, persistent=False)
 
+    def forward(self, images: Tensor) -> tuple[DiagonalGaussian, Likelihood]:
+        """Return q(z|x) of images (B, C, H, W), uint8 or floats in [0, 1], and p(x|z) at the mean of q(z|x)."""
+        posterior = self.encode(images)
+        return posterior, self.decode(posterior.mean)
+
     def encode(self, images: Tensor) -> DiagonalGaussian:
         """Return q(z|x) of images (B, C, H, W), uint8 or floats in [0, 1]."""
         mean, log_variance = self.encoder(pixels(images)).chunk(2, dim=-1)

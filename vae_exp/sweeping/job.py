@@ -11,10 +11,11 @@ from vae_exp.config import Config
 from vae_exp.config.saved import load_config
 from vae_exp.errors import Interrupted, UserError, complain, describe
 from vae_exp.machine.signals import EXIT_CODES, interruptible, is_interruptible
+from vae_exp.progress import show_progress
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import SweepFolder
 from vae_exp.sweeping.slurm import timely
-from vae_exp.terminal import say, show_progress, shown
+from vae_exp.terminal import say, shown
 from vae_exp.tracking import connect, how_to_look, reconcile
 
 console = Console()

@@ -13,6 +13,7 @@ from vae_exp.config import Config
 from vae_exp.errors import Interrupted, UserError, complain
 from vae_exp.machine import environment
 from vae_exp.machine.signals import EXIT_CODES, interruptible
+from vae_exp.progress import counted
 from vae_exp.storage.sweep_folder import Job
 from vae_exp.sweeping import launching
 from vae_exp.sweeping.command import Command
@@ -20,7 +21,6 @@ from vae_exp.sweeping.composing import Composer, combinations
 from vae_exp.sweeping.conclusion import conclude
 from vae_exp.sweeping.job import console
 from vae_exp.sweeping.planning import Request, plan
-from vae_exp.terminal import counted
 
 
 def sweep(config: DictConfig, context: HydraContext, most: int | None, given: Sequence[str]) -> int:

@@ -1,0 +1,44 @@
+"""What a script or a notebook calls: a run with progress, and with tracking where that is asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from vae_exp import experiment
+from vae_exp.config import Config, MlflowConfig, NoTrackingConfig
+from vae_exp.config.identity import as_dict
+from vae_exp.config.saved import load_config
+from vae_exp.errors import UserError
+from vae_exp.loaded_run import LoadedRun
+from vae_exp.progress import watched
+from vae_exp.tracking import connect
+
+
+def run(config: Config, folder: Path | str, *, progress: bool = True, tracking: bool = False) -> LoadedRun:
+    """Train, evaluate and draw one VAE in `folder`, and return it.
+
+    Calling it again with the same folder is safe: a finished run is returned, and an interrupted or failed one
+    continues from its last checkpoint to the same bits.
+
+    Args:
+        config: The complete configuration.
+        folder: Where everything of the run is saved.
+        progress: Show progress in a terminal or a notebook.
+        tracking: Send the run to MLflow, as `config.tracking` says. Without it the run is saved with
+            `NoTrackingConfig`, so that `python -m vae_exp.resume` sends nothing either.
+
+    Raises:
+        UserError: The configuration breaks a rule, or the folder holds another run; nothing was made or changed.
+        Diverged: The loss became NaN or infinite; the run has failed and keeps its last checkpoint.
+    """
+    config, name = checked(config, tracking), Path(folder).absolute().name
+    return experiment.run(config, folder, connect(config.tracking, name, None), watched(name, progress))
+
+
+def checked(config: Config, tracking: bool) -> Config:
+    """Return a copy whose rules were all applied again, since fields can be assigned after it was made."""
+    if tracking and not isinstance(config.tracking, MlflowConfig):
+        raise UserError("config.tracking must be MlflowConfig(…) where tracking=True")
+    config = load_config(as_dict(config), "config")
+    return config if tracking else dataclasses.replace(config, tracking=NoTrackingConfig())

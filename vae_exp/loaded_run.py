@@ -1,0 +1,155 @@
+"""A run read back from its folder, each part when it is used: model, configuration, metrics and pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from vae_exp.cards import card
+from vae_exp.config import Config
+from vae_exp.config.saved import load_config
+from vae_exp.errors import UserError, printable, short
+from vae_exp.models import build_model
+from vae_exp.models.vae import Shape, Vae
+from vae_exp.preparation import without_memory
+from vae_exp.storage.checkpoint import Tensors
+from vae_exp.storage.pictures import read_png
+from vae_exp.storage.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LOSSES = ("train/loss", "val/loss", "test/loss")
+"""What a run is summed up with, in nats per image."""
+ON_A_CARD = ("latent", "tsne", "samples", "loss_curves")
+"""Names of the pictures for a card, the first that there is."""
+
+
+@dataclass(frozen=True, repr=False)
+class LoadedRun:
+    """A run in its folder. Each part is read when it is used, and raises UserError, naming the file, if damaged."""
+
+    folder: Path
+    """The run's folder; that of a run of MLflow is temporary and lasts as long as this object."""
+
+    @property
+    def state(self) -> str:
+        """`planned`, `running`, `paused`, `finished`, `failed` or `interrupted`, as it is now."""
+        return self._run_folder.state()
+
+    @cached_property
+    def config(self) -> Config:
+        """The complete configuration."""
+        return read_config(self._run_folder)
+
+    @property
+    def metrics(self) -> pd.DataFrame:
+        """One row an epoch: `epoch`, `timestamp` (ms), `seconds`, and `train/loss` … in nats per image."""
+        import pandas as pd
+
+        return pd.DataFrame(self._run_folder.records())
+
+    @property
+    def final(self) -> dict[str, Any]:
+        """The measures on the best weights, by name (`docs/measures.md`); empty while the run is unfinished."""
+        final = self._run_folder.read_final()
+        return final.flat() if final else {}
+
+    @cached_property
+    def model(self) -> Vae:
+        """The model with its best weights so far, on the CPU, in evaluation mode and without gradients."""
+        return _best_model(self._run_folder, self.config)
+
+    def figure(self, name: str) -> Image.Image:
+        """Return a picture of the run: `tsne`, `samples`, `steps/epoch_0010` …; UserError names those that exist."""
+        if name not in (known := self._figures()):
+            raise UserError(f"the name of a figure must be one of {', '.join(known) or 'none'}, got {name!r}")
+        return read_png(self._run_folder.figures / f"{name}.png")[1]
+
+    @property
+    def _run_folder(self) -> RunFolder:
+        return RunFolder(self.folder)
+
+    def _figures(self) -> list[str]:
+        place = self._run_folder.figures
+        return sorted(file.relative_to(place).with_suffix("").as_posix() for file in place.rglob("*.png"))
+
+    def __repr__(self) -> str:
+        return printable(f"LoadedRun({self.folder}: {self._summary()})")
+
+    def _summary(self) -> str:
+        """Return how the run stands: `finished, best epoch 8 of 10, val/loss 138.79, test/loss 139.20`."""
+        try:
+            losses = [f"{name} {value:.2f}" for name, value in self._losses().items()]
+            return ", ".join([self.state, self._epochs(), *losses])
+        except UserError as error:
+            return str(error)
+
+    def _epochs(self) -> str:
+        if final := self.final:
+            return f"best epoch {final['best_epoch']} of {final['epochs']}"
+        return f"after epoch {len(self._run_folder.records())}"
+
+    def _losses(self) -> dict[str, float]:
+        """Return the losses of the best epoch; of an unfinished run those of its last one."""
+        records = self._run_folder.records()
+        epoch = self.final.get("best_epoch", len(records))
+        record = next((record for record in records if record["epoch"] == epoch), {})
+        return {name: record[name] for name in LOSSES if name in record}
+
+    def _repr_html_(self) -> str:
+        return card(self.folder, self._summary(), self._picture())
+
+    def _picture(self) -> Image.Image | None:
+        """Return the first of the pictures for a card that the folder holds."""
+        name = next((name for name in ON_A_CARD if name in self._figures()), None)
+        return self.figure(name) if name else None
+
+
+def read_config(folder: RunFolder) -> Config:
+    """Return a run's configuration; raise UserError when the folder holds none, or a bad one."""
+    saved = folder.read_config()
+    if saved is None:
+        raise UserError(f"{folder.path} is no run: it has no {folder.config_file.name}")
+    return load_config(saved, str(folder.config_file))
+
+
+def _image_shape(folder: RunFolder) -> Shape:
+    """Return channels, height and width of the images that the run was trained on."""
+    environment = folder.read_environment()
+    shape = environment.data.image_shape if environment else []
+    if len(shape) != 3 or min(shape) < 1:
+        raise UserError(
+            f"{folder.environment_file}: data.image_shape must be three numbers above 0, got {short(shape)}"
+        )
+    return shape[0], shape[1], shape[2]
+
+
+def _best_model(folder: RunFolder, config: Config) -> Vae:
+    """Return the model with its best weights; raise UserError, naming the file, unless they fit the configuration.
+
+    An untrusted configuration may describe a model of any size: memory is allocated only when the weights that were
+    read have its shapes.
+    """
+    shape = _image_shape(folder)
+    weights, _ = folder.read_weights("best", _expected(config, shape, folder.config_file))
+    for name, tensor in weights.items():
+        if not tensor.isfinite().all():
+            raise UserError(f"{folder.weights_file('best')}: {name!a} must hold finite numbers, got NaN or infinity")
+    model = build_model(config.model, shape, config.seed)
+    model.load_state_dict(weights)
+    model.eval().requires_grad_(False)
+    return model
+
+
+def _expected(config: Config, shape: Shape, file: Path) -> Tensors | None:
+    """Return the model's weights without their memory; None where an extension's model can't be built like that."""
+    try:
+        with without_memory(f"{file}: "):
+            return build_model(config.model, shape, config.seed).state_dict()
+    except NotImplementedError:
+        return None

@@ -1,0 +1,119 @@
+"""How far a run is: a bar on a terminal or in a notebook, a line for each epoch in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.progress import Progress as RichProgress
+from rich.progress import ProgressColumn, Task, TaskID, track
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from vae_exp.notebook import NotebookBar
+from vae_exp.observers import NoProgress, Progress
+from vae_exp.standing import Standing, duration, fit, losses
+from vae_exp.storage.metrics import Record
+from vae_exp.terminal import say
+
+T = TypeVar("T")
+
+
+def show_progress(label: str, console: Console) -> Progress:
+    """Return what suits a command's console: a bar that moves on a terminal, a line for each epoch elsewhere."""
+    return Bar(label, console) if console.is_terminal else Lines(label, console)
+
+
+def watched(label: str, is_wanted: bool = True) -> Progress:
+    """Return a bar where somebody looks, on a terminal or in a notebook, and nothing elsewhere."""
+    console = Console()
+    if is_wanted and console.is_jupyter:
+        return NotebookBar(label)
+    return Bar(label, console) if is_wanted and console.is_terminal else NoProgress()
+
+
+def counted(console: Console, items: Sequence[T], work: str) -> Iterable[T]:
+    """Yield items, and show on a terminal how many of them are done; nothing of it stays there."""
+    return track(items, work, console=console, transient=True, disable=not console.is_terminal)
+
+
+class Lines:
+    """One line for each epoch."""
+
+    def __init__(self, label: str, console: Console) -> None:
+        self.label, self.console = label, console
+        self.epochs = 0
+
+    def start(self, epochs: int, steps: int, done: int) -> None:
+        """Say where it begins."""
+        self.epochs = epochs
+        if done:
+            self._print(f"going on after epoch {done}")
+
+    def step(self) -> None:
+        """Say nothing."""
+
+    def epoch(self, record: Record) -> None:
+        """Say the losses."""
+        self._print(f"epoch {record['epoch']}/{self.epochs}  {losses(record)} nats  {record['seconds']:.1f} s")
+
+    def say(self, text: str) -> None:
+        """Say nothing: the log file has it."""
+
+    def stop(self) -> None:
+        """Say nothing."""
+
+    def _print(self, text: str) -> None:
+        say(self.console, f"{self.label}  {text}")
+
+
+class Bar:
+    """A line that moves: the label, a bar, the epoch, its losses and the time that is left."""
+
+    def __init__(self, label: str, console: Console) -> None:
+        self.standing = Standing(label)
+        self.bar = RichProgress(_Line(self.standing, console), console=console, speed_estimate_period=120)
+        self.task: TaskID = self.bar.add_task(label, total=None)
+
+    def start(self, epochs: int, steps: int, done: int) -> None:
+        """Draw the bar."""
+        self.standing.epochs, self.standing.epoch = epochs, done
+        self.bar.update(self.task, total=epochs * steps, completed=done * steps)
+        self.bar.start()
+
+    def step(self) -> None:
+        """Move on by a step."""
+        self.bar.advance(self.task)
+
+    def epoch(self, record: Record) -> None:
+        """Show the losses."""
+        self.standing.epoch, self.standing.record = int(record["epoch"]), record
+
+    def say(self, text: str) -> None:
+        """Show what is being done."""
+        self.standing.doing = text
+
+    def stop(self) -> None:
+        """Leave the last epoch on the terminal."""
+        self.standing.doing = ""
+        self.bar.stop()
+
+
+class _Line(ProgressColumn):
+    """The whole line, as wide as the terminal is now."""
+
+    def __init__(self, standing: Standing, console: Console) -> None:
+        super().__init__()
+        self.standing, self.console = standing, console
+
+    def render(self, task: Task) -> Table:
+        """Return the line."""
+        left = duration(task.time_remaining)
+        label, bar, text = fit(self.console.width, self.standing.label, self.standing.texts(left))
+        line = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
+        cells: list[Any] = [Text(label)] if label else []
+        cells += [ProgressBar(task.total, task.completed, width=bar, pulse=task.total is None)] if bar else []
+        line.add_row(*cells, Text(text))
+        return line
