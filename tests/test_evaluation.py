@@ -1,13 +1,14 @@
 """The means of an epoch: over images, in float64, with their own noise."""
 
 import dataclasses
+import math
 
 import pytest
 import torch
 
 from vae_exp.config import Config, ConvConfig, DigitsConfig, ElboConfig, EvaluationConfig, MlpConfig
 from vae_exp.data import load
-from vae_exp.evaluation import evaluate, first_codes, is_likelihood, per_image
+from vae_exp.evaluation import caveat, evaluate, first_codes, kind_of_estimate, per_image
 from vae_exp.models import build_model
 from vae_exp.objectives import PARTS, Elbo, build_objective
 
@@ -103,10 +104,32 @@ def test_evaluation_leaves_no_gradients_and_changes_nothing():
     assert torch.equal(torch.random.get_rng_state(), global_state)
 
 
-@pytest.mark.parametrize("likelihood", ["bernoulli", "continuous_bernoulli", "gaussian"])
-def test_only_the_bernoulli_on_grey_pixels_is_no_likelihood(likelihood):
-    assert is_likelihood(likelihood, grey=False)
-    assert is_likelihood(likelihood, grey=True) == (likelihood != "bernoulli")
+@pytest.mark.parametrize(
+    ("likelihood", "grey", "binary"),
+    [
+        ("bernoulli", "objective", "nll"),
+        ("continuous_bernoulli", "density", "density"),
+        ("gaussian", "density", "density"),
+        ("discretized_logistic", "nll", "nll"),
+    ],
+)
+def test_an_estimate_is_called_what_it_is(likelihood, grey, binary):
+    config = MlpConfig(likelihood=likelihood)
+    assert (kind_of_estimate(config, True), kind_of_estimate(config, False)) == (grey, binary)
+    for kind, is_grey in ((grey, True), (binary, False)):
+        assert (caveat(kind, is_grey) is None) == (kind == "nll")
+    assert "0 or 1" in caveat("density", grey=False)
+
+
+@pytest.mark.parametrize("likelihood", ["continuous_bernoulli", "gaussian"])
+def test_a_dequantised_density_is_a_bound_on_the_likelihood_of_levels(likelihood):
+    """It is evaluated with noise of its own, and its nats are those of 256 levels a pixel."""
+    plain, noisy = (model(MlpConfig(hidden=[8], likelihood=likelihood, dequantize=on)) for on in (False, True))
+    assert kind_of_estimate(MlpConfig(likelihood=likelihood, dequantize=True), grey=True) == "nll"
+    x = images()
+    one, other = means(plain, x)["reconstruction"], means(noisy, x)["reconstruction"]
+    assert other - one == pytest.approx(64 * math.log(256), rel=0.01)
+    assert means(noisy, x) == means(noisy, x)
 
 
 @pytest.mark.parametrize("missing", [(), ("test",), ("test", "val")])

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from vae_exp.config import ConvConfig, MlpConfig
-from vae_exp.distributions import Bernoulli, ContinuousBernoulli, Gaussian
+from vae_exp.distributions import Bernoulli, ContinuousBernoulli, Gaussian, OptimalGaussian
+from vae_exp.eight_bit import DiscretizedLogistic
 from vae_exp.errors import UserError
 from vae_exp.models import build_model
 from vae_exp.models.conv import geometry
@@ -162,7 +163,12 @@ def test_many_latent_points_are_decoded_in_parts_to_the_same_images():
 
 @pytest.mark.parametrize(
     ("likelihood", "expected"),
-    [("bernoulli", Bernoulli), ("continuous_bernoulli", ContinuousBernoulli), ("gaussian", Gaussian)],
+    [
+        ("bernoulli", Bernoulli),
+        ("continuous_bernoulli", ContinuousBernoulli),
+        ("gaussian", Gaussian),
+        ("discretized_logistic", DiscretizedLogistic),
+    ],
 )
 def test_the_decoder_returns_the_likelihood_that_was_asked_for(likelihood, expected):
     model = build_model(ConvConfig(likelihood=likelihood), MNIST, seed=0)
@@ -200,3 +206,31 @@ def test_what_fits_no_image_is_refused_in_one_line(config, shape, text):
         build_model(config, shape, seed=0)
     assert str(caught.value).startswith(text)
     assert "\n" not in str(caught.value)
+
+
+def test_an_optimal_scale_is_that_of_the_batch_in_training_and_saved_with_the_weights_in_evaluation():
+    model = build_model(ConvConfig(likelihood="gaussian", optimal_scale=True), MNIST, seed=0)
+    assert "log_scale" in model.state_dict()
+    assert "log_scale" not in dict(model.named_parameters())
+    z, x = torch.zeros(6, 2), torch.rand(6, *MNIST)
+    in_training = model.decode(z)
+    rmse = (x - in_training.mean).square().mean().sqrt()
+    expected = Gaussian(in_training.mean, rmse.log()).log_prob(x)
+    torch.testing.assert_close(in_training.log_prob(x), expected)
+    assert not torch.allclose(
+        in_training.log_prob(x[:2].repeat(3, 1, 1, 1))[:2], expected[:2]
+    )  # it depends on the batch
+    with pytest.raises(TypeError, match="eval"):
+        in_training.sample(torch.Generator())
+    model.eval()
+    one, all_six = model.decode(z[:1]).log_prob(x[:1]), model.decode(z).log_prob(x)
+    torch.testing.assert_close(one, all_six[:1])
+
+
+def test_no_other_scale_makes_the_images_likelier_than_the_optimal_one():
+    mean, x = torch.rand(5, *MNIST, dtype=torch.float64), torch.rand(5, *MNIST, dtype=torch.float64)
+    best = OptimalGaussian(mean).log_prob(x).sum()
+    sigma = (x - mean).square().mean().sqrt()
+    assert best == pytest.approx(-x.numel() * (math.log(sigma) + 0.5 * math.log(2 * math.pi * math.e)))  # by hand
+    assert all(Gaussian(mean, (sigma * factor).log()).log_prob(x).sum() < best for factor in (0.98, 1.02))
+    assert torch.isfinite(OptimalGaussian(mean).log_prob(mean)).all()

@@ -9,7 +9,7 @@ from linear_gaussian import SCALE, B, LinearGaussian, W, images
 
 from vae_exp.config import ElboConfig, IwaeConfig
 from vae_exp.distributions import Bernoulli, DiagonalGaussian, Gaussian
-from vae_exp.measures.importance import POINTS, log_likelihood
+from vae_exp.measures.importance import POINTS, estimate_log_likelihood
 from vae_exp.objectives import Elbo, Iwae, Terms, build_objective, free_bits, kl_weight
 
 WRONG = {"shift": 0.4, "log_factor": 0.8}
@@ -53,7 +53,9 @@ def test_the_elbo_has_its_closed_form_as_its_mean(encoder, samples):
 def test_at_the_exact_posterior_every_draw_of_the_importance_weighted_bound_is_log_p(samples):
     model, x = LinearGaussian(), images(20)
     torch.testing.assert_close(-terms(IwaeConfig(samples=samples), model, x).objective, model.log_likelihood(x))
-    torch.testing.assert_close(log_likelihood(model, x, samples, source()), model.log_likelihood(x))
+    torch.testing.assert_close(
+        estimate_log_likelihood(model, x, samples, source()).log_likelihood, model.log_likelihood(x)
+    )
 
 
 def test_the_bounds_are_ordered_and_close_in_on_log_p():
@@ -74,14 +76,14 @@ def test_many_samples_give_log_p_although_the_encoder_is_wrong(objective):
     if objective == "objective":
         found = -terms(IwaeConfig(samples=20_000), model, x).objective
     else:
-        found = log_likelihood(model, x, 20_000, source())
+        found = estimate_log_likelihood(model, x, 20_000, source()).log_likelihood
     torch.testing.assert_close(found, model.log_likelihood(x), atol=0.05, rtol=0)
 
 
 def test_the_estimator_holds_few_points_in_memory_and_sums_up_all_of_them():
     model, x = LinearGaussian(**WRONG), images(1)
     samples = 2 * POINTS + 201
-    found = log_likelihood(model, x, samples, source(3))
+    found = estimate_log_likelihood(model, x, samples, source(3)).log_likelihood
     assert model.most_points == POINTS
     noise, q = source(3), model.encode(x)
     z = torch.cat([q.rsample(k, noise) for k in (POINTS, POINTS, 201)])
@@ -90,9 +92,39 @@ def test_the_estimator_holds_few_points_in_memory_and_sums_up_all_of_them():
     torch.testing.assert_close(found, weights.logsumexp(0) - math.log(samples))
 
 
+def test_a_tenth_of_the_samples_is_the_estimate_of_the_first_tenth_and_none_where_there_is_none():
+    model, x = LinearGaussian(**WRONG), images(3)
+    for samples in (320, 3 * POINTS + 27):  # torch draws the same numbers first where they are a multiple of 16
+        found = estimate_log_likelihood(model, x[:1], samples, source(3))
+        few = estimate_log_likelihood(model, x[:1], samples // 10, source(3))
+        torch.testing.assert_close(found.with_a_tenth, few.log_likelihood)
+    assert estimate_log_likelihood(model, x, 9, source()).with_a_tenth.tolist() == [-math.inf] * 3
+
+
+def test_all_samples_are_effective_at_the_exact_posterior_and_few_where_the_encoder_is_wrong():
+    x = images(5)
+    exact = estimate_log_likelihood(LinearGaussian(), x, 40, source()).effective_samples
+    torch.testing.assert_close(exact, torch.full_like(exact, 40))  # all weights are p(x)
+    wrong = estimate_log_likelihood(LinearGaussian(**WRONG), x, 40, source()).effective_samples
+    assert (wrong < 39).all()
+    assert (wrong >= 1).all()
+    one = estimate_log_likelihood(LinearGaussian(**WRONG), x, 1, source()).effective_samples
+    torch.testing.assert_close(one, torch.ones_like(one))
+
+
+def test_effective_samples_are_the_square_of_the_sum_over_the_sum_of_squares():
+    model, x = LinearGaussian(**WRONG), images(1)
+    found = estimate_log_likelihood(model, x, 30, source(3))
+    q = model.encode(x)
+    z = q.rsample(30, source(3))
+    prior = torch.distributions.Normal(0.0, 1.0).log_prob(z).sum(-1)
+    weights = (model.decode(z).log_prob(x) + prior - q.log_prob(z)).exp()
+    torch.testing.assert_close(found.effective_samples, weights.sum(0) ** 2 / (weights**2).sum(0))
+
+
 def test_the_estimator_tells_how_far_it_is_and_survives_tiny_likelihoods():
     told = []
-    found = log_likelihood(LinearGaussian(), images(7) + 1000, 200, source(), told.append)
+    found = estimate_log_likelihood(LinearGaussian(), images(7) + 1000, 200, source(), told.append).log_likelihood
     assert told == [2, 4, 6, 7]
     torch.testing.assert_close(found, LinearGaussian().log_likelihood(images(7) + 1000))
     assert (found < -1e5).all()
@@ -162,7 +194,7 @@ def test_free_bits_over_all_images_are_what_training_on_all_of_them_at_once_sees
 
 
 @pytest.mark.parametrize("samples", [2, 5])
-def test_the_doubly_reparameterised_gradient_is_the_plain_one_with_less_noise(samples):
+def test_the_doubly_reparameterised_gradient_is_the_plain_one_here_with_less_noise(samples):
     runs, (mean, log_variance) = 40_000, (torch.tensor([0.3, -0.2]), torch.tensor([-0.5, 0.2]))
     x = repeated(images(1), runs)
     gradients = {}

@@ -26,7 +26,7 @@ from vae_exp.errors import Diverged, UserError
 from vae_exp.models import build_model
 from vae_exp.objectives import Terms
 from vae_exp.storage.sweep_folder import Job
-from vae_exp.training import Training, batches, train_epoch
+from vae_exp.training import Training, batches, fit_scale, train_epoch
 
 IMAGES = torch.arange(256, dtype=torch.uint8).repeat(2)[:250].reshape(-1, 1, 1, 1).expand(-1, 1, 8, 8).contiguous()
 """250 images, each of one grey of its own."""
@@ -140,6 +140,30 @@ def test_the_objective_is_told_the_epoch_and_every_step_is_counted():
     weights = [(m["objective"] - m["reconstruction"]) / m["kl"] for m in means]
     assert weights == pytest.approx([0, 2, 4], abs=0.01)  # the KL is a small difference of large sums
     assert training.epoch == 3
+
+
+def test_dequantisation_spreads_each_level_evenly_up_to_the_next():
+    config = dataclasses.replace(CONFIG, model=ConvConfig(channels=[1, 4], likelihood="gaussian", dequantize=True))
+    images = torch.full((250, 1, 8, 8), 51, dtype=torch.uint8)
+    first, second = (256 * torch.cat(list(batches(images, config, epoch))) - 51 for epoch in (1, 2))
+    assert 0 <= first.min() < 0.01 < 0.99 < first.max() <= 1
+    assert first.mean().item() == pytest.approx(0.5, abs=5 / math.sqrt(12 * first.numel()))
+    assert not torch.equal(first, second)
+    order = [torch.floor(256 * batch[:, 0, 0, 0]).int().tolist() for batch in batches(IMAGES, config, 1)]
+    assert order == greys(CONFIG, 1)  # it has a source of its own
+
+
+def test_an_optimal_scale_is_the_error_of_the_training_images_after_the_epoch():
+    """The decoder ignores z where its weights are 0: its mean is 1/2 everywhere."""
+    model = ConvConfig(channels=[1, 4], likelihood="gaussian", optimal_scale=True)
+    training = start(config := dataclasses.replace(CONFIG, model=model))
+    for parameter in training.model.decoder.parameters():
+        parameter.data.zero_()
+    fit_scale(training.model, IMAGES, config, 1)
+    expected = (IMAGES / 255 - 0.5).square().mean().sqrt()
+    assert training.model.log_scale.exp().item() == pytest.approx(expected.item(), rel=1e-5)
+    train_epoch(training, IMAGES, config)
+    assert training.model.log_scale.exp().item() != pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_each_epoch_has_the_learning_rate_of_its_stage():

@@ -16,6 +16,8 @@ from torch import Tensor
 LOG_2PI = math.log(2 * math.pi)
 PIXELS = (-3, -2, -1)
 """The axes of an image: channels, height, width."""
+LEAST_LOG_SCALE = -6.0
+"""Least log σ of an optimal scale, as in the code of Rybkin et al. 2021: images that are hit exactly have σ = 0."""
 
 
 class Likelihood(Protocol):
@@ -171,3 +173,27 @@ class Gaussian:
     def sample(self, generator: torch.Generator) -> Tensor:
         """Draw an image, of the shape of the mean; its pixels may leave [0, 1]."""
         return self.mean + self.log_scale.exp() * _standard_normal(self.mean.shape, self.mean, generator)
+
+
+@dataclass(frozen=True)
+class OptimalGaussian:
+    """Independent pixels N(mean, σ²) with the one σ that makes the images it is asked about likeliest.
+
+    σ² is their mean squared error (Rybkin et al. 2021, arXiv 2006.13202, section 3.2), so that a value depends on its
+    batch: for training alone. log σ stays above `LEAST_LOG_SCALE`.
+    """
+
+    mean: Tensor
+
+    def log_prob(self, images: Tensor) -> Tensor:
+        """Return Σ_pixels log N(x; mean, σ²) in nats: (..., C, H, W) → (...)."""
+        return Gaussian(self.mean, log_rmse((images - self.mean).square().mean())).log_prob(images)
+
+    def sample(self, generator: torch.Generator) -> Tensor:
+        """Raise TypeError: without images there is no σ to draw with."""
+        raise TypeError("a Gaussian with the optimal scale draws in evaluation mode only: call eval() first")
+
+
+def log_rmse(mean_square: Tensor) -> Tensor:
+    """Return the log of the root of a mean squared error, at least `LEAST_LOG_SCALE`."""
+    return (0.5 * mean_square.log()).clamp(min=LEAST_LOG_SCALE)

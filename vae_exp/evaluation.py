@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vae_exp.config import Config
+from vae_exp.config import Config, ModelConfig
+from vae_exp.config.model import DENSITIES
 from vae_exp.data import Splits
 from vae_exp.data.binarize import draw
 from vae_exp.models.vae import Vae, pixels
@@ -35,9 +36,10 @@ def per_image(
     """Return the `PARTS` of each image, (4, N), and its KL per dimension, (N, D): in nats and float64."""
     model.eval()
     noise = generator(seed, stream, device=images.device)
+    dequantization = generator(seed, f"{stream}/dequantize", device=images.device) if model.dequantize else None
     parts, kl = [], []
     for batch in torch.split(images, batch_size):
-        batch = pixels(batch).contiguous(memory_format=torch.channels_last)
+        batch = pixels(batch, dequantization).contiguous(memory_format=torch.channels_last)
         posterior = model.encode(batch)
         terms = objective(batch, posterior, model.decode, noise)
         parts.append(terms.parts().double())
@@ -75,6 +77,23 @@ def first_codes(model: Vae, splits: Splits, config: Config) -> dict[str, Tensor]
     return codes if split.labels is None else codes | {"labels": split.labels[:CODES].cpu()}
 
 
-def is_likelihood(likelihood: str, grey: bool) -> bool:
-    """Say whether a decoder's p(x|z) is one: the Bernoulli's is a mere cross-entropy where pixels are grey."""
-    return not (likelihood == "bernoulli" and grey)
+def kind_of_estimate(model: ModelConfig, grey: bool) -> str:
+    """Return what an estimate of −log p(x) is: `nll`, `density`, or a mere `objective`.
+
+    The Bernoulli's is a cross-entropy where pixels are grey. A density of pixels in [0, 1] is no likelihood of 8-bit
+    ones, unless they are dequantised, and less so of pixels that are 0 or 1: it grows without bound.
+    """
+    if model.likelihood in DENSITIES:
+        return "nll" if model.dequantize else "density"
+    return "objective" if model.likelihood == "bernoulli" and grey else "nll"
+
+
+def caveat(kind: str, grey: bool) -> str | None:
+    """Return what must be known of an estimate of this kind; None of an NLL."""
+    if kind == "objective":
+        return "cross-entropy objective: a Bernoulli is no likelihood of grey pixels, so no NLL is given"
+    if kind == "density" and not grey:
+        return "density of pixels that are 0 or 1: it grows without bound; model.likelihood=bernoulli has an NLL"
+    if kind == "density":
+        return "density of pixels in [0, 1], no likelihood of 8-bit ones; model.dequantize=true gives an NLL"
+    return None

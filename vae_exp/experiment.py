@@ -19,7 +19,7 @@ from vae_exp.config.identity import as_dict
 from vae_exp.data import Splits
 from vae_exp.devices import claimed
 from vae_exp.errors import Diverged, Interrupted, UserError, describe
-from vae_exp.evaluation import evaluate, first_codes, is_likelihood
+from vae_exp.evaluation import caveat, evaluate, first_codes, kind_of_estimate
 from vae_exp.figures.steps import draw_step
 from vae_exp.loaded_run import LoadedRun
 from vae_exp.machine import environment
@@ -110,8 +110,8 @@ class Experiment:
         self.folder.remove_leftovers()
         with run_log.appended(self.folder.log_file):
             log.info("running in %s on %s with %s threads", self.folder.path, self.device, torch.get_num_threads())
-            if not is_likelihood(self.config.model.likelihood, self.splits.grey):
-                log.info("cross-entropy objective: a Bernoulli is no likelihood of grey pixels, so no NLL is given")
+            if note := caveat(kind_of_estimate(self.config.model, self.splits.grey), self.splits.grey):
+                log.info(note)
             try:
                 self.tracker.start(self.folder)
                 yield

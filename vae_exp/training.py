@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vae_exp.config import Config
 from vae_exp.data.binarize import draw
+from vae_exp.distributions import log_rmse
 from vae_exp.errors import Diverged
 from vae_exp.models.vae import Vae, pixels
 from vae_exp.objectives import PARTS, Objective, build_objective, first_final_epoch
@@ -25,6 +26,9 @@ from vae_exp.optimizers import (
 from vae_exp.randomness import generator
 
 OnStep = Callable[[], None]
+
+SCALE_IMAGES = 10_000
+"""Training images that an optimal scale is computed from, the first so many; each class keeps its share."""
 
 
 @dataclass
@@ -127,6 +131,8 @@ def train_epoch(training: Training, images: Tensor, config: Config, on_step: OnS
         if images.device.type == "cpu":
             require_finite([objective.item()], epoch, f"step {step}")
         on_step()
+    if config.model.optimal_scale:
+        fit_scale(training.model, images, config, epoch)
     means = torch.cat(parts, 1).double().mean(1).tolist()
     require_finite(means, epoch, "one of its steps")
     training.epoch = epoch
@@ -136,11 +142,30 @@ def train_epoch(training: Training, images: Tensor, config: Config, on_step: OnS
 def batches(images: Tensor, config: Config, epoch: int) -> Iterator[Tensor]:
     """Yield the epoch's shuffled batches as floats in [0, 1]: (B, C, H, W); the last may be shorter."""
     order = torch.randperm(len(images), generator=generator(config.seed, "shuffle", epoch)).to(images.device)
-    binarization = generator(config.seed, "binarize", epoch, device=images.device)
+    binarization, dequantization = (
+        generator(config.seed, stream, epoch, device=images.device) for stream in ("binarize", "dequantize")
+    )
     for indices in torch.split(order, config.trainer.batch_size):
         batch = images.index_select(0, indices)
-        batch = draw(batch, binarization) if config.data.binarize == "dynamic" else pixels(batch)
+        if config.data.binarize == "dynamic":
+            batch = draw(batch, binarization)
+        batch = pixels(batch, dequantization if config.model.dequantize else None)
         yield batch.contiguous(memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def fit_scale(model: Vae, images: Tensor, config: Config, epoch: int) -> None:
+    """Set the optimal scale: the root mean squared error over the first training images, at one draw of z for each.
+
+    It is the σ that makes them likeliest (Rybkin et al. 2021, arXiv 2006.13202, section 3.2).
+    """
+    model.eval()
+    noise, total, count = generator(config.seed, "scale", epoch, device=images.device), 0.0, 0
+    for batch in batches(images[:SCALE_IMAGES], config, epoch):
+        error = batch - model.decode(model.encode(batch).rsample(1, noise)).mean
+        total += float(error.double().square().sum())
+        count += error.numel()
+    model.log_scale.copy_(log_rmse(torch.tensor(total / count)))
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

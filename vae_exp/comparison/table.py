@@ -20,7 +20,7 @@ from vae_exp.storage.run_folder import STATES, RunFolder
 RANKED_BY = "val/loss"
 """Validation decides which is best; the test images then say how good that is."""
 AGAINST_BEST = "test/loss"
-NOT_COMPARABLE = ("data.", "model.likelihood", "model.scale")
+NOT_COMPARABLE = ("data.", "model.likelihood", "model.scale", "model.dequantize")
 """Keys that change what a nat is about: losses under different ones can't be ranked."""
 DIGEST = "data.digest"
 

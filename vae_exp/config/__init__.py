@@ -116,6 +116,8 @@ class Config(Options):
         patience, every = self.trainer.patience, self.evaluation.every
         rule = f"null or at least evaluation.every={every}, or it would end before it was looked at again"
         require(patience is None or patience >= every, "trainer.patience", rule, patience)
+        has_levels = not self.model.dequantize or self.data.binarize == "none"
+        require(has_levels, "model.dequantize", "false unless data.binarize=none", self.model.dequantize)
         stages, epochs = self.optimizer.stages, self.trainer.epochs
         if stages is None:
             require(epochs is not None, "trainer.epochs", "a number unless optimizer.stages is one", epochs)

@@ -8,7 +8,11 @@ from vae_exp.config.options import Options
 from vae_exp.config.rules import at_least, one_of, positive, require
 from vae_exp.registry import schema
 
-LIKELIHOODS = ("bernoulli", "continuous_bernoulli", "gaussian")
+LIKELIHOODS = ("bernoulli", "continuous_bernoulli", "gaussian", "discretized_logistic")
+SCALED = ("gaussian", "discretized_logistic")
+"""Likelihoods with a scale."""
+DENSITIES = ("continuous_bernoulli", "gaussian")
+"""Likelihoods that are densities of pixels in [0, 1]."""
 ACTIVATIONS = ("relu", "tanh", "softplus")
 
 
@@ -22,10 +26,20 @@ class ModelConfig(Options, group="model"):
     """Number of latent dimensions, at least 1; the papers take 2 to 200 (Kingma & Welling 2013, arXiv 1312.6114)."""
     likelihood: str = "bernoulli"
     """p(x|z): `bernoulli` (Kingma & Welling 2013, arXiv 1312.6114; with grey pixels a cross-entropy objective, not a
-    likelihood), `continuous_bernoulli` (Loaiza-Ganem & Cunningham 2019, arXiv 1907.06845) or `gaussian`."""
+    likelihood), `continuous_bernoulli` (Loaiza-Ganem & Cunningham 2019, arXiv 1907.06845) or `gaussian`, which are
+    densities of pixels, or `discretized_logistic`, a likelihood of 8-bit pixels (Salimans et al. 2017,
+    arXiv 1701.05517)."""
     scale: float | None = None
-    """Standard deviation of the Gaussian likelihood, in pixels of [0, 1]; null learns one for all pixels
-    (Rybkin et al. 2021, arXiv 2006.13202). Only for `likelihood: gaussian`."""
+    """Scale of the likelihood, in pixels of [0, 1]: the standard deviation of `gaussian`, s of `discretized_logistic`;
+    null learns one for all pixels by gradient (Rybkin et al. 2021, arXiv 2006.13202). Only for these two."""
+    optimal_scale: bool = False
+    """Compute the scale of `gaussian` instead of learning it: in training the root mean squared error of the batch, in
+    evaluation that of training images after the epoch, saved with the weights (Rybkin et al. 2021, arXiv 2006.13202,
+    section 3.2)."""
+    dequantize: bool = False
+    """Add uniform noise to 8-bit pixels, (k + u)/256 with u in [0, 1), drawn anew each time, and count nats of grey
+    levels: the density becomes a bound on the likelihood of the pixels (Theis et al. 2016, arXiv 1511.01844). Only for
+    `continuous_bernoulli` and `gaussian`."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -33,7 +47,13 @@ class ModelConfig(Options, group="model"):
         one_of("model.likelihood", self.likelihood, LIKELIHOODS)
         if self.scale is not None:
             positive("model.scale", self.scale)
-            require(self.likelihood == "gaussian", "model.scale", "null unless model.likelihood=gaussian", self.scale)
+            rule = f"null unless model.likelihood is one of {', '.join(SCALED)}"
+            require(self.likelihood in SCALED, "model.scale", rule, self.scale)
+        computed = not self.optimal_scale or (self.likelihood == "gaussian" and self.scale is None)
+        rule = "false unless model.likelihood=gaussian and model.scale=null"
+        require(computed, "model.optimal_scale", rule, self.optimal_scale)
+        rule = f"false unless model.likelihood is one of {', '.join(DENSITIES)}"
+        require(not self.dequantize or self.likelihood in DENSITIES, "model.dequantize", rule, self.dequantize)
 
 
 @schema("model", "conv")

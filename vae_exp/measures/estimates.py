@@ -1,11 +1,17 @@
-"""Numbers with their standard errors, as `final.json` holds them."""
+"""Numbers with their errors, as `final.json` holds them."""
 
 from __future__ import annotations
 
+import logging
 import math
+from typing import Any
 
-import torch
 from torch import Tensor
+
+Z = 1.959964
+"""The standard normal's 97.5 % quantile."""
+
+log = logging.getLogger(__name__)
 
 
 def estimate(name: str, values: Tensor) -> dict[str, float]:
@@ -13,8 +19,28 @@ def estimate(name: str, values: Tensor) -> dict[str, float]:
 
     One value alone has no standard error.
     """
-    values = values.to("cpu", torch.float64)
+    values = values.cpu().double()
     found = {name: float(values.mean())}
     if len(values) > 1:
         found[f"{name}_se"] = float(values.std()) / math.sqrt(len(values))
     return found
+
+
+def proportion(name: str, hits: Tensor) -> dict[str, Any]:
+    """Return the share of hits (N,) as `name` and its 95 % interval as `name_interval`, `[low, high]`.
+
+    Wilson's interval (1927, JASA 22) has a width where all or none are hits, unlike the standard error:
+    (p + z²/2n ± z·√(p(1 − p)/n + z²/4n²))/(1 + z²/n).
+
+    >>> proportion("accuracy", torch.ones(10))["accuracy_interval"]
+    [0.722..., 1.0]
+    """
+    n, p = len(hits), float(hits.double().mean())
+    middle, half = p + Z**2 / (2 * n), Z * math.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
+    low, high = ((middle + side) / (1 + Z**2 / n) for side in (-half, half))
+    return {name: p, f"{name}_interval": [max(0.0, low), min(1.0, high)]}
+
+
+def leave_out(names: str, reason: str) -> None:
+    """Say in the log why measures are missing."""
+    log.info("not given: %s, since %s", names, reason)

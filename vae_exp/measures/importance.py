@@ -1,9 +1,10 @@
-"""log p(x) by importance sampling from the posterior."""
+"""log p(x) by importance sampling from the posterior, and how far the estimate can be trusted."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -15,36 +16,56 @@ POINTS = 500
 """Latent points in memory at a time, however many samples and images there are."""
 
 
+@dataclass(frozen=True)
+class Estimate:
+    """What K weights w_k = p(x, z_k)/q(z_k|x), z_k ~ q(z|x), say of each image: (N,) each, in float64."""
+
+    log_likelihood: Tensor
+    """log 1/K Σ_k w_k in nats. Its expectation is at most log p(x) and grows with K (Burda et al. 2015,
+    arXiv 1509.00519, theorem 1)."""
+    with_a_tenth: Tensor
+    """The same of the first K/10 weights, rounded down; −inf where that is none."""
+    effective_samples: Tensor
+    """(Σ w_k)²/Σ w_k², between 1 and K (Kong 1992): near 1, one weight is nearly the whole sum."""
+
+
 @torch.no_grad()
-def log_likelihood(
+def estimate_log_likelihood(
     model: Vae,
     images: Tensor,
     samples: int,
     noise: torch.Generator,
     on_images: Callable[[int], None] = lambda done: None,
-) -> Tensor:
-    """Return log 1/K Σ_k p(x, z_k)/q(z_k|x), z_k ~ q(z|x), of each image in nats: (N, C, H, W) → (N,), in float64.
-
-    Its expectation is at most log p(x) and grows with K (Burda et al. 2015, arXiv 1509.00519, theorem 1). `on_images`
-    learns how many images are done.
-    """
+) -> Estimate:
+    """Return the estimate of each image (N, C, H, W) with K `samples`; `on_images` learns how many images are done."""
     parts: list[Tensor] = []
     done = 0
     for batch in torch.split(images, max(1, POINTS // samples)):
-        parts.append(_log_sum_of_weights(model, pixels(batch), samples, noise) - math.log(samples))
+        parts.append(_log_sums(model, pixels(batch), samples, noise))
         done += len(batch)
         on_images(done)
-    return torch.cat(parts)
+    total, tenth, squares = torch.cat(parts, 1)
+    few = max(1, samples // 10)
+    return Estimate(total - math.log(samples), tenth - math.log(few), (2 * total - squares).exp())
 
 
-def _log_sum_of_weights(model: Vae, images: Tensor, samples: int, noise: torch.Generator) -> Tensor:
-    """Return log Σ_k w_k of each image (B,), summed up over as many z at a time as memory is meant to hold."""
+def _log_sums(model: Vae, images: Tensor, samples: int, noise: torch.Generator) -> Tensor:
+    """Return log Σ w, log Σ w of the first tenth, and log Σ w² of each image: (3, B)."""
+    sums = torch.full((3, len(images)), -math.inf, dtype=torch.float64, device=images.device)
+    left = samples // 10
+    for log_weights in _log_weights(model, images, samples, noise):  # (k, B)
+        tenth = log_weights[:left].logsumexp(0) if left else torch.full_like(sums[1], -math.inf)
+        found = torch.stack([log_weights.logsumexp(0), tenth, (2 * log_weights).logsumexp(0)])
+        sums = torch.logaddexp(sums, found)
+        left -= min(left, len(log_weights))
+    return sums
+
+
+def _log_weights(model: Vae, images: Tensor, samples: int, noise: torch.Generator) -> Iterator[Tensor]:
+    """Yield log w of each image (B,), as many z at a time as memory is meant to hold: (k, B), in float64."""
     posterior = model.encode(images)
-    total = torch.full((len(images),), -math.inf, dtype=torch.float64, device=images.device)
     at_once = max(1, POINTS // len(images))
     for begin in range(0, samples, at_once):
         z = posterior.rsample(min(at_once, samples - begin), noise)  # (k, B, D)
         log_likelihood = model.decode(z).log_prob(images).double()
-        log_weights = log_likelihood + log_standard_normal(z).double() - posterior.log_prob(z).double()  # (k, B)
-        total = torch.logaddexp(total, log_weights.logsumexp(0))
-    return total
+        yield log_likelihood + log_standard_normal(z).double() - posterior.log_prob(z).double()

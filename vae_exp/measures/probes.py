@@ -24,7 +24,8 @@ def neighbour_hits(means: NDArray[Any], labels: NDArray[Any], others: NDArray[An
     """Say which labels of `others` (M, D) their nearest neighbours among `means` (N, D) agree with: 0. or 1., (M,)."""
     from sklearn.neighbors import KNeighborsClassifier
 
-    vote = KNeighborsClassifier(min(NEIGHBOURS, len(means))).fit(means, labels)
+    vote = KNeighborsClassifier(min(NEIGHBOURS, len(means)))
+    fit(vote, means, labels)
     return _hits(vote, others, truth)
 
 
@@ -51,14 +52,12 @@ def silhouettes(means: NDArray[Any], labels: NDArray[Any]) -> Tensor:
 
 
 def fit(classifier: Any, features: NDArray[Any], labels: NDArray[Any]) -> None:
-    """Fit a classifier of scikit-learn; when it stops before it has converged, the log says so."""
-    from sklearn.exceptions import ConvergenceWarning
-
+    """Fit a classifier of scikit-learn. What it warns of goes to the log: above all that it has not converged."""
     with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ConvergenceWarning)
+        warnings.simplefilter("always")
         classifier.fit(features, labels)
-    for warning in caught:
-        log.warning("%s", one_line(str(warning.message).split("\n")[0]))
+    for text in dict.fromkeys(one_line(str(warning.message).split("\n")[0]) for warning in caught):
+        log.warning("%s", text)
 
 
 def _hits(classifier: Any, features: NDArray[Any], labels: NDArray[Any]) -> Tensor:

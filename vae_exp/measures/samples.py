@@ -13,8 +13,10 @@ from torch import Tensor
 
 from vae_exp.measures.probes import fit
 
-SAMPLES = 1000
+FEWEST, MOST = 1000, 10_000
 """Prior samples that are classified."""
+IN_A_CLASS = 5
+"""Samples of the rarest class that are expected of a model that has every class: it is missed in 7 of 1,000 cases."""
 _LARGEST = 28
 """Pixels of a side; larger images are averaged down, so that memory is bounded."""
 _LANDMARKS = 500
@@ -44,21 +46,20 @@ def probabilities(classifier: Any, images: Tensor) -> Tensor:
     return torch.from_numpy(classifier.predict_proba(_features(images)))
 
 
-def predicted(classifier: Any, images: Tensor) -> NDArray[Any]:
-    """Return the label that the classifier gives to each image (N, C, H, W) in [0, 1]: (N,)."""
-    labels: NDArray[Any] = classifier.predict(_features(images))
-    return labels
+def number_for(shares: Tensor) -> int:
+    """Return how many samples show every class, given the classes' shares of the training labels (classes,)."""
+    return max(FEWEST, math.ceil(IN_A_CLASS / float(shares.min())))
 
 
-def class_coverage(chances: Tensor) -> float:
-    """Return the share of the classes that the samples show, from their probabilities (N, classes).
+def label_coverage(chances: Tensor, shares: Tensor) -> float:
+    """Return the share of the classes that images show, from their probabilities (N, classes).
 
-    A class counts when it is the likeliest for at least a tenth of an even share of the samples: with ten classes,
-    for 1 % of them.
+    A class counts when it is the likeliest for at least a tenth of its share of the training labels (classes,), and
+    for one image: of 1,000 images, a class of 20 % of the labels must have 20.
     """
-    samples, classes = chances.shape
+    images, classes = chances.shape
     counts = torch.bincount(chances.argmax(1), minlength=classes)
-    return float((counts >= max(1, math.ceil(samples / (10 * classes)))).double().mean())
+    return float((counts >= (shares * images / 10).clamp(min=1)).double().mean())
 
 
 def _features(images: Tensor) -> NDArray[np.float32]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,30 +57,46 @@ class Subject:
         assert split is not None
         return split
 
-    def images(self, name: str, most: int = MOST_IMAGES) -> Tensor:
-        """Return the first images of a split as the model sees them: (N, C, H, W) in [0, 1].
+    @property
+    def device(self) -> torch.device:
+        """Return where the images are."""
+        return self.splits.train.images.device
 
-        Training images that are binarised anew each time are drawn once.
+    def batches(self, name: str, most: int = MOST_IMAGES) -> Iterator[Tensor]:
+        """Yield the first images of a split as the model sees them, in evaluation's batches: (B, C, H, W) in [0, 1].
+
+        What is drawn anew each time in training, pixels of 0 and 1 or the noise of a dequantisation, is drawn once.
         """
-        images = self.split(name).images[:most]
-        if self.config.data.binarize == "dynamic" and name == "train":
-            return draw(images, self.stream("binarize", images.device))
-        return pixels(images)
+        is_drawn = self.config.data.binarize == "dynamic" and name == "train"
+        binarization = self.stream("binarize", self.device)
+        noise = self.stream(f"dequantize/{name}", self.device) if self.config.model.dequantize else None
+        for batch in torch.split(self.split(name).images[:most], self.config.evaluation.batch_size):
+            seen = draw(batch, binarization) if is_drawn else pixels(batch, noise)
+            yield seen.contiguous(memory_format=torch.channels_last)
 
-    def labels(self, name: str) -> NDArray[np.int64] | None:
-        """Return the labels of `images(name)`, where there are labels: (N,)."""
+    def images(self, name: str, most: int = MOST_IMAGES) -> Tensor:
+        """Return all of `batches(name, most)`: (N, C, H, W)."""
+        return torch.cat(list(self.batches(name, most)))
+
+    def drawn(self, n: int) -> Tensor:
+        """Return n images that the model makes up: means of p(x|z), or draws where pixels are 0 or 1: (n, C, H, W)."""
+        likelihoods = self.model.sample_likelihoods(n, self.config.seed)
+        is_binary = not self.splits.grey and self.model.likelihood == "bernoulli"
+        return likelihoods.sample(self.stream("draws", self.device)) if is_binary else likelihoods.mean
+
+    def labels(self, name: str, most: int = MOST_IMAGES) -> NDArray[np.int64] | None:
+        """Return the labels of `images(name, most)`, where there are labels: (N,)."""
         labels = self.split(name).labels
-        return None if labels is None else labels[:MOST_IMAGES].cpu().numpy()
+        return None if labels is None else labels[:most].cpu().numpy()
 
-    def codes(self, name: str) -> Codes:
+    def codes(self, name: str, most: int = MOST_IMAGES) -> Codes:
         """Return the posteriors of the first images of a split."""
-        batches = torch.split(self.images(name), self.config.evaluation.batch_size)
-        parts = [self.model.encode(batch.contiguous(memory_format=torch.channels_last)) for batch in batches]
+        parts = [self.model.encode(batch) for batch in self.batches(name, most)]
         mean, log_variance = (
             torch.cat([getattr(part, parameter) for part in parts]).cpu().double()
             for parameter in ("mean", "log_variance")
         )
-        return Codes(DiagonalGaussian(mean, log_variance), self.labels(name))
+        return Codes(DiagonalGaussian(mean, log_variance), self.labels(name, most))
 
     def stream(self, name: str, device: torch.device | str = "cpu") -> torch.Generator:
         """Return a measure's own source of randomness."""

@@ -8,7 +8,16 @@ import torch
 from torch import Tensor, nn
 
 from vae_exp.config import ModelConfig
-from vae_exp.distributions import Bernoulli, ContinuousBernoulli, DiagonalGaussian, Gaussian, Likelihood
+from vae_exp.config.model import SCALED
+from vae_exp.distributions import (
+    Bernoulli,
+    ContinuousBernoulli,
+    DiagonalGaussian,
+    Gaussian,
+    Likelihood,
+    OptimalGaussian,
+)
+from vae_exp.eight_bit import Dequantized, DiscretizedLogistic
 from vae_exp.randomness import derive, generator
 from vae_exp.registry import implementation_of
 
@@ -25,8 +34,10 @@ class Vae(nn.Module):
     """q(z|x) and p(x|z) with a standard normal prior.
 
     `encoder` maps (B, C, H, W) to (B, 2·D), means before log-variances. `decoder` maps (N, D) to (N, C, H, W), the
-    logits of the pixels. A Gaussian likelihood has their sigmoid as its mean (Kingma & Welling 2013, section 5) and
-    one scale for all pixels, fixed or, as `log_scale`, a parameter (Rybkin et al. 2021, arXiv 2006.13202).
+    logits of the pixels. A Gaussian likelihood has their sigmoid as its mean (Kingma & Welling 2013, section 5), a
+    discretised logistic has 1/2 plus them as its location. Both have one scale for all pixels: fixed, a parameter
+    `log_scale`, or, with `optimal_scale`, that of each batch in training and the buffer `log_scale` in evaluation
+    (Rybkin et al. 2021, arXiv 2006.13202).
     """
 
     log_scale: Tensor
@@ -37,12 +48,14 @@ class Vae(nn.Module):
         self.decoder = decoder
         self.latent_dim = config.latent_dim
         self.likelihood = config.likelihood
-        if config.likelihood == "gaussian":
+        self.optimal_scale = config.optimal_scale
+        self.dequantize = config.dequantize
+        if config.likelihood in SCALED:
             log_scale = torch.tensor(math.log(FIRST_SCALE if config.scale is None else config.scale))
-            if config.scale is None:
+            if config.scale is None and not config.optimal_scale:
                 self.log_scale = nn.Parameter(log_scale)
             else:
-                self.register_buffer("log_scale", log_scale, persistent=False)
+                self.register_buffer("log_scale", log_scale, persistent=config.optimal_scale)
 
     def forward(self, images: Tensor) -> tuple[DiagonalGaussian, Likelihood]:
         """Return q(z|x) of images (B, C, H, W), uint8 or floats in [0, 1], and p(x|z) at the mean of q(z|x)."""
@@ -58,9 +71,17 @@ class Vae(nn.Module):
         """Return p(x|z) of latent points (..., D); its pixels are (..., C, H, W)."""
         output = self._decoded(z.flatten(0, -2))
         logits = output.view(z.shape[:-1] + output.shape[1:])
+        likelihood = self._likelihood(logits)
+        return Dequantized(likelihood) if self.dequantize else likelihood
+
+    def _likelihood(self, logits: Tensor) -> Likelihood:
         match self.likelihood:
+            case "gaussian" if self.optimal_scale and self.training:
+                return OptimalGaussian(logits.sigmoid())
             case "gaussian":
                 return Gaussian(logits.sigmoid(), self.log_scale)
+            case "discretized_logistic":
+                return DiscretizedLogistic(0.5 + logits, self.log_scale)
             case "continuous_bernoulli":
                 return ContinuousBernoulli(logits)
             case _:
@@ -76,14 +97,21 @@ class Vae(nn.Module):
     @torch.no_grad()
     def sample(self, n: int, seed: int = 0) -> Tensor:
         """Return the means of p(x|z) for n draws of z from the prior: (n, C, H, W) in [0, 1]."""
+        return self.sample_likelihoods(n, seed).mean
+
+    def sample_likelihoods(self, n: int, seed: int = 0) -> Likelihood:
+        """Return p(x|z) for n draws of z from the prior; its pixels are (n, C, H, W)."""
         device = next(self.parameters()).device
-        z = torch.randn(n, self.latent_dim, generator=generator(seed, "prior")).to(device)
-        return self.decode(z).mean
+        return self.decode(torch.randn(n, self.latent_dim, generator=generator(seed, "prior")).to(device))
 
 
-def pixels(images: Tensor) -> Tensor:
-    """Return images as floats in [0, 1]."""
-    return images / 255 if images.dtype == torch.uint8 else images
+def pixels(images: Tensor, dequantization: torch.Generator | None = None) -> Tensor:
+    """Return images as floats in [0, 1]; with a source of noise, pixels k of 8 bits as (k + u)/256, u uniform."""
+    if images.dtype != torch.uint8:
+        return images
+    if dequantization is None:
+        return images / 255
+    return (images + torch.rand(images.shape, generator=dequantization, device=images.device)) / 256
 
 
 def build_model(config: ModelConfig, shape: Shape, seed: int) -> Vae:

@@ -69,6 +69,9 @@ class Final(msgspec.Struct, frozen=True):
         return {key: getattr(self, key) for key in _ENDING} | self.measures
 
 
+BOUNDS = {"index_code_mutual_information": "at_least", "marginal_kl_to_prior": "at_most"}
+"""Measures of `final.json` that are bounds on this side where `<name>_is_bound` is true."""
+
 _ENDING = ("epochs", "best_epoch", "stopped_early", "seconds")
 
 

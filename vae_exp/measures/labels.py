@@ -1,0 +1,102 @@
+"""What labels say about the latent space and about what a model draws."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vae_exp.measures import latent, probes, samples
+from vae_exp.measures.estimates import estimate, leave_out, proportion
+from vae_exp.measures.subject import Codes, Subject
+
+Found = dict[str, Any]
+
+
+def use_of_labels(subject: Subject, codes: Codes) -> Found:
+    """Return what labels say about the latent space and the samples; nothing where there are less than two."""
+    labels = subject.labels("train")
+    if labels is None or len(np.unique(labels)) < 2:
+        reason = "the data has no labels" if labels is None else "all training images have the same label"
+        names = "knn_accuracy, linear_probe_accuracy, silhouette, classifier_accuracy, sample_confidence"
+        leave_out(f"{names}, sample_label_coverage", reason)
+        return {}
+    return of_codes(subject, codes) | of_samples(subject, labels)
+
+
+def of_codes(subject: Subject, codes: Codes) -> Found:
+    """Return how well labels are found from posterior means, and how they lie apart; nothing of collapsed codes.
+
+    A probe rescales the means, and finds labels in differences that the width of the posteriors drowns.
+    """
+    if not latent.is_active(codes.posterior.mean).any():
+        names = "knn_accuracy, linear_probe_accuracy, silhouette"
+        leave_out(names, "the codes have collapsed: no latent dimension is active")
+        return {}
+    return probe(subject, codes) | silhouette(codes)
+
+
+def probe(subject: Subject, codes: Codes) -> Found:
+    """Return the share of labels that are found from means, by probes fitted to means of training images."""
+    if subject.measured_on == "train":
+        leave_out("knn_accuracy, linear_probe_accuracy", "there are no images beside the training images")
+        return {}
+    subject.say("probes of the latent space")
+    train = subject.codes("train")
+    assert train.labels is not None
+    assert codes.labels is not None
+    sides = (train.means, train.labels, codes.means, codes.labels)
+    return proportion("knn_accuracy", probes.neighbour_hits(*sides)) | proportion(
+        "linear_probe_accuracy", probes.linear_hits(*sides)
+    )
+
+
+def silhouette(codes: Codes) -> Found:
+    """Return the mean silhouette of the labels; none where there is one class, or each image is its own."""
+    means, labels = codes.means[: probes.MOST_SILHOUETTES], codes.labels
+    assert labels is not None
+    classes = len(np.unique(labels[: len(means)]))
+    if not 2 <= classes < len(means):
+        leave_out("silhouette", f"it needs two classes, and more images than classes; there are {classes}")
+        return {}
+    return estimate("silhouette", probes.silhouettes(means, labels[: len(means)]))
+
+
+def of_samples(subject: Subject, labels: NDArray[np.int64]) -> Found:
+    """Return how sure a classifier of training images is of prior samples, and which classes they show.
+
+    Beside both is what it says of real images. Where pixels are 0 or 1 the samples are draws from p(x|z), since their
+    means are grey, as no image that it has seen.
+    """
+    subject.say("classifier of samples")
+    classifier = samples.train_classifier(subject.images("train"), labels)
+    shares = torch.from_numpy(np.unique(labels, return_counts=True)[1] / len(labels))
+    number = samples.number_for(shares)
+    drawn = subject.drawn(min(number, samples.MOST))
+    chances = samples.probabilities(classifier, drawn)
+    found = of_real_images(subject, classifier, shares)
+    found |= estimate("sample_confidence" if subject.splits.grey else "draw_confidence", chances.max(1).values)
+    if number > samples.MOST:
+        reason = f"the rarest class would need {number} samples, more than {samples.MOST}"
+        leave_out("sample_label_coverage", reason)
+        return found
+    return found | {"sample_label_coverage": samples.label_coverage(chances, shares), "classified_samples": number}
+
+
+def of_real_images(subject: Subject, classifier: Any, shares: Tensor) -> Found:
+    """Return what the classifier says of real images that it has not seen: accuracy, confidence, classes."""
+    name = subject.measured_on
+    if name == "train":
+        leave_out("classifier_accuracy, real_confidence, real_label_coverage", "there are none beside training images")
+        return {}
+    images, truth = subject.images(name), subject.labels(name)
+    chances = samples.probabilities(classifier, images)
+    hits = torch.from_numpy(classifier.classes_[chances.argmax(1).numpy()] == truth)
+    found = proportion("classifier_accuracy", hits) | estimate("real_confidence", chances.max(1).values)
+    if len(images) * float(shares.min()) < 1:
+        leave_out("real_label_coverage", f"{len(images)} images are too few for the rarest class")
+        return found
+    return found | {"real_label_coverage": samples.label_coverage(chances, shares)}
