@@ -183,6 +183,18 @@ def test_standard_errors_of_single_runs_are_left_out_where_seeds_are_swept(tmp_p
     assert "test/nll_iw100" in found.measures
 
 
+def test_a_measure_near_its_ceiling_is_written_as_a_bound_without_an_interval(tmp_path):
+    bound = {"index_code_mutual_information": 8.3, "marginal_kl_to_prior": 2.5}
+    flags = {f"{name}_is_bound": True for name in bound}
+    sweep(tmp_path / "bound", jobs({(2, 0): (1.0, 1.0), (2, 1): (1.0, 1.0)}, **bound, **flags))
+    sweep(tmp_path / "known", jobs({(2, 0): (1.0, 1.0)}, **bound))
+    for name, texts in (("bound", ["≥ 8.30", "≤ 2.50"]), ("known", ["8.30", "2.50"])):
+        found = compared(tmp_path / name)
+        _, [row] = cells.table(found, list(bound))
+        assert [cell.text for cell in row[-2:]] == texts
+        assert found.frame()["marginal_kl_to_prior_is_bound"].tolist() == [name == "bound"]
+
+
 # --- the table -------------------------------------------------------------------------------------------------------
 
 

@@ -117,16 +117,28 @@ def test_a_tolerance_is_relative(origin, tmp_path, tolerance, same):
     assert differences == [] if same else differences[0].startswith("epoch 2: val/loss")
 
 
-def test_a_missing_epoch_metric_or_measure_is_a_difference(origin, tmp_path):
+def test_a_missing_epoch_is_a_difference_and_a_measure_of_one_version_alone_is_named(origin, tmp_path):
     other = RunFolder(shutil.copytree(origin.path, tmp_path / "other"))
     lines = origin.metrics_file.read_text().splitlines(keepends=True)
     other.metrics_file.write_text(lines[0])
     final = origin.read_final()
     other.write_final(msgspec.structs.replace(final, measures=final.measures | {"more": {"active_units": 2}}))
-    assert reproduction.metric_differences(origin, other) == [
-        "epoch 2: epoch 2 → -",
-        "final: more.active_units - → 2",
+    assert reproduction.metric_differences(origin, other) == ["epoch 2: epoch 2 → -"]
+    assert reproduction.measured_by_one(origin, other) == [
+        "only the new run has, among its measures: more.active_units"
     ]
+    assert reproduction.measured_by_one(origin, origin) == []
+
+
+def test_a_metric_that_only_one_version_has_is_named_and_the_others_are_compared(origin, tmp_path):
+    other = RunFolder(shutil.copytree(origin.path, tmp_path / "other"))
+    records = [record | {"val/new": 1.0} for record in origin.records()]
+    other.metrics_file.write_text("".join(json.dumps(record) + "\n" for record in records))
+    assert reproduction.metric_differences(origin, other) == []
+    assert reproduction.measured_by_one(other, origin) == ["only the origin has, among its epochs' metrics: val/new"]
+    records[1]["test/kl"] += 1
+    other.metrics_file.write_text("".join(json.dumps(record) + "\n" for record in records))
+    assert reproduction.metric_differences(origin, other)[0].startswith("epoch 2: test/kl")
 
 
 def test_time_is_no_difference(origin, tmp_path):

@@ -103,11 +103,18 @@ def test_the_charts_of_the_end_are_of_measures_and_not_of_how_they_were_taken(tm
     folder = RunFolder(tmp_path)
     measures = {"knn_accuracy": 0.5, "knn_accuracy_se": 0.1}
     measures |= {"test/nll_iw100": 90.0, "importance_images": 1000, "measured_on": "test"}
+    measures |= {"index_code_mutual_information": 8.0, "index_code_mutual_information_is_bound": True}
+    measures |= {
+        "marginal_kl_to_prior": 2.0,
+        "marginal_kl_to_prior_is_bound": True,
+        "knn_accuracy_interval": [0.4, 0.6],
+    }
     folder.write_final(Final(9, 7, True, 3.5, measures))
     folder.write_status("finished")
     shown = {key: (value, step) for key, value, _, step in final_points(folder)}
     expected = {"final/best_epoch": (7, 9), "final/knn_accuracy": (0.5, 9), "final/test/nll_iw100": (90, 9)}
-    expected |= {"final/seconds": (3.5, 9)}
+    expected |= {"final/seconds": (3.5, 9), "final/marginal_kl_to_prior_at_most": (2, 9)}
+    expected |= {"final/index_code_mutual_information_at_least": (8, 9)}
     assert shown == expected
 
 

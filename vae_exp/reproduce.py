@@ -86,10 +86,12 @@ def _check(saved: Config, config: Config, origin: RunFolder) -> None:
 
 
 def _compare(origin: RunFolder, again: RunFolder, run: str, tolerance: float | None) -> int:
-    """Say in one line that all is equal, or what differs; return the exit code."""
+    """Say which measures only one has, then in one line that all is equal, or what differs; return the exit code."""
     different = reproduction.metric_differences(origin, again, tolerance or 0)
     if tolerance is None:
         different += reproduction.weight_differences(origin, again)
+    for line in reproduction.measured_by_one(origin, again):
+        say(job.console, line)
     what = f"{len(again.records())} epochs and the final measures"
     if not different and tolerance is None:
         say(job.console, f"equal: {what}, last and best weights are those of {run}, bit for bit")

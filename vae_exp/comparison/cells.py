@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from vae_exp.comparison.intervals import Interval
 from vae_exp.comparison.table import Comparison, Row
 from vae_exp.config.identity import written
+from vae_exp.storage.records import BOUNDS
 
 BRIEF = ("val/loss", "test/loss", "test/reconstruction", "test/kl", "active_units", "seconds")
 """The measures that fit on a terminal."""
@@ -18,16 +20,29 @@ NAMES = {
     "test/reconstruction": "reconstruction",
     "test/kl": "KL",
     "active_units": "active units",
+    "index_code_mutual_information": "index-code MI",
+    "marginal_kl_to_prior": "marginal KL to prior",
     "mutual_information": "mutual information",
     "marginal_kl": "marginal KL",
     "knn_accuracy": "kNN accuracy",
     "linear_probe_accuracy": "linear probe",
     "silhouette": "silhouette",
     "sample_confidence": "sample confidence",
-    "sample_class_coverage": "classes in samples",
+    "draw_confidence": "confidence in draws",
+    "real_confidence": "confidence in real images",
+    "sample_label_coverage": "classes in samples",
+    "real_label_coverage": "classes in real images",
+    "sample_class_coverage": "classes in samples (even shares)",
+    "scale": "scale",
+    "rmse": "RMSE",
     "seconds": "training time",
 }
-"""What each measure's column is called, in the order of the columns."""
+"""What each measure's column is called, in the order of the columns. `mutual_information`, `marginal_kl` and
+`sample_class_coverage` are of version 0.1."""
+NATS = ("index_code_mutual_information", "marginal_kl_to_prior", "mutual_information", "marginal_kl")
+SIDES = {"at_least": "≥ ", "at_most": "≤ "}
+ESTIMATES = {"nll": "NLL", "negative_log_density": "−log density", "bits_per_dim": "bits/dim", "ess": "ESS"}
+"""What each estimate by importance sampling is called, without its split and K."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +61,8 @@ def table(comparison: Comparison, measures: Sequence[str]) -> tuple[list[str], l
 
 
 def all_measures(comparison: Comparison) -> list[str]:
-    """Return the measures that the report shows: those with a name here, and the estimate of the NLL with its K."""
-    likelihood = [name for name in comparison.measures if "/nll_iw" in name and not name.endswith("_se")]
+    """Return the measures that the report shows: those with a name here, and the estimates by importance sampling."""
+    likelihood = [name for name in comparison.measures if "_iw" in name and not name.endswith("_se")]
     at = list(NAMES).index("active_units")
     return [*list(NAMES)[:at], *likelihood, *list(NAMES)[at:]]
 
@@ -65,7 +80,7 @@ def _columns(comparison: Comparison, measures: Sequence[str]) -> list[Column]:
     columns: list[Column] = [(comparison.short(key), _value(key)) for key in comparison.keys]
     columns.append(("runs" if comparison.has_seeds else "state", lambda row: _runs(comparison, row)))
     for name in measures:
-        columns.append((NAMES.get(name) or _likelihood_name(name), _measure(comparison, name)))
+        columns.append((NAMES.get(name) or _estimate_name(name), _measure(comparison, name)))
         if name == "test/loss" and comparison.best is not None and len(comparison.rows) > 1:
             columns.append(("Δ to ★", lambda row: _difference(comparison, row)))
     return columns
@@ -89,6 +104,9 @@ def _measure(comparison: Comparison, name: str) -> Callable[[Row], Cell]:
     def cell(row: Row) -> Cell:
         found = row.interval(name)
         mark = " ★" if name == "val/loss" and row is comparison.best and len(comparison.rows) > 1 else ""
+        if row.is_bound(name):
+            bound = _text(dataclasses.replace(found, half=math.nan), name)
+            return Cell(SIDES[BOUNDS[name]] + bound, found.mean)
         mean, plus_minus, half = _text(found, name).partition(" ± ")
         return Cell(mean + mark + plus_minus + half, found.mean)
 
@@ -110,7 +128,7 @@ def _text(found: Interval, name: str) -> str:
         return "–"
     if name == "seconds":
         return duration(found.mean)
-    places = 2 if "/" in name or name in ("mutual_information", "marginal_kl") else 3
+    places = 2 if "/" in name or name in NATS else 3
     if found.mean.is_integer() and not found.half > 0:
         places = 0
     return f"{found.mean:.{places}f}" + ("" if math.isnan(found.half) else f" ± {found.half:.{places}f}")
@@ -123,6 +141,8 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def _likelihood_name(name: str) -> str:
-    """Return `NLL, K=100` for `test/nll_iw100`."""
-    return f"NLL, K={name.partition('nll_iw')[2]}"
+def _estimate_name(name: str) -> str:
+    """Return `NLL, K=100` for `test/nll_iw100`, and `val NLL, K=100` for `val/nll_iw100`."""
+    split, _, estimate = name.partition("/")
+    called, _, samples = estimate.rpartition("_iw")
+    return f"{'val ' if split == 'val' else ''}{ESTIMATES.get(called, called)}, K={samples}"

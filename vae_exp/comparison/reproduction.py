@@ -23,11 +23,24 @@ WEIGHTS = ("last", "best")
 def metric_differences(old: RunFolder, new: RunFolder, tolerance: float = 0) -> list[str]:
     """Return the first metric of the first epoch that differs, and the first final measure that does, if any.
 
-    Two numbers are the same when they differ by at most `tolerance` times the larger; with 0, when they are equal.
+    What only one of the two versions measures is no difference (see `measured_by_one`); a missing epoch is. Two numbers are the same when they differ by at most `tolerance` times the larger; with 0, when they are equal.
     """
     epochs = _first(_epochs(old, new), tolerance)
     final = _first(_leaves(_final(old), _final(new), "final"), tolerance)
     return [*epochs, *final]
+
+
+def measured_by_one(old: RunFolder, new: RunFolder) -> list[str]:
+    """Return which metrics and final measures only one of the runs has, as another version may, a line for each."""
+    pairs = (("measures", [_final(old)], [_final(new)]), ("epochs' metrics", old.records(), new.records()))
+    found = []
+    for what, before, after in pairs:
+        one, other = ({key for values in side for key in flatten(values)} for side in (before, after))
+        for which, keys in (("the origin", one - other), ("the new run", other - one)):
+            found += (
+                [f"only {which} has, among its {what}: {', '.join(sorted(keys))}"] if keys and one and other else []
+            )
+    return found
 
 
 def _final(folder: RunFolder) -> dict[str, Any]:
@@ -65,7 +78,7 @@ def environment_differences(old: RunFolder, new: RunFolder) -> list[str]:
 
 
 def _epochs(old: RunFolder, new: RunFolder) -> Iterator[tuple[str, Any, Any]]:
-    """Yield the name and both values of every metric, epoch by epoch."""
+    """Yield the name and both values of every metric that both have, epoch by epoch, and of all where one is missing."""
     for number, (before, after) in enumerate(zip_longest(old.records(), new.records()), start=1):
         yield from _leaves(before or {}, after or {}, f"epoch {number}")
 
@@ -73,7 +86,8 @@ def _epochs(old: RunFolder, new: RunFolder) -> Iterator[tuple[str, Any, Any]]:
 def _leaves(before: dict[str, Any], after: dict[str, Any], where: str) -> Iterator[tuple[str, Any, Any]]:
     one, other = flatten(before), flatten(after)
     for key in dict.fromkeys([*one, *other]):
-        if key not in TIMES:
+        is_in_both = key in one and key in other
+        if key not in TIMES and (is_in_both or not (one and other)):
             yield f"{where}: {key}", one.get(key), other.get(key)
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 from vae_exp.comparison.intervals import Interval, interval, paired
 from vae_exp.comparison.runs import Run
 from vae_exp.config.identity import written
+from vae_exp.storage.records import BOUNDS
 from vae_exp.storage.run_folder import STATES, RunFolder
 
 RANKED_BY = "val/loss"
@@ -52,6 +53,10 @@ class Row:
     def interval(self, measure: str) -> Interval:
         """Return a measure's mean over the finished runs."""
         return interval(list(self.by_seed(measure).values()))
+
+    def is_bound(self, measure: str) -> bool:
+        """Say whether a measure of any finished run is a bound alone, and so the mean."""
+        return any(run.final.get(f"{measure}_is_bound") is True for run in self.finished)
 
 
 @dataclass(frozen=True)
@@ -151,6 +156,7 @@ class Comparison:
         for measure in self.measures:
             found = row.interval(measure)
             cells |= {measure: found.mean} | ({f"{measure}_ci95": found.half} if self.has_seeds else {})
+            cells |= {f"{measure}_is_bound": row.is_bound(measure)} if measure in BOUNDS else {}
         if self.best is not None:
             against = self.against_best(row) or Interval(0.0 if row is self.best else math.nan, math.nan, 0)
             cells |= {f"{AGAINST_BEST}_vs_best": against.mean}

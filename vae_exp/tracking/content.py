@@ -12,6 +12,7 @@ from vae_exp.config.identity import as_dict, identity, written
 from vae_exp.machine.environment import Session
 from vae_exp.registry import schemas
 from vae_exp.storage.metrics import Record
+from vae_exp.storage.records import BOUNDS
 from vae_exp.storage.run_folder import RunFolder
 
 CORE = (
@@ -30,7 +31,15 @@ CORE = (
 
 UNTOLD = ("evaluation.", "trainer.threads", "trainer.checkpoint_every")
 
-ASIDE = ("epochs", "importance_samples", "importance_images", "information_images")
+ASIDE = (
+    "epochs",
+    "importance_samples",
+    "importance_images",
+    "importance_images_val",
+    "information_images",
+    "information_draws",
+    "classified_samples",
+)
 """Numbers of `final.json` that say how a measure was taken. They and the standard errors would be half of all charts,
 and the first that a reader sees; the file is among the artifacts."""
 
@@ -110,12 +119,18 @@ def points(records: list[Record]) -> list[Point]:
 
 
 def final_points(folder: RunFolder) -> list[Point]:
-    """Return the measures of `final.json` as `final/…`, at the time when the run finished."""
+    """Return the measures of `final.json` as `final/…`, at the time when the run finished.
+
+    The name of one that is a bound alone ends in `_at_least` or `_at_most`.
+    """
     final, status = folder.read_final(), folder.read_status()
     if final is None or status is None:
         return []
     numbers = _numbers(final.flat())
-    measures = {key: value for key, value in numbers.items() if key not in ASIDE and not key.endswith("_se")}
+    bounds = {key: f"{key}_{side}" for key, side in BOUNDS.items() if final.measures.get(f"{key}_is_bound") is True}
+    measures = {
+        bounds.get(key, key): value for key, value in numbers.items() if key not in ASIDE and not key.endswith("_se")
+    }
     return [(f"final/{_key(key)}", value, int(status.time * 1000), final.epochs) for key, value in measures.items()]
 
 
