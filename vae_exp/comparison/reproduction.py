@@ -23,7 +23,8 @@ WEIGHTS = ("last", "best")
 def metric_differences(old: RunFolder, new: RunFolder, tolerance: float = 0) -> list[str]:
     """Return the first metric of the first epoch that differs, and the first final measure that does, if any.
 
-    What only one of the two versions measures is no difference (see `measured_by_one`); a missing epoch is. Two numbers are the same when they differ by at most `tolerance` times the larger; with 0, when they are equal.
+    What only one of the two versions measures is no difference (see `measured_by_one`); a missing epoch is. Two
+    numbers are the same when they differ by at most `tolerance` times the larger; with 0, when they are equal.
     """
     epochs = _first(_epochs(old, new), tolerance)
     final = _first(_leaves(_final(old), _final(new), "final"), tolerance)
@@ -78,7 +79,7 @@ def environment_differences(old: RunFolder, new: RunFolder) -> list[str]:
 
 
 def _epochs(old: RunFolder, new: RunFolder) -> Iterator[tuple[str, Any, Any]]:
-    """Yield the name and both values of every metric that both have, epoch by epoch, and of all where one is missing."""
+    """Yield name and both values of every metric that both have, epoch by epoch; of all of a missing epoch."""
     for number, (before, after) in enumerate(zip_longest(old.records(), new.records()), start=1):
         yield from _leaves(before or {}, after or {}, f"epoch {number}")
 
