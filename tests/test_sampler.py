@@ -2,7 +2,8 @@
 
 import pytest
 
-from vae_exp.searching.sampler import SAMPLERS, Told, propose
+from vae_exp.searching.options import SAMPLERS
+from vae_exp.searching.sampler import Told, propose
 from vae_exp.searching.space import Choice, Interval, Range, Space
 
 MIXED = Space([Interval("lr", 1e-4, 1e-2, log=True), Choice("b", ["x", "y"]), Range("n", ["2", "4", "8"])])

@@ -15,7 +15,7 @@ from vae_exp.searching.space import Choice, Interval, Range, Space
 
 
 def read(*overrides):
-    return grammar.read(OverridesParser.create().parse_overrides(list(overrides)))
+    return grammar.read(OverridesParser.create().parse_overrides(list(overrides)), lambda key: key == "optimizer")
 
 
 def test_hydras_grammar_becomes_a_space_the_seeds_of_each_trial_and_what_all_share():
@@ -32,7 +32,7 @@ def test_hydras_grammar_becomes_a_space_the_seeds_of_each_trial_and_what_all_sha
         Range("model.latent_dim", ["2", "3", "4"]),
         Interval("optimizer.lr", 1e-4, 1e-2, log=True),
         Choice("model.channels", ["[1,32]", "[1,32,64]"]),
-        Choice("optimizer", ["adam", "sgd"]),
+        Choice("optimizer", ["adam", "sgd"], is_group=True),
         Interval("trainer.batch_size", 8, 512, log=True),
     ]
     assert (request.seeds, request.fixed) == (["0", "1"], ["data=digits"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -30,8 +30,11 @@ class Request:
     """The overrides that all trials share."""
 
 
-def read(overrides: Sequence[Override]) -> Request:
-    """Return what parsed overrides ask for; raise UserError, naming the key, where they can't be searched."""
+def read(overrides: Sequence[Override], is_group: Callable[[str], bool]) -> Request:
+    """Return what parsed overrides ask for; raise UserError, naming the key, where they can't be searched.
+
+    `is_group` says whether a key chooses an option of a group.
+    """
     dimensions: list[Dimension] = []
     seeds: list[str] = []
     for override in overrides:
@@ -43,7 +46,7 @@ def read(overrides: Sequence[Override]) -> Request:
         if key == SEED:
             seeds = _seeds(override)
         else:
-            dimensions.append(_dimension(key, override))
+            dimensions.append(_dimension(key, override, is_group(override.key_or_group)))
     _require_once(overrides)
     if not dimensions:
         raise UserError(
@@ -53,7 +56,7 @@ def read(overrides: Sequence[Override]) -> Request:
     return Request(Space(dimensions), seeds, fixed)
 
 
-def _dimension(key: str, override: Override) -> Dimension:
+def _dimension(key: str, override: Override, is_group: bool = False) -> Dimension:
     value = override.value()
     _require_tags(key, value)
     if isinstance(value, IntervalSweep):
@@ -62,7 +65,7 @@ def _dimension(key: str, override: Override) -> Dimension:
         return Interval(key, value.start, value.end, "log" in value.tags)
     if isinstance(value, RangeSweep):
         return Range(key, _values(key, override))
-    return Choice(key, _values(key, override))
+    return Choice(key, _values(key, override), is_group)
 
 
 def _values(key: str, override: Override) -> list[str]:

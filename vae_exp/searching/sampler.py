@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
     from optuna.study import Study
 
-SAMPLERS = ("tpe", "random", "gp")
-"""Tree-structured Parzen estimator (Bergstra et al. 2011), uniform draws, Gaussian process."""
 PATIENCE = 20
 """Proposals of known points in a row after which a new one is drawn uniformly from those that are left."""
 

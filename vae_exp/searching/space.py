@@ -22,6 +22,8 @@ class Choice(msgspec.Struct, frozen=True, tag="choice"):
 
     key: str
     values: list[str]
+    is_group: bool = False
+    """Whether the values are options of a group, each of which brings a configuration of its own."""
 
     def __post_init__(self) -> None:
         _require_values(self.key, self.values)
@@ -127,6 +129,15 @@ class Space(msgspec.Struct, frozen=True):
         """Say whether a point has these keys, each with one of its values."""
         return point.keys() == set(self.keys) and all(_holds(each, point[each.key]) for each in self.dimensions)
 
+    def point(self, overrides: Iterable[str]) -> Point:
+        """Return the point that overrides name; raise UserError where they name none of this space."""
+        given = dict(override.split("=", 1) for override in overrides)
+        found = {each.key: given.get(each.key, "") for each in self.dimensions}
+        for dimension in self.dimensions:
+            if not _holds(dimension, found[dimension.key]):
+                raise UserError(f"{dimension.key} must be in the searched space, got {short(found[dimension.key])}")
+        return {each.key: _canonical(each, found[each.key]) for each in self.dimensions}
+
     def rank(self, point: Point) -> int:
         """Return the number of a point of a finite space, from 0 to its size − 1."""
         rank = 0
@@ -145,6 +156,11 @@ class Space(msgspec.Struct, frozen=True):
 
 def _holds(dimension: Dimension, text: str) -> bool:
     return dimension.number(text) is not None if isinstance(dimension, Interval) else text in dimension.values
+
+
+def _canonical(dimension: Dimension, text: str) -> str:
+    """Return a value as it is written here: a sweep may have had 1e-3 where this is 0.001."""
+    return repr(dimension.number(text)) if isinstance(dimension, Interval) else text
 
 
 def _index(dimension: Dimension, text: str) -> int:

@@ -1,0 +1,239 @@
+"""A search decides by its folder alone: proposals, rungs and promotions, whatever was killed, failed or refused."""
+
+from collections import Counter
+
+import pytest
+from searches import SPACE, asked, changed, replaced, searched, story, train
+
+from vae_exp import compose, experiment
+from vae_exp.config.identity import as_dict, identity
+from vae_exp.errors import UserError
+from vae_exp.preparation import fill_defaults
+from vae_exp.searching import charts
+from vae_exp.searching.findings import Findings
+from vae_exp.searching.rungs import front
+from vae_exp.searching.search import Search
+from vae_exp.storage import checkpoint
+from vae_exp.storage.run_folder import RunFolder
+from vae_exp.storage.sweep_folder import SweepFolder
+
+
+@pytest.fixture(scope="module")
+def record():
+    return asked()
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory, record):
+    """A search that nobody disturbs."""
+    return searched(tmp_path_factory.mktemp("alone"), record)
+
+
+def test_the_best_of_each_rung_go_on_and_the_others_wait(alone):
+    first, second, _, last = alone.rungs()
+    assert [(rung.epoch, len(rung.trials)) for rung in alone.rungs()] == [(1, 6), (2, 3), (4, 1), (6, 1)]
+    best = sorted(first.values, key=first.values.get)[:3]
+    assert sorted(best) == [trial.number for trial in second.trials]
+    states = {trial.number: alone.sweep.folder(trial.jobs[0]).state() for trial in alone.trials}
+    winner = last.trials[0].number
+    assert states == {number: "finished" if number == winner else "paused" for number in states}
+    epochs = {trial.number: len(alone.sweep.folder(trial.jobs[0]).records()) for trial in alone.trials}
+    assert epochs == {number: 6 if number == winner else 2 if number in best else 1 for number in epochs}
+
+
+def test_a_value_is_the_measure_of_the_runs_own_records(alone):
+    rung = alone.rungs()[1]
+    for trial in rung.trials:
+        records = alone.sweep.folder(trial.jobs[0]).records()[:2]
+        assert rung.values[trial.number] == (min(records, key=lambda record: record["val/objective"])["val/loss"],)
+
+
+def test_the_winners_weights_are_those_of_a_fresh_run_of_its_configuration(alone, tmp_path, record):
+    (winner,) = alone.rungs()[-1].trials
+    experiment.run(record.config(winner.point, 0), tmp_path / "fresh")
+    for which in ("best", "last"):
+        fresh, _ = RunFolder(tmp_path / "fresh").read_weights(which)
+        found, _ = alone.sweep.folder(winner.jobs[0]).read_weights(which)
+        assert checkpoint.digest(fresh) == checkpoint.digest(found)
+
+
+def test_a_search_that_is_stopped_after_every_launch_ends_as_one_that_was_left_alone(tmp_path, alone, record):
+    class Stopped(Exception):
+        pass
+
+    def one_job(jobs, until):
+        train(SweepFolder(tmp_path))(jobs[:1], until)
+        raise Stopped
+
+    for _ in range(40):
+        search = Search(SweepFolder(tmp_path), record, ["python"])
+        try:
+            assert search.run(one_job)
+            break
+        except Stopped:
+            continue
+    assert story(search) == story(alone)
+    assert [job.name for job in search.sweep.jobs()] == [job.name for job in alone.sweep.jobs()]
+
+
+def test_a_run_that_went_on_by_itself_changes_no_value_of_a_rung_behind_it(tmp_path, alone, record):
+    def eager(jobs, until):
+        train(SweepFolder(tmp_path))(jobs, 6)
+
+    search = Search(SweepFolder(tmp_path), record, ["python"])
+    assert search.run(eager)
+    assert story(search) == story(alone)
+
+
+def test_more_trials_know_all_results_and_are_ranked_with_the_old_ones(tmp_path, alone, record):
+    searched(tmp_path, record)
+    more = searched(tmp_path, replaced(record, trials=10))
+    points, rungs = story(more)
+    assert {number: points[number] for number in range(1, 7)} == story(alone)[0]
+    assert [(epoch, len(values)) for epoch, values in rungs] == [(1, 10), (2, 5), (4, 2), (6, 1)]
+    assert {number: rungs[0][1][number] for number in range(1, 7)} == story(alone)[1][0][1]
+
+
+def test_a_trial_that_diverged_is_a_result_and_the_search_goes_on(tmp_path):
+    record = asked("optimizer.lr=1e-3,1e30,2e-3,3e-3", config=changed(optimizer={"lr": 1e-3}), trials=4, batch=2)
+    search = Search(SweepFolder(tmp_path), record, ["python"])
+    assert search.run(train(search.sweep))
+    first = search.rungs()[0]
+    assert [trial.point["optimizer.lr"] for trial in search.trials if first.values[trial.number] is None] == ["1e+30"]
+    assert len(search.rungs()) == 4
+
+
+def test_a_trial_that_was_killed_blocks_its_rung_until_it_is_run_or_left_out(tmp_path, record, alone):
+    search = Search(SweepFolder(tmp_path), record, ["python"])
+    assert not search.run(train(search.sweep, killed=(2,)))
+    assert len(search.trials) == 4  # the second batch needs its value
+    assert searched(tmp_path, record).rungs()[-1].is_over
+    assert story(Search(SweepFolder(tmp_path), record, ["python"])) == story(alone)
+
+
+def test_a_trial_that_is_left_out_counts_as_diverged(tmp_path, record):
+    assert not searched(tmp_path, record, killed=(2,)).rungs()[0].is_over
+    search = searched(tmp_path, replaced(record, leave_out=[2]), killed=(2,))
+    assert search.rungs()[0].values[2] is None
+    assert search.rungs()[-1].is_over
+
+
+def test_a_combination_that_breaks_a_rule_is_a_failed_trial_and_never_run(tmp_path):
+    config = changed(trainer={"patience": 3})
+    record = asked("trainer.patience=3,1", "evaluation.every=1,2", config=config, trials=4, first_epochs=2, factor=None)
+    search = searched(tmp_path, record)
+    (refused,) = (trial for trial in search.trials if trial.refused)
+    assert refused.point == {"trainer.patience": "1", "evaluation.every": "2"}
+    assert "trainer.patience must be null or at least evaluation.every=2" in refused.refused
+    assert not search.sweep.folder(refused.jobs[0]).path.exists()
+    assert search.rungs()[0].values[refused.number] is None
+    assert search.rungs()[0].is_over
+
+
+def test_a_trial_of_several_seeds_has_their_mean_and_a_folder_for_each(tmp_path):
+    record = asked("model.latent_dim=2,4", "seed=0,1", trials=2, factor=None)
+    search = searched(tmp_path, record)
+    for trial in search.trials:
+        losses = [
+            min(search.sweep.folder(job).records(), key=lambda record: record["val/objective"])["val/loss"]
+            for job in trial.jobs
+        ]
+        assert [job.config["seed"] for job in trial.jobs] == [0, 1]
+        assert search.rungs()[0].values[trial.number] == (sum(losses) / 2,)
+
+
+def test_a_small_space_ends_the_search_when_all_of_it_was_tried(tmp_path):
+    record = asked("model.latent_dim=2,3,4", trials=50)
+    assert len(searched(tmp_path, record).trials) == 3
+
+
+def test_two_measures_are_ranked_by_their_front(tmp_path):
+    record = asked(minimize=["val/reconstruction", "val/kl"])
+    first, second = searched(tmp_path, record).rungs()[:2]
+    for trial in second.trials:
+        assert (
+            not any(
+                all(a < b for a, b in zip(other, first.values[trial.number], strict=True))
+                for other in first.values.values()
+            )
+            or len(second.trials) > 1
+        )
+    assert all(len(value) == 2 for value in first.values.values())
+
+
+@pytest.mark.parametrize(
+    ("space", "options", "said"),
+    [
+        (["model.latent_dim=0,2"], {}, "model.latent_dim=0: model.latent_dim must be at least 1"),
+        (["model.latent_dim=int(interval(0,9))"], {}, "model.latent_dim=0: model.latent_dim must be at least 1"),
+        (["optimizer.lr=interval(-1,1)"], {}, "optimizer.lr=-1.0: optimizer.lr must be above 0"),
+        (["model.latent_dim=2,4", "seed=a,b"], {}, "seed must be a list of integers"),
+        (["model.likelihood=bernoulli,gaussian"], {}, "model.likelihood can't be searched"),
+        (["trainer.device=cpu,null"], {}, "are the same experiment"),
+        (["trainer.epochs=6,8"], {}, "trainer.epochs must be the same for all trials"),
+        (SPACE, {"trials": 0}, "hydra.sweeper.trials must be at least 1"),
+        (SPACE, {"trials": None}, "hydra.sweeper.trials must be a number of configurations to try"),
+        (SPACE, {"factor": 1}, "hydra.sweeper.factor must be at least 2"),
+        (SPACE, {"sampler": "grid"}, "hydra.sweeper.sampler must be one of tpe, random, gp"),
+        (SPACE, {"first_epochs": 7}, "hydra.sweeper.first_epochs must be at most trainer.epochs, 6"),
+        (SPACE, {"minimize": "test/loss"}, "hydra.sweeper.minimize must be one of val/objective"),
+        (SPACE, {"minimize": "val/elbo"}, "hydra.sweeper.minimize must be one of val/objective"),
+        (SPACE, {"minimize": ["val/loss", "val/loss"]}, "hydra.sweeper.minimize must be one measure"),
+        ([*SPACE, "evaluation.every=2,3"], {"first_epochs": 2}, "evaluation.every must be evaluated"),
+    ],
+)
+def test_what_can_not_be_searched_is_refused_in_one_line(space, options, said):
+    with pytest.raises(UserError) as error:
+        asked(*space, **options)
+    assert said in str(error.value)
+
+
+# --- what was found --------------------------------------------------------------------------------------------------
+
+
+def test_the_best_is_the_lowest_of_the_last_rung_and_its_cost_is_counted(alone):
+    findings = Findings(alone)
+    assert findings.is_over
+    assert findings.best.number == alone.rungs()[-1].trials[0].number
+    assert (findings.spent, findings.of_all) == (6 * 1 + 3 * 1 + 1 * 2 + 1 * 2, 6 * 6)
+
+
+def test_the_command_of_the_best_composes_to_its_configuration_and_carries_one_thread(alone):
+    findings = Findings(alone)
+    *python, module = findings.command(findings.best)[:3]
+    overrides = findings.command(findings.best)[3:]
+    assert (python, module) == (["python", "-m"], "vae_exp.train")
+    assert "trainer.threads=1" in overrides
+    composed = fill_defaults(compose.defaults(overrides))
+    assert identity(as_dict(composed)) == identity(findings.best.jobs[0].config)
+
+
+def test_two_measures_have_a_front_and_no_best(tmp_path):
+    findings = Findings(searched(tmp_path, asked(minimize=["val/reconstruction", "val/kl"], factor=None)))
+    values = findings.last.values
+    assert {trial.number for trial in findings.front} == set(front(values))
+    with pytest.raises(UserError, match="see front"):
+        _ = findings.best
+
+
+def test_the_course_falls_and_ends_with_what_was_spent_when_the_best_was_found(alone):
+    points = charts.course(Findings(alone))
+    assert points[0][0] == 1
+    assert points == sorted(points)
+    assert [value for _, value in points] == sorted((value for _, value in points), reverse=True)
+    assert points[-1] == (13, alone.rungs()[-1].values[Findings(alone).best.number][0])
+
+
+def test_each_trial_has_a_point_against_a_key_for_each_rung_that_it_reached(alone):
+    points = charts.against(Findings(alone), "model.latent_dim")
+    assert Counter(epoch for _, epoch, _ in points) == {1: 6, 2: 3, 4: 1, 6: 1}
+
+
+def test_the_learning_rate_matters_more_than_a_key_that_changes_nothing(tmp_path):
+    space = ("optimizer.lr=tag(log,interval(1e-6,1e-1))", "trainer.checkpoint_every=range(1,50)")
+    short = changed(trainer={"epochs": 1})
+    record = asked(*space, config=short, trials=20, batch=20, sampler="random", factor=None)
+    findings = Findings(searched(tmp_path, record))
+    found = charts.importances(findings)
+    assert sum(found.values()) == pytest.approx(1)
+    assert found["optimizer.lr"] > found["trainer.checkpoint_every"]

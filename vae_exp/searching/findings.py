@@ -1,0 +1,99 @@
+"""What a search found: the last rung, the best trial or the front, and what it cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from vae_exp.config.saved import load_config
+from vae_exp.errors import UserError
+from vae_exp.overrides import overrides_of
+from vae_exp.searching.rungs import Value, front, ranked
+from vae_exp.searching.search import Rung, Search
+from vae_exp.searching.trials import Trial, has_diverged
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The results of a search so far."""
+
+    search: Search
+
+    @cached_property
+    def rungs(self) -> list[Rung]:
+        """Return the rungs that have begun."""
+        return self.search.rungs()
+
+    @property
+    def is_over(self) -> bool:
+        """Say whether the last rung is over, and all trials that were asked for were tried."""
+        epochs = self.search.record.rungs()
+        return len(self.rungs) == len(epochs) and self.rungs[-1].is_over and not self.search.is_due()
+
+    @property
+    def last(self) -> Rung:
+        """Return the last rung in which a trial has a value; the first where none has."""
+        return next((rung for rung in reversed(self.rungs) if self._values(rung)), self.rungs[0])
+
+    @cached_property
+    def ranking(self) -> list[Trial]:
+        """Return the trials of the last rung that have a value, the best first."""
+        by_number = {trial.number: trial for trial in self.last.trials}
+        return [by_number[number] for number in ranked(self._values(self.last))]
+
+    @property
+    def best(self) -> Trial:
+        """Return the trial with the lowest value in the last rung; raise UserError where there is none."""
+        measures = self.search.record.options.measures
+        if len(measures) > 1:
+            raise UserError(f"no trial is the best in {' and '.join(measures)}; see front")
+        if not self.ranking:
+            raise UserError(f"{self.search.sweep.path} has no trial with a value yet; resume it")
+        return self.ranking[0]
+
+    @property
+    def front(self) -> list[Trial]:
+        """Return the trials of the last rung that no other beats in all measures."""
+        numbers = front(self._values(self.last))
+        return [trial for trial in self.last.trials if trial.number in numbers]
+
+    @staticmethod
+    def _values(rung: Rung) -> dict[int, Value]:
+        return {number: value for number, value in rung.values.items() if value is not None}
+
+    @property
+    def spent(self) -> int:
+        """Return the epochs that all runs of the trials have."""
+        sweep = self.search.sweep
+        return sum(len(sweep.folder(job).records()) for trial in self.search.trials for job in trial.jobs)
+
+    @property
+    def of_all(self) -> int:
+        """Return the epochs that training each of these trials to its end would take."""
+        runs = sum(len(trial.jobs) for trial in self.search.trials)
+        return runs * self.search.record.rungs()[-1]
+
+    @property
+    def blocking(self) -> list[Trial]:
+        """Return the trials of a rung that is not over whose runs failed otherwise than by diverging."""
+        return [trial for trial in self.rungs[-1].trials if self._has_failed(trial)]
+
+    def _has_failed(self, trial: Trial) -> bool:
+        is_out = trial.number in self.rungs[-1].values
+        folders = [self.search.sweep.folder(job) for job in trial.jobs]
+        return not is_out and any(folder.state() == "failed" and not has_diverged(folder) for folder in folders)
+
+    def state(self, trial: Trial) -> str:
+        """Return how far a trial is, and where its runs differ that of the first that is not finished."""
+        if trial.refused:
+            return "refused"
+        folders = [self.search.sweep.folder(job) for job in trial.jobs]
+        if any(map(has_diverged, folders)):
+            return "diverged"
+        states = [folder.state() for folder in folders]
+        return next((state for state in states if state != "finished"), "finished")
+
+    def command(self, trial: Trial) -> list[str]:
+        """Return the command that trains a trial's first run anew, to the same bits."""
+        config = load_config(trial.jobs[0].config, f"trial {trial.number}")
+        return ["python", "-m", "vae_exp.train", *overrides_of(config)]

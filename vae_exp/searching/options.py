@@ -1,0 +1,58 @@
+"""The options of a search, `hydra.sweeper.*`. Hydra's plugin imports this file at every start: heavy imports wait."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from vae_exp.config.rules import at_least, one_of, require
+from vae_exp.searching.rungs import rung_epochs
+
+PREFIX = "hydra.sweeper."
+SAMPLERS = ("tpe", "random", "gp")
+"""Tree-structured Parzen estimator (Bergstra et al. 2011), uniform draws, Gaussian process."""
+MAY_CHANGE = ("trials", "leave_out")
+"""What may be given anew to a search that has begun."""
+
+
+@dataclass
+class Options:
+    """How a search proposes and compares its trials. All but `trials` and `leave_out` are fixed once it has begun."""
+
+    trials: int | None = None
+    """Configurations to try, at least 1; must be given."""
+    minimize: Any = "val/loss"
+    """A measure of an epoch, or a list of two for a Pareto front."""
+    sampler: str = "tpe"
+    """Which of Optuna's samplers proposes: `tpe`, `random`, `gp`."""
+    seed: int = 0
+    """The number from which the proposals derive their randomness, at least 0."""
+    batch: int = 8
+    """Proposals at a time, at least 1. Those of a batch don't know each other's results."""
+    first_epochs: int = 3
+    """Epochs of the first rung, at least 1."""
+    factor: int | None = 3
+    """Of each rung the best in 1/factor go on, for factor times the epochs, at least 2; null trains all to the end."""
+    leave_out: list[int] = field(default_factory=list)
+    """Numbers of trials that count as diverged in the rungs that they have not reached."""
+
+    def __post_init__(self) -> None:
+        require(self.trials is not None, f"{PREFIX}trials", "a number of configurations to try", self.trials)
+        for key in ("trials", "batch", "first_epochs"):
+            at_least(f"{PREFIX}{key}", getattr(self, key), 1)
+        require(0 <= self.seed < 2**63, f"{PREFIX}seed", "at least 0 and below 2**63", self.seed)
+        if self.factor is not None:
+            at_least(f"{PREFIX}factor", self.factor, 2)
+        one_of(f"{PREFIX}sampler", self.sampler, SAMPLERS)
+        names = self.measures
+        known = len(names) in (1, 2) and len(set(map(str, names))) == len(names)
+        require(known, f"{PREFIX}minimize", "one measure of an epoch, or a list of two different ones", self.minimize)
+
+    @property
+    def measures(self) -> list[Any]:
+        """Return the measures that are minimised, one or two."""
+        return list(self.minimize) if isinstance(self.minimize, list | tuple) else [self.minimize]
+
+    def rungs(self, epochs: int) -> list[int]:
+        """Return the epochs of the rungs of runs that have so many in all."""
+        return rung_epochs(self.first_epochs, self.factor, epochs)

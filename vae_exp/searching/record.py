@@ -1,0 +1,148 @@
+"""`search.json`: what a search was asked for. Results are in the run folders, and nowhere else.
+
+It holds the complete configuration of each choice of groups, so that a search goes on without Hydra, whatever has
+become of the YAML files that it was composed from. The file may be untrusted: its values are data.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from vae_exp import compose
+from vae_exp.config import Config
+from vae_exp.config.identity import differences, identity
+from vae_exp.config.rules import require
+from vae_exp.config.saved import load_config
+from vae_exp.errors import UserError, short
+from vae_exp.preparation import fill_defaults
+from vae_exp.searching.options import MAY_CHANGE, PREFIX, Options
+from vae_exp.searching.space import Choice, Interval, Point, Space
+from vae_exp.storage import files
+from vae_exp.storage.plan import OVERRIDE
+
+VERSION = 1
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole of `search.json`."""
+
+    version: int = VERSION
+    options: Options
+    space: Space
+    seeds: list[int]
+    """The seeds that each trial is run with."""
+    fixed: list[str]
+    """The overrides that all trials share."""
+    bases: dict[str, dict[str, Any] | str]
+    """The complete configuration of each choice of groups, on which the values of the other keys are set; where groups
+    don't go together, the rule that they break."""
+
+    def config(self, point: Point, seed: int) -> Config:
+        """Return the complete configuration of a run; raise UserError where it breaks a rule."""
+        base = self.bases[base_name(self.space, point)]
+        if isinstance(base, str):
+            raise UserError(base)
+        values = [*plain_values(self.space, point), f"seed={seed}"]
+        config = compose.override(load_config(base, "search.json"), values, "search.json")
+        return fill_defaults(config, threads=1)  # whatever runs beside it: the same bits with any launcher
+
+    @property
+    def base(self) -> dict[str, Any]:
+        """Return the first complete configuration."""
+        return next(base for base in self.bases.values() if isinstance(base, dict))
+
+    def overrides(self, point: Point, seed: int) -> list[str]:
+        """Return what a command line gives to train this run alone."""
+        given = [*self.fixed, *(f"{key}={value}" for key, value in point.items()), f"seed={seed}"]
+        return given if any(text.startswith("trainer.threads=") for text in given) else [*given, "trainer.threads=1"]
+
+    def rungs(self) -> list[int]:
+        """Return the epochs of the rungs."""
+        return self.options.rungs(self.base["trainer"]["epochs"])
+
+
+def groups(space: Space) -> list[Choice]:
+    """Return the searched keys that choose options of a group."""
+    return [each for each in space.dimensions if isinstance(each, Choice) and each.is_group]
+
+
+def base_name(space: Space, point: Point) -> str:
+    """Return what the choice of groups is called: `model=mlp optimizer=adam`; empty where none is searched."""
+    return " ".join(f"{each.key}={point[each.key]}" for each in groups(space))
+
+
+def plain_values(space: Space, point: Point) -> list[str]:
+    """Return the overrides of a point that choose no group."""
+    chosen = {each.key for each in groups(space)}
+    return [f"{key.lstrip('+')}={value}" for key, value in point.items() if key not in chosen]
+
+
+def record_file(folder: Path) -> Path:
+    """Return where a sweep's folder says what its search was asked for."""
+    return folder / "search.json"
+
+
+def write(folder: Path, record: Record) -> None:
+    """Write what a search was asked for; only for who holds the folder's lock."""
+    files.make_folder(folder)
+    files.write_json(record_file(folder), record)
+
+
+def read(folder: Path) -> Record:
+    """Return the search of a folder; raise UserError, naming the key, where the file is damaged."""
+    file = record_file(folder)
+    record = files.read_record(file, Record)
+    if record.version != VERSION:
+        raise UserError(f"{file} must be of version {VERSION}, got {record.version}")
+    for text in [*(f"{key}=" for key in record.space.keys), *record.fixed]:
+        if not re.fullmatch(OVERRIDE, text):
+            raise UserError(f"{file} must have overrides like model.latent_dim=2, got {short(text)}")
+    listed = [each for each in record.space.dimensions if not isinstance(each, Interval)]
+    for text in (value for each in listed for value in each.values):
+        if "${" in text or not text.isprintable():
+            raise UserError(f"{file} must have plain values, got {short(text)}")
+    return record
+
+
+def match(folder: Path, asked: Record) -> Record:
+    """Return the search of a folder, with the `trials` and `leave_out` that are asked for now.
+
+    Raises UserError, naming the keys, where it has begun and anything else differs.
+    """
+    if not record_file(folder).exists():
+        return asked
+    known = read(folder)
+    if names := [*_differing_options(known, asked), *_differing_keys(known, asked)]:
+        raise UserError(f"the folder holds a search with other values of {', '.join(names)}; choose another folder")
+    before, now = known.options.trials or 0, asked.options.trials or 0
+    require(now >= before, f"{PREFIX}trials", f"at least {before}, as this search was asked for", now)
+    left_out = sorted({*known.options.leave_out, *asked.options.leave_out})
+    return replace_options(known, dataclasses.replace(asked.options, leave_out=left_out))
+
+
+def replace_options(record: Record, options: Options) -> Record:
+    """Return the same search with other options."""
+    return msgspec.structs.replace(record, options=options)
+
+
+def _differing_options(known: Record, asked: Record) -> list[str]:
+    before, now = vars(known.options), vars(asked.options)
+    return [f"{PREFIX}{key}" for key in now if key not in MAY_CHANGE and now[key] != before[key]]
+
+
+def _differing_keys(known: Record, asked: Record) -> list[str]:
+    before, now = ({each.key: each for each in record.space.dimensions} for record in (known, asked))
+    searched = [key for key in before | now if before.get(key) != now.get(key)]
+    if searched or known.seeds != asked.seeds:
+        return searched or ["seed"]
+    fixed = differences(_kept(known.base), _kept(asked.base))
+    return sorted({line.partition(":")[0] for line in fixed} - before.keys())
+
+
+def _kept(base: dict[str, Any]) -> dict[str, Any]:
+    return identity(base) | {"trainer.epochs": base["trainer"]["epochs"]}

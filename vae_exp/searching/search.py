@@ -1,0 +1,115 @@
+"""A search, step by step: propose a batch, train it to the first rung, promote the best, until the last rung is over.
+
+What comes next follows from the folder alone. So a search that was killed goes on as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from vae_exp.searching.planning import Planner
+from vae_exp.searching.record import Record, record_file, write
+from vae_exp.searching.rungs import Value, promoted
+from vae_exp.searching.sampler import Told, propose
+from vae_exp.searching.trials import Trial, trials_of, value, waiting
+from vae_exp.storage.sweep_folder import Job, SweepFolder
+
+Launch = Callable[[Sequence[Job], int], None]
+"""Runs jobs up to this epoch, and returns when none of them runs any more."""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """The trials that are compared at one epoch."""
+
+    epoch: int
+    trials: list[Trial]
+    values: dict[int, Value | None]
+    """By the number of each trial that has the epoch, or has diverged (None)."""
+
+    @property
+    def is_over(self) -> bool:
+        """Say whether nothing is left to be trained for it."""
+        return len(self.values) == len(self.trials)
+
+
+def opened(sweep: SweepFolder, record: Record, command: Sequence[str]) -> Search:
+    """Begin a search in a sweep's folder, or go on with the one that is there; only for who holds the sweep's lock.
+
+    `command` is what the user typed, for the plan.
+    """
+    if not record_file(sweep.path).exists():
+        Planner(sweep, record, command).adopt()
+    write(sweep.path, record)
+    return Search(sweep, record, command)
+
+
+class Search:
+    """The search of one folder; only for who holds the sweep's lock."""
+
+    def __init__(self, sweep: SweepFolder, record: Record, command: Sequence[str]) -> None:
+        self.sweep, self.record, self._command = sweep, record, list(command)
+        self.trials = trials_of(sweep.jobs(), record.space) if sweep.plan_file.exists() else []
+        self._known: dict[tuple[int, int], Value | None] = {}
+
+    def run(self, launch: Launch) -> bool:
+        """Take every step that is left; say whether the search is over, or a trial that failed blocks its rung."""
+        while (rung := self._next()) is not None:
+            launch(self._waiting(rung), rung.epoch)
+            if not self._rung(rung.epoch, rung.trials).is_over:
+                return False
+        return True
+
+    def rungs(self) -> list[Rung]:
+        """Return the rungs that have begun."""
+        found: list[Rung] = []
+        members = self.trials
+        for epoch in self.record.rungs():
+            found.append(self._rung(epoch, members))
+            if not found[-1].is_over:
+                break
+            best = promoted(found[-1].values, self.record.options.factor)
+            members = [trial for trial in members if trial.number in best]
+        return found
+
+    def _next(self) -> Rung | None:
+        """Return the rung that has runs waiting, after a new batch was planned where one is due; None at the end."""
+        first = self._rung(self.record.rungs()[0], self.trials)
+        if first.is_over and self.is_due():
+            self.trials += self._propose(first)
+        return next((rung for rung in self.rungs() if not rung.is_over), None)
+
+    def is_due(self) -> bool:
+        """Say whether trials that were asked for are missing, and the space has some left."""
+        size = self.record.space.size
+        asked = self.record.options.trials or 0
+        return len(self.trials) < (asked if size is None else min(asked, size))
+
+    def _propose(self, first: Rung) -> list[Trial]:
+        """Plan the next batch."""
+        options = self.record.options
+        count = min(options.batch, (options.trials or 0) - len(self.trials))
+        told = [Told(trial.point, first.values[trial.number]) for trial in self.trials]
+        points = propose(self.record.space, told, count, options.sampler, options.seed)
+        return Planner(self.sweep, self.record, self._command).plan(points, len(self.trials) + 1)
+
+    def _rung(self, epoch: int, members: Sequence[Trial]) -> Rung:
+        values = {trial.number: self._value(trial, epoch) for trial in members if self._is_settled(trial, epoch)}
+        return Rung(epoch, list(members), values)
+
+    def _is_settled(self, trial: Trial, epoch: int) -> bool:
+        return (trial.number, epoch) in self._known or not self._runs_left(trial, epoch)
+
+    def _waiting(self, rung: Rung) -> list[Job]:
+        return [job for trial in rung.trials for job in self._runs_left(trial, rung.epoch)]
+
+    def _runs_left(self, trial: Trial, epoch: int) -> list[Job]:
+        is_out = trial.number in self.record.options.leave_out
+        return [] if is_out else waiting(self.sweep, trial, epoch)
+
+    def _value(self, trial: Trial, epoch: int) -> Value | None:
+        key = (trial.number, epoch)
+        if key not in self._known:
+            self._known[key] = value(self.sweep, trial, epoch, self.record.options.measures)
+        return self._known[key]
