@@ -1,4 +1,4 @@
-"""Our sweeper, where Hydra looks for one: its options, and a call into `vae_exp.sweeping.sweeper`.
+"""Our sweepers, where Hydra looks for them: their options, and calls into `vae_exp.sweeping` and `vae_exp.searching`.
 
 Hydra imports this file at every start: heavy imports wait.
 """
@@ -12,6 +12,8 @@ from hydra.core.config_store import ConfigStore
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
+
+from vae_exp.searching.options import Options
 
 
 @dataclass
@@ -50,4 +52,37 @@ class VaeExpSweeper(Sweeper):
         raise SystemExit(sweeper.sweep(self.config, self.hydra_context, self.max_batch_size, given))
 
 
+@dataclass
+class SearchConf(Options):
+    """Search for the best configuration: `hydra/sweeper=search hydra.sweeper.trials=64`."""
+
+    _target_: str = "hydra_plugins.vae_exp_sweeper.VaeExpSearch"
+    _convert_: str = "all"
+    resume: bool = False
+    """Go on with the search in `hydra.sweep.dir`."""
+
+
+class VaeExpSearch(Sweeper):
+    """Proposes jobs, compares them at rungs, and lets the best go on."""
+
+    hydra_context: HydraContext
+    config: DictConfig
+
+    def __init__(self, resume: bool, **options: Any) -> None:
+        self.resume, self.options = resume, options
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Keep what Hydra composed."""
+        self.hydra_context, self.config = hydra_context, config
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Run the search that the command line asks for, and exit with its code."""
+        from vae_exp.searching import sweeper
+
+        if self.resume:
+            raise SystemExit(sweeper.resume(self.config, self.hydra_context, self.options))
+        raise SystemExit(sweeper.search(self.config, self.hydra_context, self.options, arguments))
+
+
 ConfigStore.instance().store(group="hydra/sweeper", name="vae_exp", node=VaeExpSweeperConf, provider="vae_exp")
+ConfigStore.instance().store(group="hydra/sweeper", name="search", node=SearchConf, provider="vae_exp")

@@ -23,7 +23,7 @@ LEVEL = {room: level for level, rooms in LEVELS.items() for room in rooms.split(
 ONLY_IN = {
     "mlflow": {"tracking"},
     "hydra": {"compose", "searching", "sweeping", "train", "resume"},
-    "omegaconf": {"compose", "sweeping", "train"},
+    "omegaconf": {"compose", "searching", "sweeping", "train"},
     "rich": {"terminal", "progress", "sweeping", "searching", "compare", "status", "watching"},
     "torchvision": {"data"},
     "optuna": {"searching"},

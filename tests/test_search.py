@@ -3,12 +3,11 @@
 from collections import Counter
 
 import pytest
-from searches import SPACE, asked, changed, replaced, searched, story, train
+from searches import CONFIG, SPACE, asked, changed, replaced, searched, story, train
 
 from vae_exp import compose, experiment
 from vae_exp.config.identity import as_dict, identity
 from vae_exp.errors import UserError
-from vae_exp.preparation import fill_defaults
 from vae_exp.searching import charts
 from vae_exp.searching.findings import Findings
 from vae_exp.searching.rungs import front
@@ -204,7 +203,7 @@ def test_the_command_of_the_best_composes_to_its_configuration_and_carries_one_t
     overrides = findings.command(findings.best)[3:]
     assert (python, module) == (["python", "-m"], "vae_exp.train")
     assert "trainer.threads=1" in overrides
-    composed = fill_defaults(compose.defaults(overrides))
+    composed = compose.override(CONFIG, overrides, "test")
     assert identity(as_dict(composed)) == identity(findings.best.jobs[0].config)
 
 

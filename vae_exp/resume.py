@@ -11,12 +11,16 @@ from vae_exp.comparison.runs import is_sweep
 from vae_exp.errors import UserError, complain
 from vae_exp.loaded_run import read_config
 from vae_exp.machine import environment
+from vae_exp.searching.options import MAY_CHANGE, PREFIX
+from vae_exp.searching.record import record_file
 from vae_exp.storage.run_folder import RunFolder, is_run_folder
 from vae_exp.storage.sweep_folder import SweepFolder
 from vae_exp.sweeping import job
 
 LAUNCHER = ("hydra/launcher=", "hydra.launcher.")
 """What may be given for a sweep: where its jobs run. Everything else was planned."""
+SEARCH = tuple(f"{PREFIX}{key}=" for key in MAY_CHANGE)
+"""What may also be given for a search."""
 
 
 def main() -> None:
@@ -38,7 +42,7 @@ def resume(folder: Path, overrides: list[str]) -> int:
 
     Sends what the tracking server missed. Exit codes: 0 all finished, 1 a run failed, 2 refused.
     """
-    if is_sweep(folder):
+    if is_sweep(folder) or record_file(folder).is_file():
         return _sweep(folder, overrides)
     if not is_run_folder(folder):
         raise UserError(f"{folder} is no run and no sweep: it has neither status.json and config.yaml nor sweep.json")
@@ -49,16 +53,19 @@ def resume(folder: Path, overrides: list[str]) -> int:
 
 def _sweep(folder: Path, overrides: list[str]) -> int:
     """Let Hydra's launcher run what `sweep.json` planned: nothing of the sweep's configuration is read by Hydra."""
+    is_search = record_file(folder).is_file()
+    allowed = LAUNCHER + SEARCH if is_search else LAUNCHER
     for override in overrides:
-        if not override.startswith(LAUNCHER):
-            rule = f"only {LAUNCHER[0]}… and {LAUNCHER[1]}… can be given for a sweep"
+        if not override.startswith(allowed):
+            what = "search" if is_search else "sweep"
+            rule = f"only {', '.join(f'{start}…' for start in allowed)} can be given for a {what}"
             again = f"give the sweep's own command again with hydra.sweep.dir={folder} to change or extend it"
             raise UserError(f"{rule}, got {override!r}; {again}")
-    if not SweepFolder(folder).jobs():
+    if not is_search and not SweepFolder(folder).jobs():
         raise UserError(f"{folder} has no jobs in its plan; there is nothing to finish")
     environment.remember_command()
     place = [f"hydra.sweep.dir={compose.quote(str(folder.absolute()))}", "hydra.sweeper.resume=true"]
-    sys.argv[1:] = ["--multirun", *place, *overrides]
+    sys.argv[1:] = ["--multirun", *(["hydra/sweeper=search"] if is_search else []), *place, *overrides]
     train.main()
     return 0
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from vae_exp.config.saved import load_config
 from vae_exp.errors import UserError
-from vae_exp.overrides import overrides_of
 from vae_exp.searching.rungs import Value, front, ranked
 from vae_exp.searching.search import Rung, Search
 from vae_exp.searching.trials import Trial, has_diverged
@@ -95,5 +93,5 @@ class Findings:
 
     def command(self, trial: Trial) -> list[str]:
         """Return the command that trains a trial's first run anew, to the same bits."""
-        config = load_config(trial.jobs[0].config, f"trial {trial.number}")
-        return ["python", "-m", "vae_exp.train", *overrides_of(config)]
+        record = self.search.record
+        return ["python", "-m", "vae_exp.train", *record.overrides(trial.point, record.seeds[0])]

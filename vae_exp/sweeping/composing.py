@@ -48,7 +48,8 @@ def _values(override: Override) -> list[str]:
         return [str(override.input_line) if override.is_delete() else f"{key}={override.get_value_element_as_str()}"]
     if not override.is_discrete_sweep():
         rule = "must have values to choose from in a sweep, as a,b or range(1,4)"
-        raise UserError(f"{override.key_or_group} {rule}, got {override.get_value_string()}")
+        search = "to search it, give hydra/sweeper=search hydra.sweeper.trials=64"
+        raise UserError(f"{override.key_or_group} {rule}, got {override.get_value_string()}; {search}")
     return [f"{key}={value}" for value in override.sweep_string_iterator()]
 
 

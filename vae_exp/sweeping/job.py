@@ -39,8 +39,8 @@ def run(config: Config, folder: Path, label: str, origin: str | None = None) -> 
     return 0
 
 
-def run_planned(sweep: Path, name: str, at: int) -> str:
-    """Run the job of a sweep that is planned at byte `at` of its plan; return its state.
+def run_planned(sweep: Path, name: str, at: int, until: int | None = None) -> str:
+    """Run the job of a sweep that is planned at byte `at` of its plan, up to epoch `until`; return its state.
 
     What goes wrong is in the job's folder, so that no launcher gives up the other jobs. Only a signal is raised, and
     SIGTERM only in the sweeper's own process: whoever stops a worker stops one job.
@@ -54,7 +54,7 @@ def run_planned(sweep: Path, name: str, at: int) -> str:
             label = planned.label
             config = load_config(planned.config, f"{folder.path}: its plan")
             folder.write_hydra(planned.config, planned.overrides)
-            _run(config, folder.path, label, sweep.name, None)
+            _run(config, folder.path, label, sweep.name, None, until)
     except Exception as error:
         complain(f"{label}: {describe(error)}")
     except Interrupted:
@@ -63,9 +63,11 @@ def run_planned(sweep: Path, name: str, at: int) -> str:
     return folder.state()
 
 
-def _run(config: Config, folder: Path, label: str, sweep: str | None, origin: str | None) -> None:
+def _run(
+    config: Config, folder: Path, label: str, sweep: str | None, origin: str | None, until: int | None = None
+) -> None:
     tracker = connect(config.tracking, label, sweep)
-    experiment.run(config, folder, tracker, show_progress(label, console), origin)
+    experiment.run(config, folder, tracker, show_progress(label, console), origin, until)
 
 
 def _show(config: Config, folder: RunFolder) -> None:

@@ -7,6 +7,7 @@ untrusted: so Hydra's launchers are given a job's place in the plan, and a loade
 from __future__ import annotations
 
 import copy
+import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,20 +28,23 @@ _NOT_SUBMITITS = ("_target_", "submitit_folder")
 
 def run_task(place: DictConfig) -> str:
     """Run the job at a place of the plan: what Hydra's launchers call in their workers. Return the job's state."""
-    return job.run_planned(Path(place.sweep), place.name, place.at)
+    return job.run_planned(Path(place.sweep), place.name, place.at, place.until)
 
 
 class PlaceLoader:
     """The part of Hydra's ConfigLoader that launchers use: makes a task's configuration of a job's place alone."""
 
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
-        """Return the place (`name`, `at`) of a job in the plan of `hydra.sweep.dir`, beside Hydra's own node."""
-        name, at = sweep_overrides
+        """Return the place (`name`, `at`) of a job in the plan of `hydra.sweep.dir`, beside Hydra's own node.
+
+        `until` is the epoch after which it is to pause, `null` for none.
+        """
+        name, at, until = sweep_overrides
         config = copy.deepcopy(master_config)
         with open_dict(config):
             config.hydra.sweep.subdir = name
             config.hydra.output_subdir = None  # written from the plan when the job starts first
-            config.update({"sweep": config.hydra.sweep.dir, "name": name, "at": int(at)})
+            config.update({"sweep": config.hydra.sweep.dir, "name": name, "at": int(at), "until": json.loads(until)})
         return config
 
 
@@ -60,7 +64,8 @@ class HydraLauncher:
     def launch(self, jobs: Sequence[Job]) -> None:
         """Run jobs as the plugin does, and wait for them."""
         try:
-            results = self._launcher.launch([[job.name, str(job.at)] for job in jobs], initial_job_idx=0)
+            places = [[job.name, str(job.at), json.dumps(job.until)] for job in jobs]
+            results = self._launcher.launch(places, initial_job_idx=0)
         finally:
             wait_for_children("submitit.local._local")  # submitit's local jobs go on when one is killed
         for result in results:

@@ -28,15 +28,16 @@ def sweep(config: DictConfig, context: HydraContext, most: int | None, given: Se
 
     `config` has Hydra's own node; at most `most` jobs are launched together.
     """
-    return _code_of(lambda: _sweep(Command(config, context, most), given))
+    return code_of(lambda: _sweep(Command(config, context, most), given))
 
 
 def resume(config: DictConfig, context: HydraContext, most: int | None) -> int:
     """Run what was planned in the folder and is not finished; return the exit code."""
-    return _code_of(lambda: _resume(Command(config, context, most)))
+    return code_of(lambda: _resume(Command(config, context, most)))
 
 
-def _code_of(run: Callable[[], int]) -> int:
+def code_of(run: Callable[[], int]) -> int:
+    """Return a command's exit code: 2 for a UserError, which is said in one line, or that of a signal."""
     environment.remember_command()
     try:
         with interruptible():

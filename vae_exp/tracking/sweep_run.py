@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LONGEST_NOTE = 7500
 """Characters of a description; MLflow takes 8000 in a tag."""
-FILES = ("report.html", "comparison.csv", "sweep.json", "jobs.jsonl")
+FILES = ("report.html", "comparison.csv", "sweep.json", "jobs.jsonl", "search.json")
 
 Jobs = Sequence[tuple[str, RunFolder]]
 """Label and folder of each planned job."""
@@ -36,12 +36,15 @@ def show_sweep(
     answer: tuple[str, str],
     table: Sequence[Sequence[str]],
     best: RunFolder | None,
+    is_over: bool | None = None,
 ) -> None:
     """Show a sweep that has ended, in whatever way, as one run of the experiment `<tracking.experiment> sweeps`.
 
     `answer` is the sentence that says what is best and by how much, and what it is about; `table` holds rows of plain
     text, the header first; `best` is the run with the lowest validation loss. Shown again, it is
-    the same run. What can't be sent is said; nothing is raised but UserError for a bad MLFLOW_TRACKING_URI.
+    the same run. `is_over` says whether a search is, which its jobs' states don't say.
+
+    What can't be sent is said; nothing is raised but UserError for a bad MLFLOW_TRACKING_URI.
     """
     if not isinstance(config, MlflowConfig):
         return
@@ -51,13 +54,15 @@ def show_sweep(
     try:
         probe(store)
         client, told.experiment_id = open_experiment(store, told.experiment)
-        _send(client, store, sweep, told, jobs, _note(store, jobs, answer, table, best))
+        _send(client, store, sweep, told, jobs, _note(store, jobs, answer, table, best), is_over)
         receipt.write(sweep, store.shown, told)
     except Exception as error:  # whatever a server answers: the folder has everything, and can be sent again
         say(f"{store.shown} does not show the sweep: {reason(error)}; {later(sweep)}")
 
 
-def _send(client: MlflowClient, store: Store, sweep: Path, told: Receipt, jobs: Jobs, note: str) -> None:
+def _send(
+    client: MlflowClient, store: Store, sweep: Path, told: Receipt, jobs: Jobs, note: str, is_over: bool | None
+) -> None:
     states = Counter(folder.state() for _, folder in jobs)
     tags = {
         "mlflow.note.content": note,
@@ -76,7 +81,7 @@ def _send(client: MlflowClient, store: Store, sweep: Path, told: Receipt, jobs: 
     for name in FILES:
         if (sweep / name).is_file() and not (sweep / name).is_symlink():
             client.log_artifact(told.run_id, str(sweep / name))
-    client.set_terminated(told.run_id, _status(states))
+    client.set_terminated(told.run_id, "FINISHED" if is_over else _status(states))
 
 
 def _status(states: Counter[State]) -> str:

@@ -1,0 +1,101 @@
+"""A search from its command line to its report. Hydra composes it and launches its runs; the rest is in the folder."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from hydra.types import HydraContext
+from omegaconf import DictConfig
+
+from vae_exp import compose
+from vae_exp.errors import Interrupted, UserError, complain
+from vae_exp.machine import environment
+from vae_exp.machine.signals import EXIT_CODES
+from vae_exp.searching import grammar, record
+from vae_exp.searching.beginning import begin
+from vae_exp.searching.conclusion import conclude
+from vae_exp.searching.options import MAY_CHANGE, Options
+from vae_exp.searching.record import Record
+from vae_exp.searching.search import opened
+from vae_exp.storage.sweep_folder import Job
+from vae_exp.sweeping import launching
+from vae_exp.sweeping.command import Command
+from vae_exp.sweeping.composing import Composer
+from vae_exp.sweeping.job import console
+from vae_exp.sweeping.sweeper import code_of
+from vae_exp.terminal import say
+
+
+def search(config: DictConfig, context: HydraContext, options: Mapping[str, Any], given: Sequence[str]) -> int:
+    """Run the search of a command line; one that has begun in the folder goes on. Return the exit code.
+
+    `options` are those of `hydra.sweeper`, `given` the overrides of the task.
+    """
+    return code_of(lambda: _search(_command(config, context), options, given))
+
+
+def resume(config: DictConfig, context: HydraContext, options: Mapping[str, Any]) -> int:
+    """Go on with the search of a folder, with the `trials` and `leave_out` that are given; return the exit code."""
+    return code_of(lambda: _resume(_command(config, context), options))
+
+
+def _command(config: DictConfig, context: HydraContext) -> Command:
+    command = Command(config, context, None)
+    if command.uses_slurm:
+        raise UserError("hydra/launcher must run on this machine in a search: basic, joblib or submitit_local")
+    return command
+
+
+def _search(command: Command, options: Mapping[str, Any], given: Sequence[str]) -> int:
+    sweep = command.sweep
+    asked = record.match(sweep.path, _asked(command, Options(**options), given))
+    with sweep.locked():
+        return _run(command, asked, environment.command_line())
+
+
+def _asked(command: Command, options: Options, given: Sequence[str]) -> Record:
+    """Return the search that the command line asks for; raise UserError before anything is made."""
+    loader = command.context.config_loader
+    try:
+        overrides = OverridesParser.create(config_loader=loader).parse_overrides(list(given))
+    except HydraException as error:
+        raise UserError(compose.explain(error)) from None
+    request = grammar.read(overrides, lambda key: bool(loader.get_group_options(key)))
+    return begin(request, options, Composer(loader, command.config).compose)
+
+
+def _resume(command: Command, options: Mapping[str, Any]) -> int:
+    sweep = command.sweep
+    known = record.read(sweep.path)
+    given = {key: options[key] for key in MAY_CHANGE if options[key]}
+    asked = record.replace_options(known, dataclasses.replace(known.options, **given))
+    with sweep.locked():
+        typed = sweep.read_plan().command if sweep.plan_file.exists() else environment.command_line()
+        return _run(command, record.match(sweep.path, asked), typed)
+
+
+def _run(command: Command, asked: Record, typed: list[str]) -> int:
+    """Take every step that is left, and conclude the search however that went; return its exit code."""
+    command.refuse_queued()
+    launcher, sweep = command.launcher, command.sweep
+    search = opened(sweep, asked, typed)
+
+    def launch(jobs: Sequence[Job], until: int) -> None:
+        count = "1 run goes" if len(jobs) == 1 else f"{len(jobs)} runs go"
+        say(console, f"{count} to epoch {until}")
+        launching.launch(launcher, sweep, [dataclasses.replace(job, until=until) for job in jobs])
+
+    stopped = 0
+    try:
+        search.run(launch)
+    except launching.CannotStart as error:
+        complain(str(error))
+    except (KeyboardInterrupt, Interrupted) as signal:
+        stopped = EXIT_CODES[type(signal)]
+        command.stop()
+    code = conclude(search, typed, command.resume_command, console)
+    return stopped or code
