@@ -16,8 +16,7 @@ from PIL import Image
 
 from vae_exp import data
 from vae_exp.config import ImagesConfig
-from vae_exp.data import image_files
-from vae_exp.data.image_files import read_image
+from vae_exp.data.decoding import read_image, read_images
 from vae_exp.errors import UserError
 
 GREY = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
@@ -216,7 +215,8 @@ def test_one_key_makes_grey_colour_palette_printed_and_transparent_images_the_sa
     Image.fromarray(COLOUR).convert("CMYK").save(tmp_path / "e.jpg", quality=100)
     Image.fromarray(COLOUR).convert("P").save(tmp_path / "f.png")
     save(tmp_path / "g.png", GREY, transparency=0)
-    pixels = dict(zip("abcdefg", image_files.read_images(sorted(tmp_path.iterdir()), (8, 8), 3), strict=True))
+    files = sorted(tmp_path.iterdir())
+    pixels = dict(zip("abcdefg", read_images(list(map(str, files)), files.__getitem__, (8, 8), 3), strict=True))
     assert (pixels["a"] == GREY).all()
     assert (pixels["b"] == COLOUR.transpose(2, 0, 1)).all()
     assert (pixels["c"] == 255).all(), "what is transparent is white"
@@ -324,7 +324,7 @@ def test_no_truncated_image_is_taken(tmp_path, name):
     for length in range(len(content) - end):
         path.write_bytes(content[:length])
         with pytest.raises(UserError, match=re.escape(str(path))):
-            read_image(path, (8, 8))
+            read_image(str(path), path, (8, 8))
 
 
 def damaged_images(tmp_path, draws):
@@ -341,7 +341,7 @@ def damaged_images(tmp_path, draws):
 
 def read_or_refuse(path):
     try:
-        image, _ = read_image(path, (8, 8))
+        image, _ = read_image(str(path), path, (8, 8))
     except UserError as error:
         said = str(error)
         assert said.startswith(str(path))
@@ -423,9 +423,9 @@ def test_a_folder_or_file_that_may_not_be_read_is_named(tmp_path):
         (tmp_path / name).chmod(0o755)
         (tmp_path / name / closed).chmod(0)
     script = (
-        "from vae_exp.data.image_files import *\nfrom pathlib import Path\nimport os\n"
+        "from vae_exp.data.image_files import *\nfrom vae_exp.data.decoding import read_images\n"
         "for name in ('folder', 'file'):\n"
-        "    try: read_images(find_images(Path(name)), (8, 8))\n"
+        "    try: files = find_images(Path(name)); read_images(list(map(str, files)), files.__getitem__, (8, 8))\n"
         "    except UserError as error: print(error)\n"
     )
     # The interpreter may be root's alone, so it changes its user once everything is imported.

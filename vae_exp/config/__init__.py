@@ -29,7 +29,14 @@ from vae_exp.config.model import ACTIVATIONS, LIKELIHOODS, ConvConfig, MlpConfig
 from vae_exp.config.objective import ElboConfig, IwaeConfig, ObjectiveConfig
 from vae_exp.config.optimizer import STAGES, AdamConfig, AdamWConfig, OptimizerConfig, SgdConfig, epochs_of_stages
 from vae_exp.config.options import Options
-from vae_exp.config.own_data import LAYOUTS, ArraysConfig, ImagesConfig, OwnDataConfig
+from vae_exp.config.own_data import (
+    LAYOUTS,
+    ArraysConfig,
+    HuggingfaceConfig,
+    ImagesConfig,
+    OwnDataConfig,
+    PicturesConfig,
+)
 from vae_exp.config.rules import require
 from vae_exp.config.tracking import MlflowConfig, NoTrackingConfig, TrackingConfig
 from vae_exp.config.trainer import TrainerConfig
@@ -54,6 +61,7 @@ __all__ = [
     "FiguresConfig",
     "ImagesConfig",
     "HeldOutConfig",
+    "HuggingfaceConfig",
     "IwaeConfig",
     "KmnistConfig",
     "LAYOUTS",
@@ -67,6 +75,7 @@ __all__ = [
     "ObjectiveConfig",
     "OptimizerConfig",
     "OwnDataConfig",
+    "PicturesConfig",
     "QmnistConfig",
     "SPLITS",
     "STAGES",

@@ -1,4 +1,4 @@
-"""Data of the user's own: `data=images`, `data=arrays`."""
+"""Data of the user's own: `data=images`, `data=arrays`, `data=huggingface`."""
 
 from __future__ import annotations
 
@@ -28,17 +28,12 @@ class OwnDataConfig(DataConfig):
         require(both < 1, "data.val_fraction + data.test_fraction", "below 1", both)
 
 
-@schema("data", "images")
 @dataclass
-class ImagesConfig(OwnDataConfig):
-    """A folder (`data.root`) of PNG or JPEG files; its subfolders, if any, are labels.
+class PicturesConfig(OwnDataConfig):
+    """PNG and JPEG images, decoded and brought to one shape."""
 
-    Folders `train`, `val` and `test` directly below it are the splits, and what lies in them the labels.
-    """
-
-    name: str = "images"
-    size: int = 28
-    """Height to which every image is resized, in pixels."""
+    size: int | None = None
+    """Height to which every image is resized, in pixels; null takes images that all have the same size."""
     width: int | None = None
     """Width to which every image is resized, in pixels; null takes `size`, a square."""
     channels: int | None = None
@@ -47,10 +42,29 @@ class ImagesConfig(OwnDataConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        at_least("data.size", self.size, 1)
+        if self.size is not None:
+            at_least("data.size", self.size, 1)
         if self.width is not None:
             at_least("data.width", self.width, 1)
+            require(self.size is not None, "data.width", "null unless data.size is the height", self.width)
         require(self.channels in (None, 1, 3), "data.channels", "1 for grey, 3 for colour, or null", self.channels)
+
+    @property
+    def shape(self) -> tuple[int, int] | None:
+        """Return height and width, in pixels; None where the images keep theirs."""
+        return None if self.size is None else (self.size, self.width or self.size)
+
+
+@schema("data", "images")
+@dataclass
+class ImagesConfig(PicturesConfig):
+    """A folder (`data.root`) of PNG or JPEG files; its subfolders, if any, are labels.
+
+    Folders `train`, `val` and `test` directly below it are the splits, and what lies in them the labels.
+    """
+
+    name: str = "images"
+    size: int | None = 28
 
 
 @schema("data", "arrays")
@@ -75,3 +89,19 @@ class ArraysConfig(OwnDataConfig):
             one_of("data.layout", self.layout, LAYOUTS)
         if self.label_column is not None:
             at_least("data.label_column", self.label_column, 0)
+
+
+@schema("data", "huggingface")
+@dataclass
+class HuggingfaceConfig(PicturesConfig):
+    """A Hugging Face data set with a column of PNG or JPEG images. It needs the extra `datasets`.
+
+    `data.root` is a folder that `save_to_disk` wrote, a Parquet file, or a name on the hub (`ylecun/mnist`).
+    """
+
+    name: str = "huggingface"
+    image_column: str | None = None
+    """Column of the images; null takes the only one that holds images."""
+    label_column: str | None = None
+    """Column of the labels, integers or text; null takes the only one with named classes, else `label` or `labels`,
+    where there is one."""

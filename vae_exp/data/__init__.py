@@ -8,7 +8,16 @@ from functools import lru_cache
 from pathlib import Path
 
 from vae_exp.config import DataConfig
-from vae_exp.data import arrays, cifar10, digits, emnist, images, mnist, mnist_5k  # noqa: F401 - importing them registers them
+from vae_exp.data import (  # noqa: F401 - importing them registers them
+    arrays,
+    cifar10,
+    digits,
+    emnist,
+    huggingface,
+    images,
+    mnist,
+    mnist_5k,
+)
 from vae_exp.data.binarize import binarize
 from vae_exp.data.folders import root_folder
 from vae_exp.data.splits import Split, Splits, assemble, stratified_split

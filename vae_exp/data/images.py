@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from vae_exp.config import ImagesConfig
+from vae_exp.data.decoding import read_images
 from vae_exp.data.folders import root_folder
-from vae_exp.data.image_files import find_images, read_images
+from vae_exp.data.image_files import find_images
 from vae_exp.data.own_splits import fill_splits, split_names
 from vae_exp.data.splits import Labels, Splits
 from vae_exp.errors import UserError
@@ -31,7 +32,7 @@ def images(config: ImagesConfig) -> Splits:
     splits = _splits(paths, folder)
     depth = 0 if splits is None else 1
     labels, classes = _labels([Path(*path.parts[depth:]) for path in paths], folder)
-    pixels = read_images(files, (config.size, config.width or config.size), config.channels)
+    pixels = read_images(list(map(str, files)), files.__getitem__, config.shape, config.channels)
     given = {
         name: (pixels[part], None if labels is None else labels[part])
         for name, part in (splits or {"train": slice(None)}).items()
