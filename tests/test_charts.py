@@ -94,6 +94,17 @@ def test_reconstruction_and_kl_of_each_run_are_a_point_where_there_are_two(tmp_p
     assert chart_of(reconstruction_against_kl, compared(tmp_path / "a")) is None
 
 
+def test_points_of_rate_and_distortion_are_joined_in_the_order_of_the_objectives_value(tmp_path):
+    """Two values of latent_dim make two lines, each along beta, whatever the order of the runs."""
+    for dim, beta, kl in ((2, 4.0, 3.0), (4, 1.0, 9.0), (2, 1.0, 6.0), (4, 4.0, 5.0)):
+        write(tmp_path / f"{dim}_{beta}", config(dim, objective=ElboConfig(beta=beta)), [(9.0, 20.0)], kl=kl)
+    found = compared(*sorted(tmp_path.iterdir()))
+    chart = chart_of(reconstruction_against_kl, found)
+    lines = [line.get_xydata().tolist() for line in chart.figure.axes[0].lines[:2]]
+    assert lines == [[[6.0, 14.0], [3.0, 17.0]], [[9.0, 11.0], [5.0, 15.0]]]
+    assert chart.detail.endswith("joined in the order of beta")
+
+
 def test_the_training_time_is_drawn_in_minutes(tmp_path):
     for name, dim, seconds in (("a", 2, 90.0), ("b", 4, 30.0)):
         write(tmp_path / name, config(dim), [(9.0, 9.0)], seconds=seconds)

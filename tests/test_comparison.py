@@ -16,7 +16,7 @@ from vae_exp.comparison import cells, compare, read_runs, report
 from vae_exp.comparison.answer import sentence
 from vae_exp.comparison.intervals import interval, paired
 from vae_exp.comparison.table import best_run
-from vae_exp.config import DigitsConfig, ImagesConfig
+from vae_exp.config import DigitsConfig, ElboConfig, ImagesConfig
 from vae_exp.config.trainer import TrainerConfig
 from vae_exp.errors import UserError
 from vae_exp.sweeping import conclusion
@@ -181,6 +181,45 @@ def test_standard_errors_of_single_runs_are_left_out_where_seeds_are_swept(tmp_p
     found = compared(tmp_path)
     assert ("test/nll_iw100_se" in found.measures) is kept
     assert "test/nll_iw100" in found.measures
+
+
+def betas(path, **measures):
+    """Write three runs of different beta; the plain loss is lowest at 1, the NLL at 0.5."""
+    values = ((0.5, 101.0, 90.0), (1.0, 100.0, 91.0), (4.0, 110.0, 95.0))
+    for beta, loss, nll in values:
+        found = {name: nll + shift for name, shift in measures.items()}
+        write(path / str(beta), config(objective=ElboConfig(beta=beta)), [(loss, loss + 1)], kl=8 / beta, **found)
+    return compared(*(path / str(beta) for beta, _, _ in values))
+
+
+def test_rows_with_different_objectives_are_ranked_by_the_estimate_that_all_have(tmp_path):
+    found = betas(tmp_path, **{"val/nll_iw10": 1.0, "val/nll_iw100": 0.0, "test/nll_iw10": 3.0, "test/nll_iw100": 2.0})
+    assert (found.ranked_by, found.amount) == ("val/nll_iw100", "test/nll_iw100")
+    assert [row.config["objective.beta"] for row in found.ranked] == [0.5, 1.0, 4.0]
+    assert found.against_best(found.rows[2]).mean == 5.0
+    assert any("so val/nll_iw100 ranks them" in note for note in found.notes())
+    assert sentence(found).startswith("beta=0.5 has the lowest validation NLL (K=100): 92.0 nats")
+    header, rows = cells.table(found, cells.BRIEF)
+    assert header[2:5] == ["val NLL, K=100", "NLL, K=100", "Δ to ★"]
+    assert rows[0][2].text == "90 ★"
+    assert best_run(found).path.name == "0.5"
+
+
+def test_without_an_estimate_that_all_have_the_plain_elbo_ranks_and_the_notes_say_whom_it_favours(tmp_path):
+    found = betas(tmp_path)
+    assert found.best.config["objective.beta"] == 1.0
+    assert any("which favours those trained on it (beta=1) by construction" in note for note in found.notes())
+    write(tmp_path / "0.5", config(objective=ElboConfig(beta=0.5)), [], **{"val/nll_iw7": 1.0})
+    assert compared(*(tmp_path / str(beta) for beta in (0.5, 1.0))).ranked_by == "val/loss"
+
+
+def test_the_same_objective_is_ranked_by_the_loss_and_a_warm_up_changes_nothing_of_that(tmp_path):
+    for name, objective in (("a", ElboConfig()), ("b", ElboConfig(warmup_epochs=1))):
+        write(tmp_path / name, config(objective=objective), [(1.0, 1.0)], **{"val/nll_iw100": 1.0})
+    found = compared(tmp_path / "a", tmp_path / "b")
+    assert found.keys == ["objective.warmup_epochs"]
+    assert found.ranked_by == "val/loss"
+    assert not any("trained for different things" in note for note in found.notes())
 
 
 def test_a_measure_near_its_ceiling_is_written_as_a_bound_without_an_interval(tmp_path):

@@ -6,14 +6,18 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from vae_exp.comparison.cells import ESTIMATES
 from vae_exp.comparison.intervals import Interval, paired
 from vae_exp.comparison.table import Comparison, Row
 from vae_exp.config.identity import written
 from vae_exp.errors import printable
 
-AMOUNTS = ("test/loss", "val/loss")
-"""What the amounts are of: test losses, or validation losses where there is no test split."""
-LIKELIHOODS = {"bernoulli": "Bernoulli", "continuous_bernoulli": "continuous Bernoulli", "gaussian": "Gaussian"}
+LIKELIHOODS = {
+    "bernoulli": "Bernoulli",
+    "continuous_bernoulli": "continuous Bernoulli",
+    "gaussian": "Gaussian",
+    "discretized_logistic": "discretised logistic",
+}
 NORMAL = 1.96
 """Standard errors in half a 95 % interval of a normal distribution."""
 
@@ -46,8 +50,8 @@ def _ranked(comparison: Comparison) -> str:
     best, *others = comparison.ranked
     if others:
         return _first_of(comparison, best, others[0])
-    loss = f"{_measured(comparison)} loss {_amount(comparison, best)}"
-    return f"{comparison.label(best)}: {loss}" if comparison.keys else loss.capitalize()
+    loss = f"{_measured(comparison)} {_quantity(comparison)} {_amount(comparison, best)}"
+    return f"{comparison.label(best)}: {loss}" if comparison.keys else loss[0].upper() + loss[1:]
 
 
 def _unranked(comparison: Comparison) -> str:
@@ -60,7 +64,7 @@ def _unranked(comparison: Comparison) -> str:
 
 def _first_of(comparison: Comparison, best: Row, other: Row) -> str:
     gap, name, behind = difference(comparison, best, other), comparison.label(best), comparison.label(other)
-    lowest = f"{name} has the lowest validation loss"
+    lowest = f"{name} has the lowest validation {_quantity(comparison)}"
     single = "" if gap.has_seeds else ", one seed"
     if math.isnan(gap.interval.half):
         return f"{lowest}: {_amount(comparison, best)}{single}; how sure the difference to {behind} is isn't known"
@@ -69,7 +73,8 @@ def _first_of(comparison: Comparison, best: Row, other: Row) -> str:
         signed = f"{gap.interval.mean:+.1f} ± {gap.interval.half:.1f}".replace("-", "−")
         return f"{lowest}; the difference to {behind} is within {noise} ({signed} nats per image{single})"
     if gap.interval.mean < 0:
-        return f"{lowest}, but a {_measured(comparison)} loss {-gap.interval.mean:.1f} nats above {behind}{single}"
+        amount = f"{_measured(comparison)} {_quantity(comparison)} {-gap.interval.mean:.1f} nats above {behind}"
+        return f"{lowest}, but a {amount}{single}"
     return f"{name} is best: {_amount(comparison, best)}, {gap.interval.mean:.1f} below {behind}{single}"
 
 
@@ -87,12 +92,19 @@ def difference(comparison: Comparison, best: Row, other: Row) -> Gap:
 
 
 def amount_measure(comparison: Comparison) -> str:
-    """Return the measure that amounts are of."""
-    return next((name for name in AMOUNTS if name in comparison.measures), AMOUNTS[0])
+    """Return the measure that amounts are of: of test images, or of validation images where there is no test split."""
+    amount, ranked_by = comparison.amount, comparison.ranked_by
+    return ranked_by if ranked_by in comparison.measures and amount not in comparison.measures else amount
 
 
 def _measured(comparison: Comparison) -> str:
     return {"test": "test", "val": "validation"}[amount_measure(comparison).partition("/")[0]]
+
+
+def _quantity(comparison: Comparison) -> str:
+    """Return what rows are ranked by: `loss`, or `NLL (K=100)`."""
+    called, _, samples = comparison.ranked_by.partition("/")[2].partition("_iw")
+    return f"{ESTIMATES[called]} (K={samples})" if samples else called
 
 
 def _amount(comparison: Comparison, row: Row) -> str:

@@ -55,8 +55,12 @@ class Cell:
 
 
 def table(comparison: Comparison, measures: Sequence[str]) -> tuple[list[str], list[list[Cell]]]:
-    """Return the header, and each row's cells: its values of the keys, its runs, its measures."""
-    columns = _columns(comparison, [name for name in measures if name in comparison.measures])
+    """Return the header, and each row's cells: its values of the keys, its runs, its measures.
+
+    The measures that rank stand first where they are not those of `measures`.
+    """
+    wanted = dict.fromkeys([comparison.ranked_by, comparison.amount, *measures])
+    columns = _columns(comparison, [name for name in wanted if name in comparison.measures])
     return [name for name, _ in columns], [[cell(row) for _, cell in columns] for row in comparison.rows]
 
 
@@ -81,7 +85,7 @@ def _columns(comparison: Comparison, measures: Sequence[str]) -> list[Column]:
     columns.append(("runs" if comparison.has_seeds else "state", lambda row: _runs(comparison, row)))
     for name in measures:
         columns.append((NAMES.get(name) or _estimate_name(name), _measure(comparison, name)))
-        if name == "test/loss" and comparison.best is not None and len(comparison.rows) > 1:
+        if name == comparison.amount and comparison.best is not None and len(comparison.rows) > 1:
             columns.append(("Δ to ★", lambda row: _difference(comparison, row)))
     return columns
 
@@ -103,7 +107,7 @@ def _value(key: str) -> Callable[[Row], Cell]:
 def _measure(comparison: Comparison, name: str) -> Callable[[Row], Cell]:
     def cell(row: Row) -> Cell:
         found = row.interval(name)
-        mark = " ★" if name == "val/loss" and row is comparison.best and len(comparison.rows) > 1 else ""
+        mark = " ★" if name == comparison.ranked_by and row is comparison.best and len(comparison.rows) > 1 else ""
         if row.is_bound(name):
             bound = _text(dataclasses.replace(found, half=math.nan), name)
             return Cell(SIDES[BOUNDS[name]] + bound, found.mean)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +21,10 @@ from vae_exp.storage.run_folder import STATES, RunFolder
 
 RANKED_BY = "val/loss"
 """Validation decides which is best; the test images then say how good that is."""
-AGAINST_BEST = "test/loss"
+ESTIMATE = re.compile(r"val/(nll|negative_log_density)_iw(\d+)")
+"""The estimate of −log p(x) with its K, which ranks rows that were trained for different things."""
+SAME_AIM = ("objective.warmup_epochs",)
+"""Keys of an objective that leave what it is in the end."""
 NOT_COMPARABLE = ("data.", "model.likelihood", "model.scale", "model.dequantize")
 """Keys that change what a nat is about: losses under different ones can't be ranked."""
 DIGEST = "data.digest"
@@ -98,16 +102,38 @@ class Comparison:
         names = dict.fromkeys(name for run in self.runs for name in run.measures)
         return [name for name in names if not (self.has_seeds and name.endswith("_se"))]
 
+    @property
+    def objectives(self) -> list[str]:
+        """Return the keys in which what the configurations minimise differs."""
+        return [key for key in self.keys if key.startswith("objective.") and key not in SAME_AIM]
+
+    @cached_property
+    def ranked_by(self) -> str:
+        """Return the measure that ranks: `val/loss`, or where objectives differ an estimate of −log p(x).
+
+        The plain ELBO would favour those that were trained on it. All finished runs must have the estimate with the
+        same K; of several it is the one with the largest.
+        """
+        finished = [run for run in self.runs if run.is_finished]
+        found = [ESTIMATE.fullmatch(name) for name in self.measures if all(name in run.measures for run in finished)]
+        estimates = {int(match[2]): match[0] for match in found if match}
+        return estimates[max(estimates)] if self.objectives and estimates else RANKED_BY
+
+    @property
+    def amount(self) -> str:
+        """Return the measure of test images that belongs to `ranked_by`: what a difference to the best is of."""
+        return self.ranked_by.replace("val/", "test/")
+
     @cached_property
     def best(self) -> Row | None:
-        """Return the row with the lowest mean `val/loss`, the earlier of two; None where none can be told."""
+        """Return the row with the lowest mean of `ranked_by`, the earlier of two; None where none can be told."""
         return None if self.why_unranked else self.ranked[0]
 
     @cached_property
     def ranked(self) -> list[Row]:
-        """Return the rows that have `val/loss`, the lowest mean first."""
-        found = [row for row in self.rows if row.by_seed(RANKED_BY)]
-        return sorted(found, key=lambda row: row.interval(RANKED_BY).mean)
+        """Return the rows that have `ranked_by`, the lowest mean first."""
+        found = [row for row in self.rows if row.by_seed(self.ranked_by)]
+        return sorted(found, key=lambda row: row.interval(self.ranked_by).mean)
 
     @cached_property
     def why_unranked(self) -> str | None:
@@ -122,10 +148,10 @@ class Comparison:
         return None if self.ranked else f"no run has {RANKED_BY}: there are no validation images"
 
     def against_best(self, row: Row) -> Interval | None:
-        """Return how much larger a row's test loss is than the best row's, paired by seed; None for the best itself."""
+        """Return how much larger a row's `amount` is than the best row's, paired by seed; None for the best itself."""
         if self.best is None or row is self.best:
             return None
-        found = paired(row.by_seed(AGAINST_BEST), self.best.by_seed(AGAINST_BEST))
+        found = paired(row.by_seed(self.amount), self.best.by_seed(self.amount))
         return found if found.values else None
 
     def label(self, row: Row) -> str:
@@ -159,8 +185,8 @@ class Comparison:
             cells |= {f"{measure}_is_bound": row.is_bound(measure)} if measure in BOUNDS else {}
         if self.best is not None:
             against = self.against_best(row) or Interval(0.0 if row is self.best else math.nan, math.nan, 0)
-            cells |= {f"{AGAINST_BEST}_vs_best": against.mean}
-            cells |= {f"{AGAINST_BEST}_vs_best_ci95": against.half} if self.has_seeds else {}
+            cells |= {f"{self.amount}_vs_best": against.mean}
+            cells |= {f"{self.amount}_vs_best_ci95": against.half} if self.has_seeds else {}
         return cells
 
     def notes(self) -> list[str]:
@@ -171,7 +197,9 @@ class Comparison:
             verb = "is" if left_out == 1 else "are"
             found.append(f"{left_out} of {len(self.runs)} runs {verb} not finished and left out of means and ranking.")
         if self.best is not None and len(self.rows) > 1:
-            found.append("★ has the lowest validation loss; Δ is how much higher another row's test loss is.")
+            found.append(f"★ has the lowest {self.ranked_by}; Δ is how much higher another row's {self.amount} is.")
+        if self.best is not None and self.objectives:
+            found.append(self._note_on_objectives())
         if self.has_seeds:
             found.append("± is half the 95 % confidence interval of the mean over seeds; Δ is paired by seed.")
         if self.has_repeats:
@@ -180,12 +208,22 @@ class Comparison:
             found.append("Rows have different seeds; Δ takes those that both rows have.")
         return found
 
+    def _note_on_objectives(self) -> str:
+        """Return what different objectives mean for the ranking."""
+        what = f"Rows were trained for different things ({', '.join(self.objectives)})"
+        if self.ranked_by == RANKED_BY:
+            return (
+                f"{what}, and not all have val/nll_iwK with the same K: {RANKED_BY}, the plain negative ELBO, ranks"
+                " them, which favours those trained on it (beta=1) by construction."
+            )
+        return f"{what}: the plain ELBO would favour beta=1 by construction, so {self.ranked_by} ranks them."
+
 
 def best_run(comparison: Comparison) -> RunFolder | None:
-    """Return the folder of the best row's run with the lowest validation loss."""
+    """Return the folder of the best row's run that ranks first."""
     if comparison.best is None:
         return None
-    seeds = comparison.best.by_seed(RANKED_BY)
+    seeds = comparison.best.by_seed(comparison.ranked_by)
     best = min(comparison.best.finished, key=lambda run: seeds.get(run.seed, math.inf))
     return best.folder
 

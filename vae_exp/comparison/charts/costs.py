@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from vae_exp.comparison.charts.chart import Chart, blank, row_legend, row_shades
 from vae_exp.comparison.charts.losses import finished_rows
-from vae_exp.comparison.table import Comparison
+from vae_exp.comparison.table import Comparison, Row
 from vae_exp.figures.colours import AXES, BARS, INK
 
 
 def reconstruction_against_kl(comparison: Comparison) -> Chart | None:
-    """Draw what each run pays for its codes against what they are good for; on a grey line the sum is the same."""
+    """Draw what each run pays for its codes against what they are good for; on a grey line the sum is the same.
+
+    It is a plane of rate and distortion (Alemi et al. 2018, arXiv 1711.00464): rows that differ in one number alone are
+    joined in its order.
+    """
     shown = [i for i, row in enumerate(comparison.rows) if row.by_seed("test/kl")]
     if sum(len(comparison.rows[i].finished) for i in shown) < 2:
         return None
@@ -25,14 +31,31 @@ def reconstruction_against_kl(comparison: Comparison) -> Chart | None:
         ends.append((*np.mean(points, 0), comparison.label(comparison.rows[i])))
         kl, loss = zip(*points, strict=True)
         axes.scatter(kl, loss, s=36, color=shades[i].light, zorder=3)
+    joined = _join(axes, comparison, [comparison.rows[i] for i in shown])
     axes.margins(0.12)
     _lines_of_equal_loss(axes)
     axes.set(xlabel="KL(q(z|x) ‖ p(z)), nats", ylabel="reconstruction, nats")
     first, last = min(ends), max(ends)
     seen = " to ".join(f"KL {x:.1f} and reconstruction {y:.1f} ({name})" for x, y, name in (first, last))
     detail = "nats per image, a point a run; grey lines: the same test loss"
+    detail += f"; joined in the order of {comparison.short(joined)}" if joined else ""
     legend = row_legend(comparison, shown)
     return Chart("Reconstruction against KL, test images", detail, f"from {seen}", figure, legend, shades)
+
+
+def _join(axes: Axes, comparison: Comparison, rows: Sequence[Row]) -> str | None:
+    """Join the means of rows that differ in one number alone, in its order; return its key, if there is one."""
+    numbers = [key for key in comparison.keys if all(type(row.config.get(key)) in (int, float) for row in rows)]
+    key = min(numbers, key=lambda name: not name.startswith("objective."), default=None)
+    groups: dict[str, list[Row]] = {}
+    for row in rows if key else ():
+        others = [row.config.get(other) for other in comparison.keys if other != key]
+        groups.setdefault(repr(others), []).append(row)
+    for group in groups.values():
+        group.sort(key=lambda row: row.config[str(key)])
+        means = [[row.interval(f"test/{part}").mean for row in group] for part in ("kl", "reconstruction")]
+        axes.plot(*means, color=INK.light, linewidth=0.8, zorder=2)
+    return key if any(len(group) > 1 for group in groups.values()) else None
 
 
 def _lines_of_equal_loss(axes: Axes) -> None:
