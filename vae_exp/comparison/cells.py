@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from vae_exp.comparison.intervals import Interval
-from vae_exp.comparison.table import Comparison, Row
+from vae_exp.comparison.table import RANKED_BY, Comparison, Row
 from vae_exp.config.identity import written
 from vae_exp.storage.records import BOUNDS
 
@@ -57,9 +57,10 @@ class Cell:
 def table(comparison: Comparison, measures: Sequence[str]) -> tuple[list[str], list[list[Cell]]]:
     """Return the header, and each row's cells: its values of the keys, its runs, its measures.
 
-    The measures that rank stand first where they are not those of `measures`.
+    An estimate that ranks stands before the measures.
     """
-    wanted = dict.fromkeys([comparison.ranked_by, comparison.amount, *measures])
+    ranking = [] if comparison.ranked_by == RANKED_BY else [comparison.ranked_by, comparison.amount]
+    wanted = dict.fromkeys([*ranking, *measures])
     columns = _columns(comparison, [name for name in wanted if name in comparison.measures])
     return [name for name, _ in columns], [[cell(row) for _, cell in columns] for row in comparison.rows]
 
