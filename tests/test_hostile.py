@@ -176,7 +176,8 @@ LIBRARIES = {
     "subprocess": {"environment", "slurm"},  # git, squeue and scancel, with lists of arguments
     "ctypes": {"memory"},
     "socket": {"process", "download"},  # the name of this host; a timeout
-    "urllib.request": {"talk", "download"},
+    "urllib.request": {"address", "download"},  # a path from an address; an error of the data sets' download
+    "requests": {"talk", "download"},
     **{name: set() for name in ("pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "runpy")},
     **{name: set() for name in ("http.server", "socketserver", "wsgiref", "xmlrpc", "asyncio", "flask")},
 }

@@ -7,7 +7,7 @@ from vae_exp.observers import NoTracker, Tracker
 from vae_exp.tracking.download import fetch_run
 from vae_exp.tracking.links import how_to_look
 from vae_exp.tracking.reconciling import reconcile
-from vae_exp.tracking.store import callers_store
+from vae_exp.tracking.store import configured_store
 from vae_exp.tracking.sweep_run import show_sweep
 from vae_exp.tracking.tracker import MlflowTracker
 
@@ -21,4 +21,4 @@ def connect(config: TrackingConfig, label: str, sweep: str | None) -> Tracker:
     """
     if not isinstance(config, MlflowConfig):
         return NoTracker()
-    return MlflowTracker(callers_store(), config.experiment, label, sweep)
+    return MlflowTracker(configured_store(), config.experiment, label, sweep)

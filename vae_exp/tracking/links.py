@@ -10,7 +10,7 @@ from vae_exp.config import MlflowConfig, TrackingConfig
 from vae_exp.errors import UserError
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import receipt
-from vae_exp.tracking.store import Store, callers_store
+from vae_exp.tracking.store import Store, configured_store
 
 PORT = 5000
 """Where `mlflow ui` listens unless it is told otherwise."""
@@ -23,7 +23,7 @@ def how_to_look(config: TrackingConfig, folders: Sequence[RunFolder], sweep: str
     """
     if not isinstance(config, MlflowConfig):
         return []
-    store = callers_store()
+    store = configured_store()
     number = next((number for folder in folders if (number := _experiment_id(folder, store))), None)
     if number is None:
         return []

@@ -9,7 +9,7 @@ from vae_exp.errors import UserError
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import receipt
 from vae_exp.tracking.sender import Sender, is_complete
-from vae_exp.tracking.store import Store, be_quick, callers_store
+from vae_exp.tracking.store import Store, be_quick, configured_store
 from vae_exp.tracking.talk import later, probe, reason, say
 
 
@@ -21,7 +21,7 @@ def reconcile(config: TrackingConfig, folders: Iterable[RunFolder]) -> None:
     """
     if not isinstance(config, MlflowConfig):
         return
-    store = callers_store()
+    store = configured_store()
     missing = [folder for folder in folders if _is_missing(folder, store)]
     for number, folder in enumerate(missing):
         try:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
-import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from vae_exp.errors import UserError
+from vae_exp.tracking import address
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-SQLITE = "sqlite:///"
-KINDS = r"https?|databricks(-uc)?|(postgresql|mysql|mssql|sqlite)(\+\w+)?"
+LONGEST_LOCKED = 30.0
+"""Seconds that another process may take to make or open a file database."""
 
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -41,7 +42,7 @@ class Store:
     @property
     def shown(self) -> str:
         """The address without the password that may be in it: it goes into files and onto the terminal."""
-        return re.sub(r"://[^/@]*@", "://", self.uri)
+        return address.shown(self.uri)
 
     @property
     def is_server(self) -> bool:
@@ -56,8 +57,15 @@ class Store:
     @property
     def database(self) -> Path | None:
         """The file of an SQLite database."""
-        is_file = self.uri.startswith(SQLITE) and len(self.uri) > len(SQLITE)
-        return Path(self.uri.removeprefix(SQLITE)) if is_file else None
+        return address.database(self.uri)
+
+    def version(self) -> tuple[int, int] | None:
+        """Return what tells a database file from one that took its place; None where there is none, or an empty one."""
+        try:
+            status = self.database.stat() if self.database else None
+        except OSError:
+            return None
+        return (status.st_dev, status.st_ino) if status and status.st_size else None
 
     def artifacts(self) -> str | None:
         """Return where the artifacts of a new experiment go; None where the server decides."""
@@ -73,24 +81,22 @@ class Store:
             yield
             return
         self.database.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{self.database}.lock"):
+        lock = FileLock(f"{self.database}.lock")
+        try:
+            lock.acquire(timeout=LONGEST_LOCKED)
+        except Timeout:
+            raise TimeoutError(f"another process holds {lock.lock_file}") from None
+        try:
             yield
+        finally:
+            lock.release()
 
 
-def callers_store() -> Store:
+def configured_store() -> Store:
     """Return the store of MLFLOW_TRACKING_URI, or `mlflow.db` in the folder where the command was started."""
-    uri = os.environ.get("MLFLOW_TRACKING_URI", "").strip()
-    if not uri:
-        return Store(_sqlite(Path.cwd() / "mlflow.db"))
-    if not re.match(rf"({KINDS})(://|$)", uri):
-        rule = "an http or https address or a database (sqlite:///…, postgresql://…)"
-        raise UserError(f"MLFLOW_TRACKING_URI must be {rule}, got {uri!r}; unset it for mlflow.db in this folder")
-    database = Store(uri).database
-    return Store(_sqlite(database.absolute()) if database else uri.rstrip("/"))
-
-
-def _sqlite(file: Path) -> str:
-    return SQLITE + file.as_posix()
+    uri = address.configured()
+    file = address.database(uri) if uri else Path.cwd() / "mlflow.db"
+    return Store(address.sqlite(file.absolute()) + address.options(uri) if file else uri)
 
 
 def import_client() -> type[MlflowClient]:
@@ -99,6 +105,8 @@ def import_client() -> type[MlflowClient]:
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient
 
+    for name in ("mlflow", "alembic", "sqlalchemy"):  # a database that is locked is 40 lines of traceback and SQL
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     return MlflowClient
 
 
@@ -129,7 +137,8 @@ def open_experiment(store: Store, name: str) -> tuple[MlflowClient, str]:
                 if found is None:
                     raise
     if found.lifecycle_stage != "active":
-        raise UserError(f"tracking.experiment: {name!r} was deleted in MLflow; restore it there or choose another name")
+        rule = "restore it there or give another name as tracking.experiment=NAME"
+        raise UserError(f"tracking.experiment: {name!r} was deleted in MLflow; {rule}")
     return client, found.experiment_id
 
 
@@ -138,8 +147,8 @@ def _make_whole(store: Store, client_class: type[MlflowClient]) -> None:
 
     A process that is stopped while MLflow makes the tables leaves a database that never works again.
     """
-    if store.database is None or store.database.exists():
+    if store.database is None or store.version():
         return
     began = store.database.with_name(f".{store.database.name}.{secrets.token_hex(4)}.tmp")
-    client_class(tracking_uri=_sqlite(began)).search_experiments(max_results=1)
+    client_class(tracking_uri=address.sqlite(began)).search_experiments(max_results=1)
     began.replace(store.database)

@@ -15,7 +15,7 @@ from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import receipt
 from vae_exp.tracking.receipt import Receipt
 from vae_exp.tracking.sender import TOKEN, begin, find
-from vae_exp.tracking.store import Store, be_quick, callers_store, open_experiment
+from vae_exp.tracking.store import Store, be_quick, configured_store, open_experiment
 from vae_exp.tracking.talk import later, probe, reason, say
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def show_sweep(
     """
     if not isinstance(config, MlflowConfig):
         return
-    store = callers_store()
+    store = configured_store()
     told = begin(sweep, store, f"{config.experiment} sweeps", sweep.name, None)
     be_quick()
     try:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
+import os
 import re
 import shlex
 import sys
-import urllib.error
-import urllib.request
+import warnings
 from pathlib import Path
 
-from vae_exp.errors import one_line
+from vae_exp.errors import one_line, printable
+from vae_exp.tracking import address
 from vae_exp.tracking.store import Store
+from vae_exp.tracking.waiting import patiently
 
 PROBE = 5.0
 """Seconds in which a server has to answer anything at all."""
 
 CAUSES = (
     r"Connection refused|Connection reset|No route to host|Name or service not known|Read timed out|timed out|"
-    r"Remote end closed|too many \d+ error responses|failed with error code \d+"
+    r"Remote end closed|certificate verify failed|no answer within \d+ s|another process holds [^ ]+|"
+    r"too many \d+ error responses|failed with error code \d+"
 )
 """What requests and MLflow bury in layers of their own."""
 
@@ -32,16 +34,14 @@ log = logging.getLogger(__name__)
 def say(text: str) -> None:
     """Say something on standard error, where a progress bar makes room for it, and in the run's log."""
     log.warning("%s", text)
-    print(f"tracking: {text}", file=sys.stderr, flush=True)
+    print(printable(f"tracking: {text}"), file=sys.stderr, flush=True)
 
 
 def reason(error: Exception) -> str:
     """Return why something could not be sent, in one short line: `Connection refused`, not five layers around it."""
-    if isinstance(error, urllib.error.URLError) and isinstance(error.reason, Exception):
-        return reason(error.reason)
-    text = one_line(error)
+    text = address.without_secrets(one_line(error)).partition(" [SQL:")[0]
     cause = re.search(CAUSES, text)
-    return cause[0] if cause else text[:LONGEST_REASON]
+    return printable(cause[0] if cause else text[:LONGEST_REASON])
 
 
 def later(folder: Path) -> str:
@@ -52,8 +52,20 @@ def later(folder: Path) -> str:
 def probe(store: Store) -> None:
     """Raise OSError unless a server answers something, whatever it is, within PROBE seconds.
 
-    It costs nothing, where importing MLflow only to find a dead server takes seconds.
+    It costs little, where importing MLflow only to find a dead server takes seconds.
     """
     if store.is_address:
-        with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(f"{store.uri}/health", timeout=PROBE):
-            pass
+        patiently(lambda answered: _ask(f"{store.uri}/health"), PROBE)
+
+
+def _ask(uri: str) -> None:
+    """Ask as MLflow does: with requests, which takes a user from the address and reads REQUESTS_CA_BUNDLE."""
+    import requests
+
+    certificate = os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH")
+    is_insecure = os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1")
+    own = os.environ.get("MLFLOW_TRACKING_CLIENT_CERT_PATH")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it is insecure, as the user has set it
+        verify = certificate or not is_insecure
+        requests.get(uri, verify=verify, cert=own, timeout=PROBE, stream=True, allow_redirects=False).close()
