@@ -82,6 +82,7 @@ class _Download:
         if "config.yaml" not in sizes:
             rule = "must have config.yaml among its artifacts; it is no run of vae_exp"
             raise UserError(f"MLflow run {self.run_id} {rule}")
+        self.destination.mkdir(parents=True, exist_ok=True)
         for name, size in sizes.items():
             self._require_size(name, size)
         for name in sizes:
