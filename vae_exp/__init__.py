@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vae_exp.api import run
+    from vae_exp.api import run, sweep
     from vae_exp.config import (
         AdamConfig,
         AdamWConfig,
@@ -80,6 +80,7 @@ __all__ = [
     "load_run",
     "load_sweep",
     "run",
+    "sweep",
 ]
 
 _MODULES = {
@@ -90,6 +91,7 @@ _MODULES = {
     "load_run": "vae_exp.loading",
     "load_sweep": "vae_exp.loaded_sweep",
     "run": "vae_exp.api",
+    "sweep": "vae_exp.api",
 }
 """Where each name is; the classes of the configuration are in `vae_exp.config`."""
 

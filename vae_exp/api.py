@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 
 from vae_exp import experiment
 from vae_exp.config import Config, MlflowConfig, NoTrackingConfig
+from vae_exp.config.conversion import convert
 from vae_exp.config.identity import as_dict
+from vae_exp.config.rules import at_least
 from vae_exp.config.saved import load_config
 from vae_exp.errors import UserError
 from vae_exp.loaded_run import LoadedRun
+from vae_exp.loaded_sweep import LoadedSweep
 from vae_exp.progress import watched
+from vae_exp.storage.sweep_folder import SweepFolder
+from vae_exp.sweeping.grid import Grid, run_grid
 from vae_exp.tracking import connect
 
 
@@ -34,6 +40,40 @@ def run(config: Config, folder: Path | str, *, progress: bool = True, tracking: 
     """
     config, name = checked(config, tracking), Path(folder).absolute().name
     return experiment.run(config, folder, connect(config.tracking, name, None), watched(name, progress))
+
+
+def sweep(
+    config: Config,
+    grid: Grid,
+    folder: Path | str,
+    *,
+    jobs: int = 1,
+    progress: bool = True,
+    tracking: bool = False,
+) -> LoadedSweep:
+    """Run every combination of values in `folder`, compare the runs, and return the sweep.
+
+    Every job is checked before the first one starts. Calling it again with the same folder finishes what is not
+    finished, and more values extend the sweep, as the command `python -m vae_exp.train -m` does; what one of the two
+    began the other finishes. A job that fails stops no other: its state is in the table.
+
+    Args:
+        config: What the jobs have in common.
+        grid: Values by dotted key, such as `{"model.latent_dim": [2, 4], "seed": range(3)}`, or options by group, such
+            as `{"model": [ConvConfig(), MlpConfig()]}`. The last key varies fastest.
+        folder: Where the plan, the runs and the report are saved.
+        jobs: How many runs are trained at once, each in a process of its own with its share of torch's threads.
+        progress: Show progress in a terminal or a notebook.
+        tracking: Send the runs to MLflow, as `config.tracking` says; see `run`.
+
+    Raises:
+        UserError: A configuration breaks a rule, or the folder can't be used; nothing was made or changed.
+    """
+    config, processes = checked(config, tracking), convert(jobs, int, "jobs")
+    at_least("jobs", processes, 1)
+    watch = partial(watched, is_wanted=progress, unit="epoch" if processes == 1 else "job")
+    run_grid(config, grid, SweepFolder(Path(folder)), processes, watch)
+    return LoadedSweep(Path(folder))
 
 
 def checked(config: Config, tracking: bool) -> Config:

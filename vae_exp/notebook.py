@@ -19,8 +19,8 @@ _BAR = '<progress max="{total}" value="{done}" style="width: 16em"></progress> <
 class NotebookBar:
     """A bar that is drawn again in the cell where it began."""
 
-    def __init__(self, label: str) -> None:
-        self.standing = Standing(label)
+    def __init__(self, label: str, unit: str = "epoch") -> None:
+        self.standing = Standing(label, unit)
         self.total = self.done = self.before = 0
         self.cell: Any = None
         self.began = self.drawn = 0.0

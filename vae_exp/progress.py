@@ -26,12 +26,12 @@ def show_progress(label: str, console: Console) -> Progress:
     return Bar(label, console) if console.is_terminal else Lines(label, console)
 
 
-def watched(label: str, is_wanted: bool = True) -> Progress:
+def watched(label: str, is_wanted: bool = True, unit: str = "epoch") -> Progress:
     """Return a bar where somebody looks, on a terminal or in a notebook, and nothing elsewhere."""
     console = Console()
     if is_wanted and console.is_jupyter:
-        return NotebookBar(label)
-    return Bar(label, console) if is_wanted and console.is_terminal else NoProgress()
+        return NotebookBar(label, unit)
+    return Bar(label, console, unit) if is_wanted and console.is_terminal else NoProgress()
 
 
 def counted(console: Console, items: Sequence[T], work: str) -> Iterable[T]:
@@ -72,8 +72,8 @@ class Lines:
 class Bar:
     """A line that moves: the label, a bar, the epoch, its losses and the time that is left."""
 
-    def __init__(self, label: str, console: Console) -> None:
-        self.standing = Standing(label)
+    def __init__(self, label: str, console: Console, unit: str = "epoch") -> None:
+        self.standing = Standing(label, unit)
         self.bar = RichProgress(_Line(self.standing, console), console=console, speed_estimate_period=120)
         self.task: TaskID = self.bar.add_task(label, total=None)
 

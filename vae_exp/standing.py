@@ -23,6 +23,8 @@ class Standing:
     """How far a run is, in words of three lengths."""
 
     label: str
+    unit: str = "epoch"
+    """What is counted: epochs, or jobs."""
     epochs: int = 0
     epoch: int = 0
     record: Record = field(default_factory=dict)
@@ -34,7 +36,7 @@ class Standing:
         if self.doing:
             return [self.doing]
         count, every, brief = f"{self.epoch}/{self.epochs}", losses(self.record), losses(self._validation())
-        return [_joined(f"epoch {count}", words, f"{left} left") for words in (every, brief)] + [
+        return [_joined(f"{self.unit} {count}", words, f"{left} left") for words in (every, brief)] + [
             _joined(count, brief, f"{left} left"),
             _joined(count, left),
         ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -112,3 +114,15 @@ def command_line() -> list[str]:
 def remember_command() -> None:
     """Let the processes that this one starts return the same."""
     os.environ[COMMAND] = shlex.join(command_line())
+
+
+@contextlib.contextmanager
+def remembered_command() -> Iterator[None]:
+    """Let the processes that this one starts meanwhile return the same command line."""
+    before = os.environ.get(COMMAND)
+    remember_command()
+    try:
+        yield
+    finally:
+        os.environ.pop(COMMAND)
+        os.environ |= {} if before is None else {COMMAND: before}

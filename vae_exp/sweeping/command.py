@@ -84,11 +84,7 @@ class Command:
 
     def refuse_queued(self) -> None:
         """Raise UserError when Slurm still has jobs of this sweep: a killed command leaves them there."""
-        if jobs := slurm.queued(self._submitted_from):
-            numbers = " ".join(slurm.arrays(jobs))
-            raise UserError(
-                f"{self.sweep.path} has jobs in Slurm's queue; wait for them, or stop them with: scancel {numbers}"
-            )
+        slurm.refuse_queued(self.sweep.path, self._submitted_from)
 
     def stop(self) -> None:
         """Stop the jobs that still run, here and in Slurm's queue."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -11,6 +12,7 @@ from vae_exp.config import Config
 from vae_exp.config.saved import load_config
 from vae_exp.errors import Interrupted, UserError, complain, describe
 from vae_exp.machine.signals import EXIT_CODES, interruptible, is_interruptible
+from vae_exp.observers import Progress
 from vae_exp.progress import show_progress
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import SweepFolder
@@ -25,7 +27,7 @@ def run(config: Config, folder: Path, label: str, origin: str | None = None) -> 
     """Run one job by itself; return its exit code. What went wrong is said in one line."""
     try:
         with interruptible():
-            _run(config, folder, label, None, origin)
+            experiment.run(config, folder, connect(config.tracking, label, None), bar_or_lines(label), origin)
             _show(config, RunFolder(folder))
     except UserError as error:
         complain(str(error))
@@ -39,7 +41,16 @@ def run(config: Config, folder: Path, label: str, origin: str | None = None) -> 
     return 0
 
 
-def run_planned(sweep: Path, name: str, at: int, until: int | None = None) -> str:
+Watch = Callable[[str], Progress]
+"""Returns what shows the progress of the run with a label."""
+
+
+def bar_or_lines(label: str) -> Progress:
+    """Show the progress of a run as suits the terminal or file that the command prints to."""
+    return show_progress(label, console)
+
+
+def run_planned(sweep: Path, name: str, at: int, until: int | None = None, watch: Watch = bar_or_lines) -> str:
     """Run the job of a sweep that is planned at byte `at` of its plan, up to epoch `until`; return its state.
 
     What goes wrong is in the job's folder, so that no launcher gives up the other jobs. Only a signal is raised, and
@@ -54,20 +65,14 @@ def run_planned(sweep: Path, name: str, at: int, until: int | None = None) -> st
             label = planned.label
             config = load_config(planned.config, f"{folder.path}: its plan")
             folder.write_hydra(planned.config, planned.overrides)
-            _run(config, folder.path, label, sweep.name, None, until)
+            connected = connect(config.tracking, label, sweep.name)
+            experiment.run(config, folder.path, connected, watch(label), until=until)
     except Exception as error:
         complain(f"{label}: {describe(error)}")
     except Interrupted:
         if in_sweeper:
             raise
     return folder.state()
-
-
-def _run(
-    config: Config, folder: Path, label: str, sweep: str | None, origin: str | None, until: int | None = None
-) -> None:
-    tracker = connect(config.tracking, label, sweep)
-    experiment.run(config, folder, tracker, show_progress(label, console), origin, until)
 
 
 def _show(config: Config, folder: RunFolder) -> None:

@@ -12,8 +12,8 @@ from typing import Any
 from vae_exp.config import Config
 from vae_exp.config.identity import as_dict, identity, identity_hash
 from vae_exp.errors import UserError
-from vae_exp.preparation import fill_defaults, require_final_objective
-from vae_exp.storage.sweep_folder import Job
+from vae_exp.preparation import check, fill_defaults, keys_of_check, require_final_objective
+from vae_exp.storage.sweep_folder import Job, SweepFolder
 from vae_exp.sweeping import naming
 
 
@@ -40,7 +40,7 @@ def plan(
     swept: Sequence[str],
     known: Sequence[Job],
     threads: int,
-    check: Check,
+    digest_of: Check,
     track: Track = lambda numbers, _work: numbers,
 ) -> list[Job]:
     """Return the jobs of a sweep: those known already, with their folders, and the new ones.
@@ -55,7 +55,7 @@ def plan(
     new = [number for number in range(len(requests)) if number not in found]
     with _naming(requests, swept) as at:
         configs = {number: requests[at(number)].compose() for number in track(new, "composing")}
-        digests = {number: check(configs[at(number)]) for number in track(new, "checking")}
+        digests = {number: digest_of(configs[at(number)]) for number in track(new, "checking")}
         for number in new:
             request = requests[at(number)]
             found[number] = _planned(request, configs[number], digests[number], swept, index, threads)
@@ -79,6 +79,32 @@ def _naming(requests: Sequence[Request], swept: Sequence[str]) -> Iterator[Calla
     except UserError as error:
         given = ", ".join(requests[current].overrides)
         raise UserError(f"job {current + 1} of {len(requests)} ({given}): {error}" if swept else str(error)) from None
+
+
+@contextlib.contextmanager
+def locked(sweep: SweepFolder, plan: Callable[[Sequence[Job]], list[Job]]) -> Iterator[list[Job]]:
+    """Hold a sweep, with the jobs that `plan` makes of those that it knows already.
+
+    A new one is planned before its folder is made, so that a refusal leaves no trace.
+    """
+    jobs = None if sweep.plan_file.exists() else plan([])
+    with sweep.locked():
+        if jobs is not None and sweep.plan_file.exists():
+            raise UserError(f"{sweep.path} was begun by another command; give this one again to extend it")
+        yield plan(sweep.jobs()) if jobs is None else jobs
+
+
+def remembered_check() -> Check:
+    """Return a check that asks once for the keys that it reads, for one after the other of many jobs."""
+    known: dict[str, str] = {}
+
+    def digest(config: Config) -> str:
+        key = keys_of_check(config)
+        if key not in known:
+            known[key] = check(config).digest
+        return known[key]
+
+    return digest
 
 
 def _refuse_twins(jobs: Sequence[Job], requests: Sequence[Request]) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from vae_exp.errors import Interrupted
+from vae_exp.errors import Interrupted, UserError
 
 PAUSE = 2.0
 """Seconds between two looks at the queue."""
@@ -71,6 +71,13 @@ def cancel(folder: Path) -> bool:
 def queued(folder: Path) -> list[Queued]:
     """Return the jobs that were submitted from this folder, `.submitit` of a sweep, and wait or run."""
     return (folder.is_dir() and _ask(folder)) or []
+
+
+def refuse_queued(sweep: Path, folder: Path) -> None:
+    """Raise UserError when Slurm still has jobs of a sweep: a killed command leaves them there."""
+    if jobs := queued(folder):
+        numbers = " ".join(arrays(jobs))
+        raise UserError(f"{sweep} has jobs in Slurm's queue; wait for them, or stop them with: scancel {numbers}")
 
 
 def arrays(jobs: list[Queued]) -> list[str]:

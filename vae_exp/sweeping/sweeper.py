@@ -9,7 +9,6 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import HydraContext
 from omegaconf import DictConfig
 
-from vae_exp.config import Config
 from vae_exp.errors import Interrupted, UserError, complain
 from vae_exp.machine import environment
 from vae_exp.machine.signals import EXIT_CODES, interruptible
@@ -20,7 +19,7 @@ from vae_exp.sweeping.command import Command
 from vae_exp.sweeping.composing import Composer, combinations
 from vae_exp.sweeping.conclusion import conclude
 from vae_exp.sweeping.job import console
-from vae_exp.sweeping.planning import Request, plan
+from vae_exp.sweeping.planning import Request, locked, plan, remembered_check
 
 
 def sweep(config: DictConfig, context: HydraContext, most: int | None, given: Sequence[str]) -> int:
@@ -51,15 +50,7 @@ def code_of(run: Callable[[], int]) -> int:
 
 
 def _sweep(command: Command, given: Sequence[str]) -> int:
-    folder = command.sweep
-    if folder.plan_file.exists():
-        with folder.locked():
-            jobs = _planned(command, given, folder.jobs())
-            return _run(command, jobs, environment.command_line())
-    jobs = _planned(command, given, [])  # refused without a trace
-    with folder.locked():
-        if folder.plan_file.exists():
-            raise UserError(f"{folder.path} was begun by another command; give this one again to extend it")
+    with locked(command.sweep, partial(_planned, command, given)) as jobs:
         return _run(command, jobs, environment.command_line())
 
 
@@ -80,22 +71,7 @@ def _planned(command: Command, given: Sequence[str], known: Sequence[Job]) -> li
     jobs, swept = combinations(OverridesParser.create(config_loader=loader), given)
     composer = Composer(loader, command.config)
     requests = [Request(job, composer.base_digest(job), partial(composer.compose, job)) for job in jobs]
-    return plan(requests, swept, known, command.threads, _remembered_check(), partial(counted, console))
-
-
-def _remembered_check() -> Callable[[Config], str]:
-    """Return `check` as it is for one after the other of many jobs: asked once for the keys that it reads."""
-    from vae_exp.preparation import check, keys_of_check
-
-    known: dict[str, str] = {}
-
-    def digest(config: Config) -> str:
-        key = keys_of_check(config)
-        if key not in known:
-            known[key] = check(config).digest
-        return known[key]
-
-    return digest
+    return plan(requests, swept, known, command.threads, remembered_check(), partial(counted, console))
 
 
 def _run(command: Command, jobs: Sequence[Job], typed: list[str]) -> int:

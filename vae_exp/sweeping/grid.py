@@ -1,0 +1,113 @@
+"""A sweep from Python: every combination of values of a configuration's keys."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from vae_exp.config import Config
+from vae_exp.config.identity import as_dict, written
+from vae_exp.config.options import Options
+from vae_exp.config.saved import load_config
+from vae_exp.errors import UserError, short
+from vae_exp.machine import environment
+from vae_exp.storage.sweep_folder import Job, SweepFolder
+from vae_exp.sweeping import launching, planning, slurm
+from vae_exp.sweeping.conclusion import conclude
+from vae_exp.sweeping.job import Watch
+from vae_exp.sweeping.local import LocalLauncher
+from vae_exp.sweeping.planning import Request
+from vae_exp.terminal import shown
+
+Grid = Mapping[str, Iterable[Any]]
+"""Values by dotted key, `{"model.latent_dim": [2, 4], "seed": range(3)}`, or options, `{"model": [MlpConfig()]}`."""
+
+
+def run_grid(config: Config, grid: Grid, sweep: SweepFolder, processes: int, watch: Watch) -> None:
+    """Plan every combination, run what is not finished, and write the report, however that went.
+
+    `processes` is how many jobs run at once, each with its share of torch's threads; `watch` returns what shows the
+    progress of a label.
+    """
+    requested, swept = requests(config, grid)
+    make = partial(_planned, requested, swept, max(1, torch.get_num_threads() // processes))
+    with environment.remembered_command(), planning.locked(sweep, make) as jobs:
+        slurm.refuse_queued(sweep.path, sweep.path / ".submitit")
+        command = environment.command_line()
+        jobs = sweep.write_plan(jobs, command)
+        waiting = [job for job in jobs if sweep.needs_run(job)]
+        try:
+            launching.launch(LocalLauncher(sweep.path, processes, watch), sweep, waiting)
+        finally:
+            conclude(sweep, jobs, command, f"python -m vae_exp.resume {shown(sweep.path)}", Console(file=io.StringIO()))
+
+
+def _planned(requested: Sequence[Request], swept: Sequence[str], threads: int, known: Sequence[Job]) -> list[Job]:
+    return planning.plan(requested, swept, known, threads, planning.remembered_check())
+
+
+def requests(config: Config, grid: Grid) -> tuple[list[Request], list[str]]:
+    """Return a request for each combination, of which the last key varies fastest, and the keys with several values.
+
+    Raises UserError when a key has no list of values.
+    """
+    values = {key: _values(key, given) for key, given in grid.items()}
+    combinations = [dict(zip(values, chosen, strict=True)) for chosen in itertools.product(*values.values())]
+    swept = {key for key, given in values.items() if len(given) > 1}
+    every = [_request(config, chosen) for chosen in combinations]
+    given = dict.fromkeys(text.partition("=")[0] for request in every for text in request.overrides)
+    return every, [key for key in given if key in swept or key.partition(".")[0] in swept]
+
+
+def _values(key: str, given: object) -> list[Any]:
+    if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
+        raise UserError(f"{key} must have a list of values, got {short(given)}")
+    if not (values := list(given)):
+        raise UserError(f"{key} must have at least one value, got none")
+    return values
+
+
+def _request(config: Config, chosen: Mapping[str, Any]) -> Request:
+    overrides = [text for key, value in chosen.items() for text in _overrides(key, value)]
+    return Request(overrides, None, partial(with_values, config, chosen))
+
+
+def with_values(config: Config, values: Mapping[str, Any]) -> Config:
+    """Return the configuration with other values; raise UserError where one breaks a rule or there is no such key.
+
+    >>> with_values(Config(), {"model.latent_dim": 8}).model.latent_dim
+    8
+    """
+    saved = as_dict(config)
+    for key, value in values.items():
+        group, _, name = key.partition(".")
+        if name and isinstance(saved.get(group), dict):
+            saved[group] = saved[group] | {name: value}
+        else:
+            saved[key] = as_dict(value) if isinstance(value, Options) else value
+    return load_config(saved, "config")
+
+
+def _overrides(key: str, value: Any) -> list[str]:
+    """Return what a job is noted and named with, as the command line has it: `model.latent_dim=2`.
+
+    Options of a group are its name and the values in which they differ from their defaults.
+    """
+    if not isinstance(value, Options):
+        return [f"{key}={written(_plain(value))}"]
+    mine, default = as_dict(value), as_dict(type(value)())
+    differing = [f"{key}.{name}={written(mine[name])}" for name in mine if mine[name] != default[name]]
+    return [f"{key}={mine['name']}", *differing] if "name" in mine else differing
+
+
+def _plain(value: Any) -> Any:
+    """Return numbers of NumPy as Python's, and sequences as lists."""
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(item) for item in value]
+    return value.item() if hasattr(value, "item") else value

@@ -1,0 +1,52 @@
+"""A launcher without Hydra, for scripts and notebooks: jobs one after the other, or in processes of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from vae_exp.observers import NoProgress, Progress
+from vae_exp.storage.sweep_folder import Job
+from vae_exp.sweeping import job
+
+
+class LocalLauncher:
+    """Runs jobs in this process, or several at once in others."""
+
+    def __init__(self, sweep: Path, processes: int, watch: job.Watch) -> None:
+        """Take the sweep's folder, how many jobs run at once, and what shows the progress of a label."""
+        self._sweep, self._processes, self._watch = sweep, processes, watch
+
+    def launch(self, jobs: Sequence[Job]) -> None:
+        """Run jobs, and wait for them; raise what joblib raises when a process was killed."""
+        if self._processes > 1:
+            self._in_processes(jobs)
+            return
+        for each in jobs:
+            job.run_planned(self._sweep, each.name, _place(each), watch=self._watch)
+
+    def _in_processes(self, jobs: Sequence[Job]) -> None:
+        from joblib import Parallel, delayed
+
+        workers = Parallel(
+            self._processes, backend="loky", batch_size=1, pre_dispatch="all", return_as="generator_unordered"
+        )
+        ended = workers(delayed(job.run_planned)(self._sweep, each.name, _place(each), watch=_unseen) for each in jobs)
+        progress = self._watch(self._sweep.name)
+        progress.start(len(jobs), 1, 0)
+        try:
+            for count, _state in enumerate(ended, start=1):
+                progress.step()
+                progress.epoch({"epoch": count})
+        finally:
+            progress.stop()
+
+
+def _place(job: Job) -> int:
+    assert job.at is not None, "a job is launched when it is planned"
+    return job.at
+
+
+def _unseen(_label: str) -> Progress:
+    """Show nothing: several bars would draw over each other."""
+    return NoProgress()
