@@ -40,7 +40,7 @@ from vae_exp.figures.steps import draw_step
 from vae_exp.figures.subject import Codes, Subject
 from vae_exp.figures.tiles import DPI, resized, tile
 from vae_exp.figures.traversals import draw_manifold, draw_traversals
-from vae_exp.figures.tsne import draw_tsne, layout, obstacle
+from vae_exp.figures.tsne import _subsample, draw_tsne, layout, obstacle
 from vae_exp.models import Vae, build_model
 from vae_exp.randomness import generator
 
@@ -577,6 +577,22 @@ def test_images_that_training_draws_anew_are_drawn_for_their_reconstruction_too(
     subject = Glass(np.full((100, 2), 128))
     subject.config.data.binarize = "dynamic"
     assert set(np.unique(shown(draw_reconstructions(subject).axes[0])[:42])) == {0, 255}
+
+
+def codes_laid_out(subject, split):
+    subject.config.figures.tsne_split = split
+    return _subsample(subject)
+
+
+def test_training_images_that_are_binarised_anew_are_drawn_before_their_codes_are_laid_out():
+    """Each pixel of 128 becomes 0 or 1 before the encoder, which hands pixels on as means, sees it."""
+    subject = Glass(np.full((100, 2), 128))
+    codes = subject.codes(subject.splits.train, torch.arange(100), generator(0, "any"))
+    assert len(np.unique(codes.means)) == 1
+    subject.config.data.binarize = "dynamic"
+    codes = subject.codes(subject.splits.train, torch.arange(100), generator(0, "any"))
+    assert len(np.unique(codes.means)) == 2
+    assert len(np.unique(codes_laid_out(subject, "train").means)) == 2
 
 
 def test_samples_are_the_means_at_draws_from_the_prior():

@@ -108,16 +108,19 @@ class Subject:
         """Return n draws of z from the prior: (n, D)."""
         return torch.randn(n, self.latent_dim, generator=source)
 
-    def codes(self, split: Split) -> Codes:
-        """Return the posteriors of the first images of a split."""
-        posterior = self.encode(split.images[:MOST_IMAGES])
-        labels = None if split.labels is None else split.labels[:MOST_IMAGES].cpu().numpy()
-        return Codes(array(posterior.mean), array(posterior.kl()), labels)
+    def codes(self, split: Split, chosen: Tensor, source: torch.Generator) -> Codes:
+        """Return the posteriors of these images of a split, as the model sees them."""
+        parts = torch.split(chosen, self.config.evaluation.batch_size)
+        posteriors = [self.encode(self.images(split, part, source)) for part in parts]
+        means, kl = (torch.cat(each) for each in zip(*((q.mean, q.kl()) for q in posteriors), strict=True))
+        labels = None if split.labels is None else split.labels[chosen.to(split.labels.device)].cpu().numpy()
+        return Codes(array(means), array(kl), labels)
 
     @cached_property
     def test_codes(self) -> Codes:
-        """Return the posteriors of the test images, which several figures show."""
-        return self.codes(self.split("test"))
+        """Return the posteriors of the first test images, which several figures show."""
+        split = self.split("test")
+        return self.codes(split, torch.arange(min(len(split.images), MOST_IMAGES)), self.stream("codes"))
 
 
 def array(tensor: Tensor) -> Floats:

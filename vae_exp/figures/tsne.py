@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import torch
 from sklearn.manifold import TSNE
 
@@ -40,10 +38,9 @@ def _subsample(subject: Subject) -> Codes:
     """Return the codes of `figures.tsne_points` images of `figures.tsne_split`, chosen at random."""
     config = subject.config.figures
     split = subject.split(config.tsne_split)
-    order = torch.randperm(len(split.images), generator=subject.stream("tsne"))
-    chosen = order[: config.tsne_points].sort().values.to(split.images.device)
-    labels = None if split.labels is None else split.labels[chosen]
-    return subject.codes(dataclasses.replace(split, images=split.images[chosen], labels=labels))
+    source = subject.stream("tsne")
+    chosen = torch.randperm(len(split.images), generator=source)[: config.tsne_points].sort().values
+    return subject.codes(split, chosen, source)
 
 
 def obstacle(codes: Codes) -> str | None:
