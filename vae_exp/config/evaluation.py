@@ -35,12 +35,13 @@ class EvaluationConfig(Options, group="evaluation"):
     final: bool = True
     """Measure everything else at the end, on the best weights: importance-weighted NLL and active units (Burda et al.
     2015, arXiv 1509.00519), mutual information and marginal KL (Hoffman & Johnson 2016, "ELBO surgery"), probes of
-    the latent space, silhouette (Rousseeuw 1987), and what a classifier sees in samples."""
+    the latent space, silhouette (Rousseeuw 1987), and what a classifier sees in samples. `docs/measures.md` explains
+    each."""
     importance_samples: int = 100
     """K of the importance-weighted estimate of −log p(x) (Burda et al. 2015, arXiv 1509.00519, eq. 8), at least 1;
-    the papers take 5,000."""
+    the papers take 5,000. The log says where the estimate has not converged."""
     importance_images: int = 1000
-    """Test images for that estimate (validation images where there is no test split), the first so many; it takes
+    """Images for that estimate, the first so many, of the validation split and of the one that is measured on; it takes
     K decoder passes for each."""
 
     def __post_init__(self) -> None:
