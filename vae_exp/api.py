@@ -7,12 +7,13 @@ from functools import partial
 from pathlib import Path
 
 from vae_exp import experiment
-from vae_exp.config import Config, MlflowConfig, NoTrackingConfig
+from vae_exp.config import ArraysConfig, Config, DataConfig, MlflowConfig, NoTrackingConfig
 from vae_exp.config.conversion import convert
 from vae_exp.config.identity import as_dict
 from vae_exp.config.rules import at_least
 from vae_exp.config.saved import load_config
-from vae_exp.errors import UserError
+from vae_exp.data.given import given_splits
+from vae_exp.errors import UserError, short
 from vae_exp.loaded_run import LoadedRun
 from vae_exp.loaded_sweep import LoadedSweep
 from vae_exp.progress import watched
@@ -21,7 +22,9 @@ from vae_exp.sweeping.grid import Grid, run_grid
 from vae_exp.tracking import connect
 
 
-def run(config: Config, folder: Path | str, *, progress: bool = True, tracking: bool = False) -> LoadedRun:
+def run(
+    config: Config, folder: Path | str, *, data: object = None, progress: bool = True, tracking: bool = False
+) -> LoadedRun:
     """Train, evaluate and draw one VAE in `folder`, and return it.
 
     Calling it again with the same folder is safe: a finished run is returned, and an interrupted or failed one
@@ -30,6 +33,9 @@ def run(config: Config, folder: Path | str, *, progress: bool = True, tracking: 
     Args:
         config: The complete configuration.
         folder: Where everything of the run is saved.
+        data: Images, a pair of images and labels (arrays or tensors), or a data set that gives such pairs, as those of
+            torchvision do; `config.data` is then `ArraysConfig(…)` without a root, or left as it is made. To resume or
+            reproduce the run, give the same data here or as `data.root=FILE`; digests are compared.
         progress: Show progress in a terminal or a notebook.
         tracking: Send the run to MLflow, as `config.tracking` says. Without it the run is saved with
             `NoTrackingConfig`, so that `python -m vae_exp.resume` sends nothing either.
@@ -39,7 +45,21 @@ def run(config: Config, folder: Path | str, *, progress: bool = True, tracking: 
         Diverged: The loss became NaN or infinite; the run has failed and keeps its last checkpoint.
     """
     config, name = checked(config, tracking), Path(folder).absolute().name
-    return experiment.run(config, folder, connect(config.tracking, name, None), watched(name, progress))
+    splits = None
+    if data is not None:
+        options = arrays_config(config.data)
+        config, splits = dataclasses.replace(config, data=options), given_splits(data, options)
+    tracker = connect(config.tracking, name, None)
+    return experiment.run(config, folder, tracker, watched(name, progress), splits=splits)
+
+
+def arrays_config(options: DataConfig) -> ArraysConfig:
+    """Return how data that is given from Python is read: as the configuration says, or by default."""
+    if options == Config().data:
+        return ArraysConfig()
+    if not isinstance(options, ArraysConfig) or options.root is not None:
+        raise UserError(f"config.data must be ArraysConfig(…) without a root where data is given, got {short(options)}")
+    return options
 
 
 def sweep(

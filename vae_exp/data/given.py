@@ -1,0 +1,51 @@
+"""Data that is given from Python instead of a file: arrays, tensors, or a data set of torchvision's kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vae_exp.config import ArraysConfig
+from vae_exp.data.arrays import assemble_arrays, check
+from vae_exp.data.binarize import binarize
+from vae_exp.data.npy import Header
+from vae_exp.data.splits import Splits
+from vae_exp.errors import UserError, one_line
+
+
+def given_splits(data: object, config: ArraysConfig) -> Splits:
+    """Return the data set of images, of a pair of images and labels, or of a data set of pairs.
+
+    Images and labels are NumPy arrays, tensors, or what `numpy.asarray` makes arrays of, under the rules of
+    `data=arrays`; they are copied. A data set has a length and gives pairs of an image (a tensor or one of Pillow's)
+    and its label. Raises UserError where they won't do.
+    """
+    try:
+        found = {kind: _array(values) for kind, values in _named(data).items()}
+    except (ValueError, TypeError) as error:  # NumPy's, for images of several sizes
+        raise UserError(f"data must hold images of one size, each with its label: {one_line(error)}") from None
+    headers = {kind: Header(f"data, {kind}", array.shape, array.dtype, False) for kind, array in found.items()}
+    check({"train": headers}, config)
+    return binarize(assemble_arrays({"train": headers}, {"train": found}, config), config)
+
+
+def _named(data: object) -> dict[str, Any]:
+    """Return what is given as `images`, and `labels` where there are any."""
+    if isinstance(data, tuple):
+        if len(data) != 2:
+            raise UserError(f"data must be images, or a pair of images and labels, got a tuple of {len(data)}")
+        return {"images": data[0]} | ({} if data[1] is None else {"labels": data[1]})
+    if isinstance(data, np.ndarray | Tensor | list):
+        return {"images": data}
+    if not hasattr(data, "__getitem__") or not hasattr(data, "__len__"):
+        rule = "an array, a tensor, a pair of images and labels, or a data set of such pairs"
+        raise UserError(f"data must be {rule}, got {type(data).__name__}")
+    images, labels = zip(*(data[i] for i in range(len(data))), strict=True)
+    return {"images": np.stack([_array(image) for image in images]), "labels": np.asarray(labels)}
+
+
+def _array(values: Any) -> NDArray[Any]:
+    return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
