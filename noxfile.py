@@ -55,6 +55,14 @@ def quick(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the reference from the docstrings into `site/`; a name that is not there fails."""
+    session.run("python", "-m", "pip", "install", "--quiet", "-e", ".[docs]")
+    session.run("python", "docs/configuration.py")
+    session.run("python", "-m", "mkdocs", "build", "--strict", "--quiet")
+
+
+@nox.session
 def faults(session: nox.Session) -> None:
     """Kill, cut and fill for an hour: the long series behind `docs/reliability.md`."""
     session.run(*PYTEST, "-m", "faults", *session.posargs)

@@ -15,15 +15,15 @@ LEVELS = {
     1: "storage data models objectives cards optimizers devices",
     2: "observers training evaluation measures figures preparation loaded_run standing",
     3: "experiment",
-    4: "compose overrides loading tracking comparison terminal notebook progress loaded_sweep",
+    4: "help compose overrides loading tracking comparison terminal notebook progress loaded_sweep",
     5: "sweeping searching watching",
-    6: "api train resume reproduce compare status stop",
+    6: "api __main__ train resume reproduce compare status stop",
 }
 LEVEL = {room: level for level, rooms in LEVELS.items() for room in rooms.split()}
 ONLY_IN = {
     "mlflow": {"tracking"},
     "hydra": {"compose", "searching", "sweeping", "train", "resume"},
-    "omegaconf": {"compose", "searching", "sweeping", "train"},
+    "omegaconf": {"compose", "help", "searching", "sweeping", "train"},
     "rich": {"terminal", "progress", "sweeping", "searching", "compare", "status", "watching"},
     "torchvision": {"data"},
     "optuna": {"searching"},

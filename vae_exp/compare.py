@@ -1,4 +1,4 @@
-"""`python -m vae_exp.compare FOLDER ...`: lay runs side by side, whatever they came from."""
+"""`python -m vae_exp.compare FOLDER ...`: compare runs and sweeps side by side, wherever they came from."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 
 from vae_exp.config import Config, EvaluationConfig, FiguresConfig, TrainerConfig
 from vae_exp.errors import UserError, complain, one_line, short
+from vae_exp.help import chosen_keys
 from vae_exp.preparation import prepare
 from vae_exp.registry import schemas
 from vae_exp.storage.run_folder import RunFolder
@@ -50,6 +51,7 @@ def register() -> None:
         store.store(group=f"{SCHEMAS}/{group}", name="default", node=config_class)
     store.store(name="config_schema", node=root)
     OmegaConf.register_new_resolver("unique_name", unique_name, use_cache=True)
+    OmegaConf.register_new_resolver("chosen_keys", lambda *, _root_: chosen_keys(_root_).replace("$", "$$"))
 
 
 def unique_name() -> str:

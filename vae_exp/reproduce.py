@@ -1,4 +1,4 @@
-"""`python -m vae_exp.reproduce RUN`: train a finished run again and compare, to the bit."""
+"""`python -m vae_exp.reproduce RUN`: train a finished run again and compare the two bit for bit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m vae_exp.status FOLDER`: how far a run, a sweep or a folder of them is."""
+"""`python -m vae_exp.status FOLDER`: show how far a run, a sweep or a folder of them is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m vae_exp.train`: one run, or with `-m` a sweep."""
+"""`python -m vae_exp.train`: train one run, or with -m a sweep."""
 
 from __future__ import annotations
 

@@ -32,6 +32,7 @@ def proportion(name: str, hits: Tensor) -> dict[str, Any]:
     Wilson's interval (1927, JASA 22) has a width where all or none are hits, unlike the standard error:
     (p + z²/2n ± z·√(p(1 − p)/n + z²/4n²))/(1 + z²/n).
 
+    >>> import torch
     >>> proportion("accuracy", torch.ones(10))["accuracy_interval"]
     [0.722..., 1.0]
     """
