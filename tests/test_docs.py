@@ -28,7 +28,7 @@ def module_of(file):
 
 @pytest.mark.parametrize("name", [module_of(file) for file in WITH_EXAMPLES])
 def test_examples_in_docstrings_do_what_they_say(name):
-    result = doctest.testmod(import_module(name), optionflags=doctest.ELLIPSIS)
+    result = doctest.testmod(import_module(name))
     assert result.attempted > 0
     assert result.failed == 0
 
