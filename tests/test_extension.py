@@ -122,5 +122,5 @@ def test_a_data_set_of_an_extension_is_trained_on(tmp_path):
     (folder,) = (cwd / "outputs").iterdir()
     run = RunFolder(folder)
     assert json.loads(run.environment_file.read_text(encoding="utf-8"))["data"]["image_shape"] == [1, 8, 8]
-    assert run.read_final().measures["information_images"] == 40
+    assert run.read_final().measures["index_code_images"] == 40
     assert "test/nll_iw100" in run.read_final().measures  # its pixels are black or white

@@ -130,7 +130,7 @@ def test_the_information_of_a_gaussian_channel_is_found_where_there_are_images_e
         known, abs=4 * found["index_code_mutual_information_se"]
     )
     assert found["marginal_kl_to_prior"] == pytest.approx(0, abs=0.02 + 4 * found["marginal_kl_to_prior_se"])
-    assert (found["information_images"], found["information_draws"]) == (20_000, 2000)
+    assert (found["index_code_images"], found["index_code_draws"]) == (20_000, 2000)
 
 
 def test_information_above_what_the_images_can_tell_is_a_bound_without_a_standard_error():
@@ -334,9 +334,9 @@ def test_a_model_is_measured_in_every_respect(digits):
     estimates |= {f"{split}/{name}" for split in ("val", "test") for name in ("negative_log_density_iw7", "ess_iw7")}
     estimates |= {"index_code_mutual_information", "marginal_kl_to_prior", "sample_confidence", "real_confidence"}
     shares = {"knn_accuracy", "linear_probe_accuracy", "classifier_accuracy"}
-    others = {"measured_on", "importance_samples", "importance_images", "importance_images_val", "information_images"}
+    others = {"measured_on", "importance_samples", "importance_images", "importance_images_val", "index_code_images"}
     others |= {"kl_per_dimension", "active_units", "sample_label_coverage", "real_label_coverage", "classified_samples"}
-    others |= {"index_code_mutual_information_is_bound", "marginal_kl_to_prior_is_bound", "information_draws"}
+    others |= {"index_code_mutual_information_is_bound", "marginal_kl_to_prior_is_bound", "index_code_draws"}
     if found["active_units"]:
         estimates |= {"silhouette"}
     else:  # an untrained model may have collapsed
@@ -348,7 +348,7 @@ def test_a_model_is_measured_in_every_respect(digits):
     assert found["measured_on"] == "test"
     assert found["test/loss"] == pytest.approx(found["test/reconstruction"] + found["test/kl"])
     assert sum(found["kl_per_dimension"]) == pytest.approx(found["test/kl"], rel=1e-5)
-    assert found["information_images"] == found["information_draws"] == 1257  # all training images
+    assert found["index_code_images"] == found["index_code_draws"] == 1257  # all training images
 
 
 def test_the_same_model_has_the_same_measures_bit_for_bit_and_is_left_as_it_was(digits):

@@ -55,7 +55,7 @@ def information(posterior: DiagonalGaussian, noise: torch.Generator, draws: int)
     if is_bound:
         estimates = {name: value for name, value in estimates.items() if not name.endswith("_se")}
     flags = {f"{name}_is_bound": is_bound for name in BOUNDS}
-    return estimates | flags | {"information_images": len(posterior.mean), "information_draws": len(found)}
+    return estimates | flags | {"index_code_images": len(posterior.mean), "index_code_draws": len(found)}
 
 
 def _log_densities(z: Tensor, posterior: DiagonalGaussian) -> Tensor:

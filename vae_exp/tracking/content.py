@@ -36,9 +36,10 @@ ASIDE = (
     "importance_samples",
     "importance_images",
     "importance_images_val",
-    "information_images",
-    "information_draws",
+    "index_code_images",
+    "index_code_draws",
     "classified_samples",
+    "information_images",  # of version 0.1
 )
 """Numbers of `final.json` that say how a measure was taken. They and the standard errors would be half of all charts,
 and the first that a reader sees; the file is among the artifacts."""
