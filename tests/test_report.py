@@ -14,7 +14,8 @@ from commands import run
 from compared import compared, config, sweep, write
 from PIL import Image
 
-from vae_exp.comparison import report
+from vae_exp.comparison import gallery, report
+from vae_exp.comparison.charts.curves import learning_curves
 from vae_exp.machine.environment import Session
 from vae_exp.storage.records import Data, Final
 
@@ -133,7 +134,7 @@ def shown(path, content):
 def test_a_runs_picture_is_shown_no_wider_than_needed(tmp_path):
     (found,) = shown(tmp_path, picture())
     image = Image.open(io.BytesIO(base64.b64decode(found)))
-    assert image.size == (report.WIDEST, 213)
+    assert image.size == (gallery.WIDEST, 213)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +151,7 @@ def test_no_flipped_bit_of_a_picture_stops_the_report(tmp_path):
     file = tmp_path / "flipped.png"
     for place in range(0, len(content), 7):
         file.write_bytes(content[:place] + bytes([content[place] ^ 0x55]) + content[place + 1 :])
-        found = report._picture(file)
+        found = gallery._picture(file)
         assert found is None or found.startswith("data:image/webp")
 
 
@@ -192,3 +193,53 @@ def test_a_measure_that_a_spreadsheet_would_run_is_text_in_the_csv(tmp_path, sta
     assert not any(cell.strip('"').startswith(("=", "@", "+", "\t")) for cell in header.split(","))
     assert f"'{start}" in header
     assert "1.0" in row
+
+
+# --- many runs -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pictured(tmp_path, monkeypatch):
+    """Three configurations with two seeds each, the last configuration the best, and a picture in every run."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    jobs = [(config(dim, seed), {"losses": [(9.0 - dim, 1.0)]}) for dim in (2, 3, 4) for seed in (0, 1)]
+    made = sweep(tmp_path / "sweep", jobs)
+    for number, job in enumerate(made.jobs()):
+        made.folder(job).write_figure("samples", png(Image.new("RGB", (8, 8), (40 * number, 0, 0))))
+    return made
+
+
+def png(image):
+    content = io.BytesIO()
+    image.save(content, "PNG")
+    return content.getvalue()
+
+
+def labels(galleries):
+    return [label for label, _ in galleries.pictures["Draws from the prior"]]
+
+
+def test_pictures_that_do_not_fit_are_left_out_the_best_configurations_and_one_seed_first(pictured):
+    comparison = compared(pictured.path)
+    whole = gallery.galleries(comparison)
+    assert (len(labels(whole)), whole.note) == (6, "")
+    fitting = ["latent_dim=2, seed=0", "latent_dim=3, seed=0", "latent_dim=4, seed=0", "latent_dim=4, seed=1"]
+    sizes = {label: len(picture) for label, picture in whole.pictures["Draws from the prior"]}
+    shown = gallery.galleries(comparison, most=sum(sizes[label] for label in fitting))
+    assert labels(shown) == fitting
+    assert shown.note.startswith("The pictures of 2 runs are left out")
+
+
+def test_a_thumbnail_is_made_once(pictured, tmp_path, monkeypatch):
+    comparison = compared(pictured.path)
+    before = gallery.galleries(comparison)
+    assert len(list((tmp_path / "cache").rglob("*.webp"))) == 6
+    monkeypatch.setattr(gallery, "read_png", lambda _file: pytest.fail("a picture was decoded again"))
+    assert gallery.galleries(comparison) == before
+
+
+def test_at_most_a_hundred_learning_curves_are_drawn_and_the_chart_says_which(tmp_path):
+    made = sweep(tmp_path, [(config(2, seed), {"losses": [(1.0, 1.0), (0.5, 0.5)]}) for seed in range(101)])
+    chart = learning_curves(compared(made.path))
+    assert len(chart.figure.axes[0].lines) == 100
+    assert "100 of 101 runs, the best configurations first" in chart.detail

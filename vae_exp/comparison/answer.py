@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from vae_exp.comparison.cells import ESTIMATES
 from vae_exp.comparison.intervals import Interval, paired
-from vae_exp.comparison.table import Comparison, Row
+from vae_exp.comparison.rows import Row
+from vae_exp.comparison.table import Comparison
 from vae_exp.config.identity import written
 from vae_exp.errors import printable
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from vae_exp.comparison.intervals import Interval
-from vae_exp.comparison.table import RANKED_BY, Comparison, Row
+from vae_exp.comparison.rows import Row
+from vae_exp.comparison.table import RANKED_BY, Comparison
 from vae_exp.config.identity import written
 from vae_exp.storage.records import BOUNDS
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import shlex
 import time
 from collections.abc import Mapping, Sequence
@@ -12,26 +11,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from PIL import Image
 
 from vae_exp.comparison import answer, cells, charts
 from vae_exp.comparison.charts.svg import theme, variable
+from vae_exp.comparison.gallery import galleries
 from vae_exp.comparison.runs import Run
 from vae_exp.comparison.table import Comparison
 from vae_exp.errors import UserError, one_line, printable
 from vae_exp.figures.colours import Shade
 from vae_exp.storage import files
-from vae_exp.storage.pictures import read_png
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SHOWN = {"samples": "Draws from the prior", "reconstructions": "Reconstructions", "tsne": "t-SNE of the test images"}
-"""The figures of a run that are laid side by side."""
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 """How a text begins that a spreadsheet takes for a formula."""
-WIDEST, TALLEST = 640, 1920
-"""Pixels of a picture in the report."""
 
 
 def write(folder: Path, comparison: Comparison, command: Sequence[str]) -> None:
@@ -60,7 +54,7 @@ def page(folder: Path, comparison: Comparison, command: Sequence[str]) -> str:
     )
     header, rows = cells.table(comparison, cells.all_measures(comparison))
     script = _part(environment, "sort.js")
-    drawn = charts.draw(comparison)
+    drawn, shown = charts.draw(comparison), galleries(comparison)
     colours = theme([shade for chart, _ in drawn.values() for shade in chart.shades])
     return environment.get_template("report.html").render(
         name=printable(folder.resolve().name),
@@ -71,7 +65,8 @@ def page(folder: Path, comparison: Comparison, command: Sequence[str]) -> str:
         rows=[(row is comparison.best, line) for row, line in zip(comparison.rows, rows, strict=True)],
         charts=drawn,
         variable=variable,
-        galleries={SHOWN[name]: _gallery(comparison, name) for name in SHOWN},
+        galleries=shown.pictures,
+        left_out=shown.note,
         runs=[_run(comparison, run) for run in comparison.runs],
         command=printable(shlex.join(map(str, command))),
         made=time.strftime("%Y-%m-%d %H:%M"),
@@ -91,31 +86,6 @@ def _theme(colours: Mapping[str, Shade]) -> str:
 def _part(environment: Environment, name: str) -> str:
     assert environment.loader is not None
     return environment.loader.get_source(environment, name)[0]
-
-
-def _data(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
-
-
-def _gallery(comparison: Comparison, name: str) -> list[tuple[str, str]]:
-    """Return label and picture of each finished run that has one."""
-    found = ((run, _picture(run.folder.figures / f"{name}.png")) for run in comparison.runs if run.is_finished)
-    return [(comparison.run_label(run), picture) for run, picture in found if picture is not None]
-
-
-def _picture(file: Path) -> str | None:
-    """Return a picture as a data URI, not larger than WIDEST × TALLEST; None where there is none that can be shown.
-
-    It is read as an untrusted file and written anew, so that nothing but its pixels gets into the page.
-    """
-    try:
-        _, small = read_png(file)
-    except UserError:
-        return None
-    small.thumbnail((WIDEST, TALLEST), Image.Resampling.LANCZOS)
-    content = io.BytesIO()
-    small.save(content, "WEBP", quality=80)
-    return _data("image/webp", content.getvalue())
 
 
 def _run(comparison: Comparison, run: Run) -> dict[str, Any]:

@@ -1,11 +1,11 @@
-"""The comparison: one row a configuration, with means over its seeds."""
+"""The comparison: rows side by side, their order, and what they are called."""
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,11 +13,12 @@ from typing import Any
 
 import pandas as pd
 
-from vae_exp.comparison.intervals import Interval, interval, paired
+from vae_exp.comparison.intervals import Interval, paired
+from vae_exp.comparison.rows import Row
 from vae_exp.comparison.runs import Run
 from vae_exp.config.identity import written
 from vae_exp.storage.records import BOUNDS
-from vae_exp.storage.run_folder import STATES, RunFolder
+from vae_exp.storage.run_folder import RunFolder
 
 RANKED_BY = "val/loss"
 """Validation decides which is best; the test images then say how good that is."""
@@ -28,39 +29,6 @@ SAME_AIM = ("objective.warmup_epochs",)
 NOT_COMPARABLE = ("data.", "model.likelihood", "model.scale", "model.dequantize")
 """Keys that change what a nat is about: losses under different ones can't be ranked."""
 DIGEST = "data.digest"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One configuration and its runs, one a seed."""
-
-    config: dict[str, Any]
-    runs: tuple[Run, ...]
-
-    @property
-    def finished(self) -> list[Run]:
-        """Return the runs that count."""
-        return [run for run in self.runs if run.is_finished]
-
-    @property
-    def states(self) -> str:
-        """Return how many runs are in which state: `finished`, `3 finished`, `2 finished, 1 failed`."""
-        counts = Counter(run.state for run in self.runs)
-        if len(self.runs) == 1:
-            return self.runs[0].state
-        return ", ".join(f"{counts[state]} {state}" for state in reversed(STATES) if counts[state])
-
-    def by_seed(self, measure: str) -> dict[int, float]:
-        """Return a measure of the finished runs by their seeds; of two runs with one seed, the first counts."""
-        return {run.seed: run.measures[measure] for run in reversed(self.finished) if measure in run.measures}
-
-    def interval(self, measure: str) -> Interval:
-        """Return a measure's mean over the finished runs."""
-        return interval(list(self.by_seed(measure).values()))
-
-    def is_bound(self, measure: str) -> bool:
-        """Say whether a measure of any finished run is a bound alone, and so the mean."""
-        return any(run.final.get(f"{measure}_is_bound") is True for run in self.finished)
 
 
 @dataclass(frozen=True)
@@ -83,12 +51,12 @@ class Comparison:
         every = dict.fromkeys(key for run in self.runs for key in run.config)
         return [key for key in every if len({repr(run.config.get(key)) for run in self.runs}) > 1]
 
-    @property
+    @cached_property
     def has_seeds(self) -> bool:
         """Say whether any configuration was run with several seeds."""
         return any(len({run.seed for run in row.runs}) > 1 for row in self.rows)
 
-    @property
+    @cached_property
     def has_repeats(self) -> bool:
         """Say whether any configuration has several runs with one seed."""
         return any(len({run.seed for run in row.runs}) < len(row.runs) for row in self.rows)
@@ -136,6 +104,16 @@ class Comparison:
         return sorted(found, key=lambda row: row.interval(self.ranked_by).mean)
 
     @cached_property
+    def foremost(self) -> list[Run]:
+        """Return all runs in the order in which they are shown where not all can be.
+
+        The best configuration first, one seed of each; then the second seed of each, and so on.
+        """
+        rows = self.ranked + [row for row in self.rows if not row.by_seed(self.ranked_by)]
+        ordered = [sorted(row.runs, key=lambda run: not run.is_finished) for row in rows]
+        return [run for seeds in itertools.zip_longest(*ordered) for run in seeds if run is not None]
+
+    @cached_property
     def why_unranked(self) -> str | None:
         """Return why no row is called the best; None where one is."""
         finished = [run for run in self.runs if run.is_finished]
@@ -160,11 +138,19 @@ class Comparison:
 
     def run_label(self, run: Run) -> str:
         """Return what a run is called here: its configuration, and its seed where there are several."""
-        row = next(row for row in self.rows if run in row.runs)
+        row = self._row_of[id(run)]
         parts = [self.label(row)] if self.keys else []
-        parts += [f"seed={run.seed}"] if len({run.seed for run in self.runs}) > 1 else []
+        parts += [f"seed={run.seed}"] if self._has_many_seeds else []
         is_alone = sum(other.seed == run.seed for other in row.runs) == 1
         return ", ".join(parts) if parts and is_alone else ", ".join([*parts, run.name])
+
+    @cached_property
+    def _row_of(self) -> dict[int, Row]:
+        return {id(run): row for row in self.rows for run in row.runs}
+
+    @cached_property
+    def _has_many_seeds(self) -> bool:
+        return len({run.seed for run in self.runs}) > 1
 
     def short(self, key: str) -> str:
         """Return the last part of a dotted key, or all of it where two would look the same."""

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from vae_exp.comparison.table import Row
+from vae_exp.comparison.rows import Row
 from vae_exp.config.identity import written
 
 LETTER = 6.6

@@ -10,7 +10,8 @@ from matplotlib.ticker import MaxNLocator
 
 from vae_exp.comparison.charts.chart import Chart, blank, row_legend, row_shades
 from vae_exp.comparison.charts.losses import finished_rows
-from vae_exp.comparison.table import Comparison, Row
+from vae_exp.comparison.rows import Row
+from vae_exp.comparison.table import Comparison
 from vae_exp.figures.colours import AXES, BARS, INK
 
 

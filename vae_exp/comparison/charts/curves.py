@@ -15,6 +15,9 @@ from vae_exp.figures.colours import SPLITS as SHADES
 from vae_exp.figures.colours import Shade
 from vae_exp.figures.loss_curves import PARTS, epoch_ticks, limits_after_the_fall, points_of
 
+MOST_CURVES = 100
+"""Curves of a chart: more can't be told apart, and are slow to draw."""
+
 
 def learning_curves(comparison: Comparison) -> Chart | None:
     """Draw the loss of every run against the epoch, those that are not finished with dots."""
@@ -26,13 +29,17 @@ def learning_curves(comparison: Comparison) -> Chart | None:
     figure = blank()
     axes = figure.subplots()
     shades = row_shades(comparison)
+    chosen = {id(run) for run in comparison.foremost[:MOST_CURVES]}
     for row, shade in zip(comparison.rows, shades, strict=True):
         for run in row.runs:
-            _curve(axes, run, key, shade)
+            if id(run) in chosen:
+                _curve(axes, run, key, shade)
     axes.set(xlabel="epoch", ylabel="negative ELBO, nats", ylim=limits)
     axes.xaxis.set_major_locator(epoch_ticks())
     detail = "nats per image" + ("; the first epochs are cut off at the top" if is_cut else "")
     detail += "" if all(run.is_finished for run in comparison.runs) else "; dotted: not finished"
+    if (count := len(comparison.runs)) > MOST_CURVES:
+        detail += f"; {MOST_CURVES} of {count} runs, the best configurations first, one seed each"
     legend = row_legend(comparison, range(len(shades)))
     return Chart(f"Learning curves: {key}", detail, _ends(comparison, key), figure, legend, shades)
 

@@ -13,7 +13,8 @@ from matplotlib.axes import Axes
 from vae_exp.comparison.charts.axis import are_numbers, lay_out, places_of, values_of
 from vae_exp.comparison.charts.chart import Chart, Entry, blank
 from vae_exp.comparison.intervals import Interval
-from vae_exp.comparison.table import Comparison, Row
+from vae_exp.comparison.rows import Row
+from vae_exp.comparison.table import Comparison
 from vae_exp.config.identity import written
 from vae_exp.figures.colours import SPLITS, Shade, configurations
 

@@ -1,0 +1,58 @@
+"""A row of the comparison: one configuration, with means over its seeds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from vae_exp.comparison.intervals import Interval, interval
+from vae_exp.comparison.runs import Run
+from vae_exp.storage.run_folder import STATES
+
+
+@dataclass(frozen=True)
+class Row:
+    """One configuration and its runs, one a seed."""
+
+    config: dict[str, Any]
+    runs: tuple[Run, ...]
+
+    @cached_property
+    def finished(self) -> list[Run]:
+        """Return the runs that count."""
+        return [run for run in self.runs if run.is_finished]
+
+    @property
+    def states(self) -> str:
+        """Return how many runs are in which state: `finished`, `3 finished`, `2 finished, 1 failed`."""
+        counts = Counter(run.state for run in self.runs)
+        if len(self.runs) == 1:
+            return self.runs[0].state
+        return ", ".join(f"{counts[state]} {state}" for state in reversed(STATES) if counts[state])
+
+    def by_seed(self, measure: str) -> dict[int, float]:
+        """Return a measure of the finished runs by their seeds; of two runs with one seed, the first counts."""
+        if measure not in self._by_seed:
+            found = {run.seed: run.measures[measure] for run in reversed(self.finished) if measure in run.measures}
+            self._by_seed[measure] = found
+        return self._by_seed[measure]
+
+    @cached_property
+    def _by_seed(self) -> dict[str, dict[int, float]]:
+        return {}
+
+    def interval(self, measure: str) -> Interval:
+        """Return a measure's mean over the finished runs."""
+        if measure not in self._intervals:
+            self._intervals[measure] = interval(list(self.by_seed(measure).values()))
+        return self._intervals[measure]
+
+    @cached_property
+    def _intervals(self) -> dict[str, Interval]:
+        return {}
+
+    def is_bound(self, measure: str) -> bool:
+        """Say whether a measure of any finished run is a bound alone, and so the mean."""
+        return any(run.final.get(f"{measure}_is_bound") is True for run in self.finished)
