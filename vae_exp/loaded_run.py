@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 LOSSES = ("train/loss", "val/loss", "test/loss")
 """What a run is summed up with, in nats per image."""
-ON_A_CARD = ("latent", "tsne", "samples", "loss_curves")
+ON_A_CARD = ("samples", "latent", "tsne", "loss_curves")
 """Names of the pictures for a card, the first that there is."""
 
 

@@ -36,8 +36,9 @@ class Standing:
         if self.doing:
             return [self.doing]
         count, every, brief = f"{self.epoch}/{self.epochs}", losses(self.record), losses(self._validation())
-        return [_joined(f"{self.unit} {count}", words, f"{left} left") for words in (every, brief)] + [
-            _joined(count, brief, f"{left} left"),
+        left = f"{left} left" if self.epoch < self.epochs else ""
+        return [_joined(f"{self.unit} {count}", words, left) for words in (every, brief)] + [
+            _joined(count, brief, left),
             _joined(count, left),
         ]
 

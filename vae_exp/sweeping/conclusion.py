@@ -39,14 +39,20 @@ def conclude(sweep: SweepFolder, jobs: Sequence[Job], command: list[str], resume
         say(console, f"Go on with: {resume}")
     comparison = compare(runs)
     show(comparison, console)
+    publish(sweep, jobs, comparison, command)
+    show_places(sweep.path, tracking, [run.folder for run in runs], sweep.path.name, console)
+    return 0 if is_finished else 1
+
+
+def publish(sweep: SweepFolder, jobs: Sequence[Job], comparison: Comparison, command: list[str]) -> None:
+    """Write the report and, where the sweep is tracked, send it and what is missing of its runs. Print nothing."""
+    tracking = load_config(jobs[0].config, str(sweep.plan_file)).tracking
     report.write(sweep.path, comparison, command)
-    folders = [run.folder for run in runs]
+    folders = [run.folder for run in comparison.runs]
     reconcile(tracking, folders)
     labelled = [(job.label, folder) for job, folder in zip(jobs, folders, strict=True)]
     said = (answer.sentence(comparison), answer.context(comparison))
     show_sweep(tracking, sweep.path, labelled, said, cells.plain(comparison), best_run(comparison))
-    show_places(sweep.path, tracking, folders, sweep.path.name, console)
-    return 0 if is_finished else 1
 
 
 def _state(job: Job, run: Run, width: int) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import torch
-from rich.console import Console
 
+from vae_exp.comparison import compare
+from vae_exp.comparison.runs import planned_runs
 from vae_exp.config import Config
 from vae_exp.config.identity import as_dict, written
 from vae_exp.config.options import Options
@@ -19,11 +19,10 @@ from vae_exp.errors import UserError, short
 from vae_exp.machine import environment
 from vae_exp.storage.sweep_folder import Job, SweepFolder
 from vae_exp.sweeping import launching, planning, slurm
-from vae_exp.sweeping.conclusion import conclude
+from vae_exp.sweeping.conclusion import publish
 from vae_exp.sweeping.job import Watch
 from vae_exp.sweeping.local import LocalLauncher
 from vae_exp.sweeping.planning import Request
-from vae_exp.terminal import shown
 
 Grid = Mapping[str, Iterable[Any]]
 """Values by dotted key, `{"model.latent_dim": [2, 4], "seed": range(3)}`, or options, `{"model": [MlpConfig()]}`."""
@@ -45,7 +44,7 @@ def run_grid(config: Config, grid: Grid, sweep: SweepFolder, processes: int, wat
         try:
             launching.launch(LocalLauncher(sweep.path, processes, watch), sweep, waiting)
         finally:
-            conclude(sweep, jobs, command, f"python -m vae_exp.resume {shown(sweep.path)}", Console(file=io.StringIO()))
+            publish(sweep, jobs, compare(planned_runs(sweep, jobs)), command)
 
 
 def _planned(requested: Sequence[Request], swept: Sequence[str], threads: int, known: Sequence[Job]) -> list[Job]:
