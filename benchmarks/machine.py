@@ -24,7 +24,7 @@ def describe() -> str:
     memory = psutil.virtual_memory().total / 2**30
     packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "torchvision", "mlflow"))
     python = platform.python_version()
-    return f"{here['cpu']}, {torch.get_num_threads()} threads, {memory:.0f} GiB; {here['system']}, {python}, {packages}"
+    return f"{here.cpu}, {torch.get_num_threads()} threads, {memory:.0f} GiB; {here.system}, {python}, {packages}"
 
 
 def matrix_product_rate(seconds: float = 0.5) -> float:

@@ -3,13 +3,15 @@
 from collections import Counter
 
 import pytest
-from searches import CONFIG, SPACE, asked, changed, replaced, searched, story, train
+from searches import CONFIG, OPTIONS, SPACE, asked, changed, replaced, searched, story, train
 
+import vae_exp
 from vae_exp import compose, experiment
 from vae_exp.config.identity import as_dict, identity
 from vae_exp.errors import UserError
 from vae_exp.searching import charts
 from vae_exp.searching.findings import Findings
+from vae_exp.searching.record import match, read, record_file, write
 from vae_exp.searching.rungs import front
 from vae_exp.searching.search import Search
 from vae_exp.storage import checkpoint
@@ -185,6 +187,59 @@ def test_what_can_not_be_searched_is_refused_in_one_line(space, options, said):
     with pytest.raises(UserError) as error:
         asked(*space, **options)
     assert said in str(error.value)
+
+
+def test_a_folder_that_holds_another_search_is_refused_naming_the_keys(tmp_path, record):
+    write(tmp_path, record)
+    others = asked("model.latent_dim=range(2,20)", *SPACE[1:], factor=3)
+    with pytest.raises(UserError, match=r"other values of hydra\.sweeper\.factor, model\.latent_dim;"):
+        match(tmp_path, others)
+    with pytest.raises(UserError, match=r"other values of trainer\.batch_size;"):
+        match(tmp_path, asked(config=changed(trainer={"batch_size": 100})))
+    with pytest.raises(UserError, match=r"hydra\.sweeper\.trials must be at least 6"):
+        match(tmp_path, replaced(record, trials=5))
+    assert match(tmp_path, replaced(record, trials=9)) == replaced(record, trials=9)
+
+
+def test_what_was_left_out_stays_left_out_when_the_search_goes_on(tmp_path, record):
+    write(tmp_path, replaced(record, leave_out=[2]))
+    assert match(tmp_path, replaced(record, leave_out=[4])).options.leave_out == [2, 4]
+    assert read(tmp_path) == replaced(record, leave_out=[2])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ('"version": 1', '"version": 9', "must be of version 1, got 9"),
+        ('"[16]"', '"${oc.env:HOME}"', "must have plain values"),
+        ('"key": "model.hidden"', '"key": "hydra.job.chdir"', "must have overrides like"),
+        ('"trials": 6', '"trials": "six"', "options.trials"),
+    ],
+)
+def test_a_damaged_search_is_refused_naming_the_file(tmp_path, record, before, after, said):
+    write(tmp_path, record)
+    content = record_file(tmp_path).read_text(encoding="utf-8")
+    assert before in content
+    record_file(tmp_path).write_text(content.replace(before, after), encoding="utf-8")
+    with pytest.raises(UserError) as error:
+        read(tmp_path)
+    assert str(error.value).startswith(str(record_file(tmp_path)))
+    assert said in str(error.value)
+
+
+def test_a_search_from_python_is_what_the_command_would_do_and_is_read_back(tmp_path, alone):
+    space = {
+        "model.latent_dim": range(2, 9),
+        "optimizer.lr": SPACE[1].partition("=")[2],
+        "model.hidden": [[16], [8, 8]],
+    }
+    found = vae_exp.search(CONFIG, space, tmp_path / "search", progress=False, **OPTIONS)
+    assert story(found.findings.search) == story(alone)
+    best = Findings(alone).best
+    assert found.best.folder.name == best.jobs[0].name
+    assert list(found.trials["trial"]) == [1, 2, 3, 4, 5, 6]
+    row = found.trials.set_index("trial").loc[best.number]
+    assert (row["state"], row["epochs"], row["val/loss"]) == ("finished", 6, alone.rungs()[-1].values[best.number][0])
 
 
 # --- what was found --------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 >>> config = vae_exp.Config(model=vae_exp.ConvConfig(latent_dim=4), seed=0)
 >>> run = vae_exp.run(config, "outputs/one")  # doctest: +SKIP
 >>> sweep = vae_exp.sweep(config, {"model.latent_dim": [2, 4], "seed": range(3)}, "outputs/two")  # doctest: +SKIP
+>>> found = vae_exp.search(config, {"model.latent_dim": range(2, 33)}, "outputs/three", trials=16)  # doctest: +SKIP
 
 `load_run` and `load_sweep` read what was trained. Each name is imported when it is first used, so that
 `import vae_exp` costs next to nothing.
@@ -15,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vae_exp.api import run, sweep
+    from vae_exp.api import run, search, sweep
     from vae_exp.config import (
         AdamConfig,
         AdamWConfig,
@@ -82,6 +83,7 @@ __all__ = [
     "load_run",
     "load_sweep",
     "run",
+    "search",
     "sweep",
 ]
 
@@ -93,6 +95,7 @@ _MODULES = {
     "load_run": "vae_exp.loading",
     "load_sweep": "vae_exp.loaded_sweep",
     "run": "vae_exp.api",
+    "search": "vae_exp.api",
     "sweep": "vae_exp.api",
 }
 """Where each name is; the classes of the configuration are in `vae_exp.config`."""

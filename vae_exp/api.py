@@ -1,10 +1,12 @@
-"""What a script or a notebook calls: a run with progress, and with tracking where that is asked for."""
+"""What a script or a notebook calls: runs with progress, and with tracking where that is asked for."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from vae_exp import experiment
 from vae_exp.config import ArraysConfig, Config, DataConfig, MlflowConfig, NoTrackingConfig
@@ -20,6 +22,9 @@ from vae_exp.progress import watched
 from vae_exp.storage.sweep_folder import SweepFolder
 from vae_exp.sweeping.grid import Grid, run_grid
 from vae_exp.tracking import connect
+
+if TYPE_CHECKING:
+    from vae_exp.searching.loaded_search import LoadedSearch
 
 
 def run(
@@ -94,6 +99,48 @@ def sweep(
     watch = partial(watched, is_wanted=progress, unit="epoch" if processes == 1 else "job")
     run_grid(config, grid, SweepFolder(Path(folder)), processes, watch)
     return LoadedSweep(Path(folder))
+
+
+def search(
+    config: Config,
+    space: Mapping[str, object],
+    folder: Path | str,
+    *,
+    trials: int,
+    jobs: int = 1,
+    progress: bool = True,
+    tracking: bool = False,
+    **options: Any,
+) -> LoadedSearch:
+    """Search a space for the best configuration, and return what was found.
+
+    The folder is that of the command's search: what one began the other continues, and more trials extend it.
+
+    Args:
+        config: What all trials share.
+        space: The values of each searched key: a range, a list, or a text of Hydra's grammar, such as
+            `"tag(log,interval(1e-4,1e-2))"`. Several values of `seed` run each trial with each of them.
+        folder: Where everything of the search is saved.
+        trials: How many configurations to try.
+        jobs: How many runs are trained at once, each in a process of its own; the result is the same.
+        progress: Show progress in a terminal or a notebook.
+        tracking: Send the runs to MLflow, as `config.tracking` says.
+        options: Those of `hydra.sweeper`: `minimize`, `sampler`, `seed`, `batch`, `first_epochs`, `factor`,
+            `leave_out`.
+
+    Raises:
+        UserError: The space or an option can't be used, or the folder holds another search; nothing was made.
+    """
+    from vae_exp.searching.here import search_here
+    from vae_exp.searching.loaded_search import LoadedSearch
+    from vae_exp.searching.options import Options
+
+    config, processes = checked(config, tracking), convert(jobs, int, "jobs")
+    at_least("jobs", processes, 1)
+    watch = partial(watched, is_wanted=progress, unit="epoch" if processes == 1 else "job")
+    folder = Path(folder)
+    search_here(config, space, SweepFolder(folder), Options(trials=trials, **options), processes, watch)
+    return LoadedSearch(folder)
 
 
 def checked(config: Config, tracking: bool) -> Config:

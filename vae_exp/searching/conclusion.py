@@ -17,9 +17,10 @@ from vae_exp.searching.options import PREFIX
 from vae_exp.searching.planning import shortened
 from vae_exp.searching.search import Search
 from vae_exp.searching.trials import Trial
+from vae_exp.storage.sweep_folder import Job
 from vae_exp.sweeping.conclusion import show_places
 from vae_exp.terminal import say, shown
-from vae_exp.tracking import reconcile, show_sweep
+from vae_exp.tracking import reconcile, set_tags, show_sweep
 
 MOST_ROWS = 20
 """Trials of the last rung that the terminal shows; the report has all."""
@@ -51,11 +52,18 @@ def _show_runs(findings: Findings, command: list[str], console: Console) -> None
     report.write(search.sweep.path, comparison, command)
     folders = [run.folder for run in runs]
     reconcile(tracking, folders)
+    set_tags(tracking, ((search.sweep.folder(job), _tags(findings, job)) for job in jobs))
     labelled = [(job.label, folder) for job, folder in zip(jobs, folders, strict=True)]
     best = search.sweep.folder(findings.ranking[0].jobs[0]) if findings.ranking else None
     said = ("\n".join(summary(findings)[2:3]), "\n".join(summary(findings)[:2]))
     show_sweep(tracking, search.sweep.path, labelled, said, cells.plain(comparison), best, findings.is_over)
     show_places(search.sweep.path, tracking, folders, search.sweep.path.name, console)
+
+
+def _tags(findings: Findings, job: Job) -> dict[str, str]:
+    """Return which trial a run is of, and the epoch of the last rung that it was trained for."""
+    rungs = [rung.epoch for rung in findings.rungs if any(trial.number == job.trial for trial in rung.trials)]
+    return {"trial": str(job.trial), "rung": str(rungs[-1])}
 
 
 def summary(findings: Findings) -> list[str]:

@@ -23,7 +23,7 @@ class LocalLauncher:
             self._in_processes(jobs)
             return
         for each in jobs:
-            job.run_planned(self._sweep, each.name, _place(each), watch=self._watch)
+            job.run_planned(self._sweep, each.name, _place(each), each.until, self._watch)
 
     def _in_processes(self, jobs: Sequence[Job]) -> None:
         from joblib import Parallel, delayed
@@ -31,7 +31,8 @@ class LocalLauncher:
         workers = Parallel(
             self._processes, backend="loky", batch_size=1, pre_dispatch="all", return_as="generator_unordered"
         )
-        ended = workers(delayed(job.run_planned)(self._sweep, each.name, _place(each), watch=_unseen) for each in jobs)
+        run = delayed(job.run_planned)
+        ended = workers(run(self._sweep, each.name, _place(each), each.until, _unseen) for each in jobs)
         progress = self._watch(self._sweep.name)
         progress.start(len(jobs), 1, 0)
         try:

@@ -1,0 +1,153 @@
+"""Searches as a user runs them: killed, with one worker and with two, refused, extended, and shown in MLflow."""
+
+import random
+import signal
+import subprocess
+
+import pytest
+from sweeps import kill_group, run, start, sweep_of, tracked
+
+from vae_exp import resume
+from vae_exp.errors import UserError
+from vae_exp.searching import record
+from vae_exp.searching.search import Search
+from vae_exp.storage.sweep_folder import SweepFolder
+
+pytestmark = pytest.mark.process
+needs_kill = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
+TWO = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+SEARCH = ["-m", "hydra/sweeper=search", "hydra.sweeper.first_epochs=1", "hydra.sweeper.factor=2"]
+SPACE = ["model.latent_dim=range(2,9)", "optimizer.lr=tag(log,interval(1e-4,1e-1))"]
+SMALL = ["data=digits", "model=mlp", "model.hidden=[16]", "trainer.epochs=4", "trainer.batch_size=200"]
+QUICK = [*SMALL, "evaluation.final=false", "figures.which=[]", "trainer.patience=null"]
+EIGHT = [*SEARCH, *SPACE, *QUICK, "hydra.sweeper.trials=8", "hydra.sweeper.batch=4", "tracking=none"]
+
+
+def story(sweep):
+    """Return all that a search decided and saw: trials, values and who was in which rung."""
+    search = Search(sweep, record.read(sweep.path), [])
+    points = {trial.number: trial.point for trial in search.trials}
+    return points, [(rung.epoch, rung.values) for rung in search.rungs()]
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """A search that nobody disturbs, and what it said."""
+    cwd = tmp_path_factory.mktemp("alone")
+    done = run(cwd, "train", *EIGHT)
+    assert done.returncode == 0, done.stderr
+    return sweep_of(cwd), done.stdout
+
+
+def test_a_search_ends_with_a_table_its_cost_and_the_command_of_the_best(alone):
+    sweep, said = alone
+    assert "8 trials: 6 paused, 2 finished." in said
+    assert "Trained 8 to epoch 1, 4 to epoch 2, 2 to epoch 4: 16 epochs, 50 % of the 32 of training all." in said
+    (command,) = (line for line in said.splitlines() if line.startswith("  python -m vae_exp.train"))
+    assert "trainer.threads=1" in command
+    assert (sweep.path / "report.html").is_file()
+
+
+def test_two_workers_propose_and_promote_as_one_does(alone, tmp_path):
+    done = run(tmp_path, "train", *EIGHT, *TWO)
+    assert done.returncode == 0, done.stderr
+    assert story(sweep_of(tmp_path)) == story(alone[0])
+
+
+def killed_and_resumed(cwd, kills, seed):
+    """Kill a search and all that it started at random moments, so often or until it has ended; return it."""
+    moments = random.Random(seed)
+    folder = cwd / "search"
+    again = ["train", *EIGHT, f"hydra.sweep.dir={folder}"]
+    process = start(cwd, *again)
+    for _ in range(kills):
+        try:
+            _, stderr = process.communicate(timeout=moments.uniform(0.5, 3))
+            assert process.returncode == 0, stderr
+            return SweepFolder(folder)
+        except subprocess.TimeoutExpired:
+            kill_group(process)
+        process = start(cwd, *(["resume", folder] if record.record_file(folder).exists() else again))
+    _, stderr = process.communicate(timeout=300)
+    assert process.returncode == 0, stderr
+    return SweepFolder(folder)
+
+
+@needs_kill
+def test_a_search_killed_at_three_random_moments_ends_as_one_that_was_left_alone(alone, tmp_path):
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")
+    assert story(killed_and_resumed(tmp_path, 3, seed)) == story(alone[0])
+
+
+@needs_kill
+@pytest.mark.faults
+@pytest.mark.parametrize("seed", range(3))
+def test_a_search_killed_at_twenty_random_moments_ends_as_one_that_was_left_alone(alone, tmp_path, seed):
+    assert story(killed_and_resumed(tmp_path, 20, seed)) == story(alone[0])
+
+
+def test_the_runs_of_an_earlier_sweep_in_the_folder_are_its_first_trials(tmp_path):
+    place = f"hydra.sweep.dir={tmp_path / 'both'}"
+    grid = ["-m", "model.latent_dim=2,4", "trainer.threads=1", "tracking=none", place]
+    assert run(tmp_path, "train", *QUICK, *grid).returncode == 0
+    done = run(tmp_path, "train", *SEARCH, SPACE[0], *QUICK, *grid[2:], "hydra.sweeper.trials=4")
+    assert done.returncode == 0, done.stderr
+    points, rungs = story(SweepFolder(tmp_path / "both"))
+    assert [points[number]["model.latent_dim"] for number in (1, 2)] == ["2", "4"]
+    assert len(points) == len({point["model.latent_dim"] for point in points.values()}) == 4
+    assert rungs[-1][0] == 4
+
+
+def test_a_trial_that_breaks_down_ends_the_search_with_code_1_and_can_be_left_out(tmp_path):
+    place = f"hydra.sweep.dir={tmp_path / 'search'}"
+    assert run(tmp_path, "train", *EIGHT, place, "hydra.sweeper.trials=2").returncode == 0
+    sweep = SweepFolder(tmp_path / "search")
+    broken = next(sweep.folder(job) for job in sweep.jobs() if sweep.folder(job).state() == "paused")
+    broken.write_status("failed", "its process was killed, twice (out of memory?)")
+    broken.metrics_file.write_text("no record\n")
+    number = next(job.trial for job in sweep.jobs() if job.name == broken.path.name)
+    done = run(tmp_path, "resume", sweep.path)
+    assert done.returncode == 1
+    assert f"hydra.sweeper.leave_out=[{number}]" in done.stdout
+    done = run(tmp_path, "resume", sweep.path, f"hydra.sweeper.leave_out=[{number}]")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert record.read(sweep.path).options.leave_out == [number]
+
+
+def test_a_search_is_shown_in_mlflow_flat_with_its_trials_and_rungs(tmp_path):
+    tracking = [option for option in EIGHT if option != "tracking=none"]
+    assert run(tmp_path, "train", *tracking, "hydra.sweeper.trials=2").returncode == 0
+    sweep = sweep_of(tmp_path)
+    _, runs = tracked(tmp_path)
+    shown = {run.data.tags["trial"]: (run.info.status, run.data.tags["rung"]) for run in runs.values()}
+    assert sorted(shown.values()) == [("FINISHED", "4"), ("KILLED", "1")]
+    assert {run.data.tags["sweep"] for run in runs.values()} == {sweep.path.name}
+    _, searches = tracked(tmp_path, "vae_exp sweeps")
+    assert [run.info.status for run in searches.values()] == ["FINISHED"]
+
+
+# --- refused ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-m", "optimizer.lr=interval(1e-4,1e-2)"], "hydra/sweeper=search"),
+        ([*SEARCH, *SPACE], "hydra.sweeper.trials must be a number of configurations"),
+        ([*EIGHT, "optimizer.lr=0.1"], "optimizer.lr must be given once"),
+        ([*EIGHT, "hydra/launcher=submitit_slurm"], "hydra/launcher must run on this machine"),
+        ([*SEARCH, "hydra.sweeper.trials=4", "model=conv,mlp", "model.hidden=[8],[16]", "data=digits"], "model=conv"),
+    ],
+)
+def test_a_search_that_can_not_be_is_refused_before_anything_is_made(tmp_path, arguments, said):
+    done = run(tmp_path, "train", *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_keys_that_are_fixed_can_not_be_given_to_a_search_that_is_resumed(alone):
+    with pytest.raises(UserError, match="can be given for a search"):
+        resume.resume(alone[0].path, ["hydra.sweeper.factor=4"])

@@ -1,0 +1,63 @@
+"""A search from Python: without Hydra's launchers, in this process or in several."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Mapping, Sequence
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from rich.console import Console
+
+from vae_exp import compose
+from vae_exp.config import Config
+from vae_exp.errors import UserError, one_line
+from vae_exp.machine import environment
+from vae_exp.overrides import overrides_of
+from vae_exp.registry import schemas
+from vae_exp.searching import grammar, record
+from vae_exp.searching.beginning import begin
+from vae_exp.searching.conclusion import conclude
+from vae_exp.searching.options import Options
+from vae_exp.searching.record import Record
+from vae_exp.searching.search import opened
+from vae_exp.storage.sweep_folder import Job, SweepFolder
+from vae_exp.sweeping import launching
+from vae_exp.sweeping.job import Watch
+from vae_exp.sweeping.local import LocalLauncher
+from vae_exp.terminal import shown
+
+
+def search_here(
+    config: Config, space: Mapping[str, object], sweep: SweepFolder, options: Options, processes: int, watch: Watch
+) -> None:
+    """Search a space over a configuration, and write the report, however that went.
+
+    `processes` is how many runs are trained at once; `watch` returns what shows the progress of a label. Raises
+    UserError, before anything is made, where the search can't be.
+    """
+    asked = record.match(sweep.path, requested(config, space, options))
+    launcher = LocalLauncher(sweep.path, processes, watch)
+
+    def launch(jobs: Sequence[Job], until: int) -> None:
+        launching.launch(launcher, sweep, [dataclasses.replace(job, until=until) for job in jobs])
+
+    with environment.remembered_command(), sweep.locked():
+        command = environment.command_line()
+        search = opened(sweep, asked, command)
+        try:
+            search.run(launch)
+        finally:
+            conclude(search, command, f"python -m vae_exp.resume {shown(sweep.path)}", Console(file=io.StringIO()))
+
+
+def requested(config: Config, space: Mapping[str, object], options: Options) -> Record:
+    """Return the search of a space over a configuration; raise UserError where a part of it can't be run."""
+    try:
+        overrides = OverridesParser.create().parse_overrides(grammar.as_overrides(space))
+    except HydraException as error:
+        raise UserError(one_line(error)) from None
+    request = grammar.read(overrides, lambda key: key in schemas())
+    request = dataclasses.replace(request, fixed=overrides_of(config, ("seed", *request.space.keys)))
+    return begin(request, options, lambda given: compose.override(config, list(given), "space"))

@@ -1,0 +1,34 @@
+"""Tags of runs that are known only when their sweep ends: a search's trials and rungs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from vae_exp.config import MlflowConfig, TrackingConfig
+from vae_exp.storage.run_folder import RunFolder
+from vae_exp.tracking import receipt
+from vae_exp.tracking.store import be_quick, configured_store, open_experiment
+from vae_exp.tracking.talk import later, probe, reason, say
+
+
+def set_tags(config: TrackingConfig, tagged: Iterable[tuple[RunFolder, Mapping[str, str]]]) -> None:
+    """Set tags of the runs that the configured store shows; those that it doesn't are left alone.
+
+    What can't be sent is said; nothing is raised but UserError for a bad MLFLOW_TRACKING_URI.
+    """
+    if not isinstance(config, MlflowConfig):
+        return
+    store = configured_store()
+    be_quick()
+    folder = None
+    try:
+        probe(store)
+        client, _ = open_experiment(store, config.experiment)
+        for folder, tags in tagged:
+            shown = receipt.read(folder.path).get(store.shown)
+            run_id = shown.run_id if shown else None
+            for key, value in tags.items() if run_id else ():
+                client.set_tag(str(run_id), key, value, synchronous=True)
+    except Exception as error:  # whatever a server answers: the tags are set again when the search is resumed
+        way_on = f"; {later(folder.path.parent)}" if folder else ""
+        say(f"{store.shown} does not have the trials and rungs of all runs: {reason(error)}{way_on}")
