@@ -31,6 +31,7 @@ from vae_exp.preparation import prepare
 from vae_exp.randomness import deterministic
 from vae_exp.storage import metrics, run_log
 from vae_exp.storage.checkpoint import Damaged
+from vae_exp.storage.kept import remove_unkept
 from vae_exp.storage.metrics import Record
 from vae_exp.storage.records import Data, Final, State
 from vae_exp.storage.run_folder import RunFolder
@@ -117,6 +118,8 @@ class Experiment:
                 self.tracker.start(self.folder)
                 yield
                 self.folder.write_status("paused" if self.until else "finished", until=self.until)
+                if not self.until:
+                    remove_unkept(self.folder, self.config.trainer.keep)
                 log.info(f"paused at epoch {self.until}" if self.until else "finished")
             except (KeyboardInterrupt, Interrupted):
                 self._ended_as("interrupted", "stopped by a signal")

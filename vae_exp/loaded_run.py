@@ -17,6 +17,7 @@ from vae_exp.models import build_model
 from vae_exp.models.vae import Shape, Vae
 from vae_exp.preparation import without_memory
 from vae_exp.storage.checkpoint import Tensors
+from vae_exp.storage.kept import require_weights
 from vae_exp.storage.pictures import read_png
 from vae_exp.storage.run_folder import RunFolder
 
@@ -135,6 +136,7 @@ def _best_model(folder: RunFolder, config: Config) -> Vae:
     An untrusted configuration may describe a model of any size: memory is allocated only when the weights that were
     read have its shapes.
     """
+    require_weights(folder)
     shape = _image_shape(folder)
     weights, _ = folder.read_weights("best", _expected(config, shape, folder.config_file))
     for name, tensor in weights.items():

@@ -23,6 +23,7 @@ from vae_exp.models import build_model
 from vae_exp.models.vae import Shape
 from vae_exp.objectives import build_objective, first_final_epoch
 from vae_exp.storage import files
+from vae_exp.storage.kept import require_states
 from vae_exp.storage.records import Final, Status, saved_trainer
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import SweepFolder
@@ -56,6 +57,7 @@ def prepare(config: Config, folder: RunFolder, origin: str | None = None, splits
     config = match_saved(config, folder, splits)
     final = _finished(config, folder)
     if final is None:
+        require_states(folder)
         files.require_room(folder.path)
     return Prepared(config, splits, status, final)
 

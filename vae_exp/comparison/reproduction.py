@@ -11,7 +11,7 @@ import msgspec
 import torch
 
 from vae_exp.config.identity import differences, flatten
-from vae_exp.storage import checkpoint
+from vae_exp.storage import checkpoint, kept
 from vae_exp.storage.checkpoint import Tensors
 from vae_exp.storage.run_folder import RunFolder
 
@@ -50,7 +50,8 @@ def _final(folder: RunFolder) -> dict[str, Any]:
 
 
 def require_weights(folder: RunFolder) -> None:
-    """Raise Damaged unless the weights are there and whole."""
+    """Raise UserError unless the weights are there and whole."""
+    kept.require_weights(folder)
     for which in WEIGHTS:
         folder.read_weights(which)
 

@@ -9,7 +9,15 @@ from typing import Any
 
 from vae_exp.registry import schema_of, schemas
 
-NOT_IDENTITY = ("data.root", "figures.", "tracking.", "trainer.compile", "trainer.device", "trainer.epochs")
+NOT_IDENTITY = (
+    "data.root",
+    "figures.",
+    "tracking.",
+    "trainer.compile",
+    "trainer.device",
+    "trainer.epochs",
+    "trainer.keep",
+)
 """Keys that may differ between two starts of the same run. `trainer.epochs` may only grow."""
 
 

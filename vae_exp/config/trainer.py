@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vae_exp.config.options import Options
-from vae_exp.config.rules import at_least, require
+from vae_exp.config.rules import at_least, one_of, require
 
+KEEP = ("all", "last", "none")
 MOST_THREADS = 1024
 """More than any machine has cores: far more would end the process."""
 
@@ -34,6 +35,10 @@ class TrainerConfig(Options, group="trainer"):
     """Run encoder and decoder through torch.compile, which takes up to a minute at the start. On a CPU it makes a step
     of the conv model 1.7 times as long; on a GPU it is not measured. Not part of a run's identity, as the device."""
 
+    keep: str = "all"
+    """What is left of the checkpoints when the run is finished: `all`; `last`, the weights `best` and `last`, so that
+    it can't get more epochs; `none`, so that it has no model either. Not part of a run's identity."""
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.epochs is not None:
@@ -42,6 +47,7 @@ class TrainerConfig(Options, group="trainer"):
         if self.patience is not None:
             at_least("trainer.patience", self.patience, 1)
         at_least("trainer.checkpoint_every", self.checkpoint_every, 1)
+        one_of("trainer.keep", self.keep, KEEP)
         if self.threads is not None:
             at_least("trainer.threads", self.threads, 1)
             require(self.threads <= MOST_THREADS, "trainer.threads", f"at most {MOST_THREADS}", self.threads)

@@ -13,6 +13,7 @@ from vae_exp.errors import Interrupted, UserError, complain
 from vae_exp.machine import environment
 from vae_exp.machine.signals import EXIT_CODES, interruptible
 from vae_exp.progress import counted
+from vae_exp.storage.kept import require_states
 from vae_exp.storage.sweep_folder import Job
 from vae_exp.sweeping import launching
 from vae_exp.sweeping.command import Command
@@ -78,6 +79,9 @@ def _run(command: Command, jobs: Sequence[Job], typed: list[str]) -> int:
     """Write the plan, run what is not finished, and conclude the sweep however that went; return its exit code."""
     command.refuse_queued()
     launcher = command.launcher
+    for job in jobs:
+        if command.sweep.needs_run(job):
+            require_states(command.sweep.folder(job))
     jobs = command.sweep.write_plan(jobs, typed)
     stopped = 0
     try:
