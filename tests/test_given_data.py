@@ -152,6 +152,17 @@ def test_resume_and_reproduce_ask_for_a_file_and_compare_its_digest(given, tmp_p
 # Swept
 
 
+@pytest.mark.process
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_arrays_are_swept_from_python_in_this_process_and_in_others(tmp_path, jobs):
+    grid = {"data.binarize": ["none", "static"]}
+    for _ in range(2):  # the second time nothing is left to do
+        sweep = vae_exp.sweep(config(), grid, tmp_path / "sweep", data=(IMAGES, LABELS), jobs=jobs, progress=False)
+    assert [run.final["epochs"] for run in sweep.runs] == [2, 2]
+    found = {RunFolder(run.folder).read_environment().data.digest for run in sweep.runs}
+    assert found == {digest((IMAGES, LABELS)), digest((IMAGES, LABELS), binarize="static")}
+
+
 def parquet(folder):
     datasets = pytest.importorskip("datasets", reason="the extra `datasets` is not installed")
     from test_huggingface import made

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vae_exp import experiment
-from vae_exp.config import ArraysConfig, Config, DataConfig, MlflowConfig, NoTrackingConfig
+from vae_exp.config import Config, MlflowConfig, NoTrackingConfig
 from vae_exp.config.conversion import convert
 from vae_exp.config.identity import as_dict
 from vae_exp.config.rules import at_least
 from vae_exp.config.saved import load_config
-from vae_exp.data.given import given_splits
-from vae_exp.errors import UserError, short
+from vae_exp.data.given import arrays_config, given
+from vae_exp.errors import UserError
 from vae_exp.loaded_run import LoadedRun
 from vae_exp.loaded_sweep import LoadedSweep
 from vae_exp.progress import watched
@@ -49,22 +49,9 @@ def run(
         UserError: The configuration breaks a rule, or the folder holds another run; nothing was made or changed.
         Diverged: The loss became NaN or infinite; the run has failed and keeps its last checkpoint.
     """
-    config, name = checked(config, tracking), Path(folder).absolute().name
-    splits = None
-    if data is not None:
-        options = arrays_config(config.data)
-        config, splits = dataclasses.replace(config, data=options), given_splits(data, options)
-    tracker = connect(config.tracking, name, None)
-    return experiment.run(config, folder, tracker, watched(name, progress), splits=splits)
-
-
-def arrays_config(options: DataConfig) -> ArraysConfig:
-    """Return how data that is given from Python is read: as the configuration says, or by default."""
-    if options == Config().data:
-        return ArraysConfig()
-    if not isinstance(options, ArraysConfig) or options.root is not None:
-        raise UserError(f"config.data must be ArraysConfig(…) without a root where data is given, got {short(options)}")
-    return options
+    config, name = checked(config, tracking, data), Path(folder).absolute().name
+    with given(data):
+        return experiment.run(config, folder, connect(config.tracking, name, None), watched(name, progress))
 
 
 def sweep(
@@ -72,6 +59,7 @@ def sweep(
     grid: Grid,
     folder: Path | str,
     *,
+    data: object = None,
     jobs: int = 1,
     progress: bool = True,
     tracking: bool = False,
@@ -87,6 +75,7 @@ def sweep(
         grid: Values by dotted key, such as `{"model.latent_dim": [2, 4], "seed": range(3)}`, or options by group, such
             as `{"model": [ConvConfig(), MlpConfig()]}`. The last key varies fastest.
         folder: Where the plan, the runs and the report are saved.
+        data: The data of all runs; see `run`.
         jobs: How many runs are trained at once, each in a process of its own with its share of torch's threads.
         progress: Show progress in a terminal or a notebook.
         tracking: Send the runs to MLflow, as `config.tracking` says; see `run`.
@@ -94,10 +83,11 @@ def sweep(
     Raises:
         UserError: A configuration breaks a rule, or the folder can't be used; nothing was made or changed.
     """
-    config, processes = checked(config, tracking), convert(jobs, int, "jobs")
+    config, processes = checked(config, tracking, data), convert(jobs, int, "jobs")
     at_least("jobs", processes, 1)
     watch = partial(watched, is_wanted=progress, unit="epoch" if processes == 1 else "job")
-    run_grid(config, grid, SweepFolder(Path(folder)), processes, watch)
+    with given(data):
+        run_grid(config, grid, SweepFolder(Path(folder)), processes, watch)
     return LoadedSweep(Path(folder))
 
 
@@ -143,9 +133,11 @@ def search(
     return LoadedSearch(folder)
 
 
-def checked(config: Config, tracking: bool) -> Config:
+def checked(config: Config, tracking: bool, data: object = None) -> Config:
     """Return a copy whose rules were all applied again, since fields can be assigned after it was made."""
     if tracking and not isinstance(config.tracking, MlflowConfig):
         raise UserError("config.tracking must be MlflowConfig(…) where tracking=True")
     config = load_config(as_dict(config), "config")
+    if data is not None:
+        config = dataclasses.replace(config, data=arrays_config(config.data))
     return config if tracking else dataclasses.replace(config, tracking=NoTrackingConfig())

@@ -47,20 +47,19 @@ def run(
     progress: Progress | None = None,
     origin: str | None = None,
     until: int | None = None,
-    splits: Splits | None = None,
 ) -> LoadedRun:
     """Train, evaluate and draw one VAE in `folder`; return the run, whose parts are read when they are used.
 
     Starting again in the same folder is safe: a finished run is returned, an interrupted or failed one continues from
     its last good checkpoint with the same bits, and the folder of another run is refused. Raises UserError before
     anything was made or changed; whatever is raised later has been recorded in the folder. `origin` names the run that
-    this one was derived from, and `splits` are the data, where the caller has loaded it. What is set for the whole
-    process, torch's threads and deterministic algorithms, is put back at the end.
+    this one was derived from. What is set for the whole process, torch's threads and deterministic algorithms, is put
+    back at the end.
 
     With `until` below `trainer.epochs` the run pauses after that epoch, or where its patience ends it before: it is not
     measured, and it continues later to the bits of a run that never paused.
     """
-    prepared = prepare(config, run_folder := RunFolder(Path(folder)), origin, splits)
+    prepared = prepare(config, run_folder := RunFolder(Path(folder)), origin)
     if prepared.final:
         return LoadedRun(run_folder.path)
     config = prepared.config

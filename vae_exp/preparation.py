@@ -44,14 +44,13 @@ class Prepared:
     """What the run ended with, where nothing is left to do."""
 
 
-def prepare(config: Config, folder: RunFolder, origin: str | None = None, splits: Splits | None = None) -> Prepared:
+def prepare(config: Config, folder: RunFolder, origin: str | None = None) -> Prepared:
     """Decide whether and how a run starts in a folder; raise UserError when it can't.
 
     That is when data, model and machine don't fit together, or when the folder holds another experiment, more epochs
-    or other data. `origin` names the run that it repeats, whatever rule came later. `splits` are
-    what `config.data` stands for, where the caller has them.
+    or other data. `origin` names the run that it repeats, whatever rule came later.
     """
-    splits, status = check(config, splits), folder.read_status()
+    splits, status = check(config), folder.read_status()
     if origin is None and _is_new(folder):
         require_final_objective(config)
     config = match_saved(config, folder, splits)
@@ -62,9 +61,9 @@ def prepare(config: Config, folder: RunFolder, origin: str | None = None, splits
     return Prepared(config, splits, status, final)
 
 
-def check(config: Config, splits: Splits | None = None) -> Splits:
-    """Return the data, which is loaded unless it is given; raise UserError where it, model and machine don't fit."""
-    splits = splits or data.load(config.data)
+def check(config: Config) -> Splits:
+    """Return the data; raise UserError where data, model and machine don't fit together."""
+    splits = data.load(config.data)
     images = len(splits.train.images)
     if config.trainer.batch_size > images:
         rule = f"at most {images}, the number of training images"

@@ -7,7 +7,7 @@ import json
 from functools import lru_cache
 from pathlib import Path
 
-from vae_exp.config import DataConfig
+from vae_exp.config import ArraysConfig, DataConfig
 from vae_exp.data import (  # noqa: F401 - importing them registers them
     arrays,
     cifar10,
@@ -20,6 +20,7 @@ from vae_exp.data import (  # noqa: F401 - importing them registers them
 )
 from vae_exp.data.binarize import binarize
 from vae_exp.data.folders import root_folder
+from vae_exp.data.given import given_data, given_splits
 from vae_exp.data.splits import Split, Splits, assemble, stratified_split
 from vae_exp.registry import implementation_of, schema_of
 
@@ -35,6 +36,8 @@ def load(config: DataConfig) -> Splits:
     Files that change while the process lives are not read again. Raises UserError, naming the key or the file, when
     the data is missing, damaged, or leaves a split empty.
     """
+    if isinstance(config, ArraysConfig) and config.root is None and (data := given_data()) is not None:
+        return given_splits(data, config)
     return _load(json.dumps(dataclasses.asdict(config)), root_folder(config.root))
 
 

@@ -2,18 +2,47 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vae_exp.config import ArraysConfig
+from vae_exp.config import ArraysConfig, Config, DataConfig
 from vae_exp.data.arrays import assemble_arrays, check
 from vae_exp.data.binarize import binarize
 from vae_exp.data.npy import Header
 from vae_exp.data.splits import Splits
-from vae_exp.errors import UserError, one_line
+from vae_exp.errors import UserError, one_line, short
+
+_given: ContextVar[object] = ContextVar("_given", default=None)
+
+
+@contextlib.contextmanager
+def given(data: object) -> Iterator[None]:
+    """While this lasts, let `data=arrays` without a root stand for this data; for None nothing changes."""
+    token = _given.set(data)
+    try:
+        yield
+    finally:
+        _given.reset(token)
+
+
+def given_data() -> object:
+    """Return the data that is given here; None where there is none."""
+    return _given.get()
+
+
+def arrays_config(options: DataConfig) -> ArraysConfig:
+    """Return how data that is given is read: as the configuration says, or by default."""
+    if options == Config().data:
+        return ArraysConfig()
+    if not isinstance(options, ArraysConfig) or options.root is not None:
+        raise UserError(f"config.data must be ArraysConfig(…) without a root where data is given, got {short(options)}")
+    return options
 
 
 def given_splits(data: object, config: ArraysConfig) -> Splits:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from vae_exp.data.given import given, given_data
 from vae_exp.observers import NoProgress, Progress
 from vae_exp.storage.sweep_folder import Job
 from vae_exp.sweeping import job
@@ -31,8 +32,8 @@ class LocalLauncher:
         workers = Parallel(
             self._processes, backend="loky", batch_size=1, pre_dispatch="all", return_as="generator_unordered"
         )
-        run = delayed(job.run_planned)
-        ended = workers(run(self._sweep, each.name, _place(each), each.until, _unseen) for each in jobs)
+        run, data = delayed(_run), given_data()
+        ended = workers(run(data, self._sweep, each.name, _place(each), each.until) for each in jobs)
         progress = self._watch(self._sweep.name)
         progress.start(len(jobs), 1, 0)
         try:
@@ -41,6 +42,12 @@ class LocalLauncher:
                 progress.epoch({"epoch": count})
         finally:
             progress.stop()
+
+
+def _run(data: object, sweep: Path, name: str, at: int, until: int | None) -> str:
+    """Run a job in another process, where the data that was given from Python must be given again."""
+    with given(data):
+        return job.run_planned(sweep, name, at, until, _unseen)
 
 
 def _place(job: Job) -> int:
