@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+from browser import Browser
 
 BRIEF = ("git", "mount", "umount", "uname")
 """Programs of a few milliseconds: a run asks git for its commit, and pandas uname for the processor."""
@@ -41,3 +42,11 @@ def pytest_collection_modifyitems(items):
     for item in items:
         processes[item.path] = processes.get(item.path, 0) + (item.get_closest_marker("process") is not None)
     items.sort(key=lambda item: -processes[item.path])
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """A browser for the tests of a worker."""
+    window = Browser(tmp_path_factory.mktemp("browser"))
+    yield window
+    window.close()

@@ -5,24 +5,23 @@ import hashlib
 import html
 import io
 import re
-import shutil
-import subprocess
 import zlib
 
 import pytest
+from browser import needs_axe, needs_browser
 from commands import run
 from compared import compared, config, sweep, write
 from PIL import Image
 
-from vae_exp.comparison import gallery, report
+from vae_exp.comparison import gallery, report, thumbnails
 from vae_exp.comparison.charts.curves import learning_curves
+from vae_exp.figures.heading import Note
+from vae_exp.figures.tiles import png
 from vae_exp.machine.environment import Session
 from vae_exp.storage.records import Data, Final
 
 PAYLOAD = "<img src=x onerror=\"document.title='own'+'ed'\">"
 SCRIPT = "<script>document.title='own'+'ed'</script>"
-chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-needs_chromium = pytest.mark.skipif(chromium is None, reason="Chromium is not installed")
 
 
 def page(folder, command=("python", "-m", "vae_exp.compare")):
@@ -63,55 +62,139 @@ def test_what_strangers_wrote_is_text_in_the_page(tmp_path):
     assert text.count(html.escape(PAYLOAD, quote=False)[:20]) >= 5
 
 
-def browse(file):
-    """Open a page in Chromium; return its document after a second, and what its console said."""
-    user = file.parent / "browser"
-    quiet = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", f"--user-data-dir={user}"]
-    offline = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    tell = ["--enable-logging=stderr", "--virtual-time-budget=1000", "--dump-dom"]
-    done = subprocess.run(
-        [chromium, *quiet, *offline, *tell, file.as_uri()], capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-
-
 @pytest.mark.process
-@needs_chromium
-def test_in_chromium_the_page_has_no_error_sorts_by_a_click_and_runs_no_payload(tmp_path):
+@needs_browser
+def test_in_chromium_the_page_has_no_error_sorts_by_a_click_and_runs_no_payload(tmp_path, browser):
     folder, command = hostile(tmp_path)
-    text = page(folder, command)
-    document, said = browse(folder / "report.html")
-    assert said == []
-    assert "<title>owned" not in document
-    assert order(document) == ["2", "10", "4"]
-    click = "document.querySelector('th button').click()"
-    digest = base64.b64encode(hashlib.sha256(click.encode()).digest()).decode()
-    clicked = text.replace("script-src ", f"script-src 'sha256-{digest}' ").replace(
-        "</body>", f"<script>{click}</script></body>"
-    )
-    (tmp_path / "clicked.html").write_text(clicked, encoding="utf-8")
-    document, said = browse(tmp_path / "clicked.html")
-    assert said == []
-    assert order(document) == ["2", "4", "10"]
-
-
-def order(document):
-    rows = document.split("<tbody>")[1].split("</tbody>")[0]
-    return re.findall(r"<tr[^>]*><td[^>]*>(\d+)</td>", rows)
+    page(folder, command)
+    browser.open((folder / "report.html").as_uri())
+    first_cells = "[...document.querySelectorAll('.sortable tbody tr')].map(row => row.cells[0].textContent)"
+    assert browser.run(f"return {first_cells}") == ["2", "10", "★ 4"]
+    browser.run("document.querySelector('thead tr:last-child button').click()")
+    assert [int(text.strip("★ ")) for text in browser.run(f"return {first_cells}")] == [2, 4, 10]
+    assert "owned" not in browser.run("return document.title")
+    assert browser.said() == []
 
 
 @pytest.mark.process
-@needs_chromium
-def test_the_payload_runs_in_chromium_where_it_is_let(tmp_path):
+@needs_browser
+def test_the_payload_runs_in_chromium_where_it_is_let(tmp_path, browser):
     (tmp_path / "page.html").write_text(f"<!doctype html><title>mine</title><body>{PAYLOAD}</body>")
-    assert "<title>owned" in browse(tmp_path / "page.html")[0]
+    browser.open((tmp_path / "page.html").as_uri())
+    browser.wait("document.title === 'owned'")
+    browser.said()  # that src=x is no picture
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """The pages of a sweep with seeds, where one run failed, and of a single run."""
+    folder = tmp_path_factory.mktemp("pages")
+    made = sweep(folder / "sweep", [(config(dim, seed), finished(dim)) for dim in (2, 4) for seed in (0, 1)])
+    made.folder(made.jobs()[3]).write_status("failed", "out of memory")
+    single = write(folder / "single", config(), **finished(2))
+    for each in (*map(made.folder, made.jobs()), single):
+        for name in ("latent", "samples", "reconstructions"):
+            each.write_figure(name, noted(name))
+    page(made.path)
+    return made.path / "report.html", report.write_run(single.path, ["python"])
+
+
+def finished(dim):
+    measures = {"active_units": dim, "knn_accuracy": 0.5, "sample_confidence": 0.9, "sample_class_coverage": 0.9}
+    return {"losses": [(30.0, 30.0), (20.0 - dim, 20.5 - dim)], "test/loss_se": 0.5, **measures}
+
+
+def noted(name, band=60):
+    """Return a picture with the note of a figure: its band is red, and what is below it green."""
+    image = Image.new("RGB", (400, 300), "green")
+    image.paste("red", (0, 0, 400, band))
+    return png(image, Note(f"{name}: digits", f"what {name} shows", band))
+
+
+@pytest.mark.process
+@needs_browser
+@needs_axe
+@pytest.mark.parametrize("which", [0, 1], ids=["sweep", "run"])
+@pytest.mark.parametrize(("width", "dark"), [(1440, False), (390, False), (1440, True)])
+def test_axe_finds_nothing_on_the_page_and_nothing_is_wider_than_the_window(pages, browser, which, width, dark):
+    browser.open(pages[which].as_uri(), width, dark)
+    assert browser.violations() == []
+    assert browser.run("return document.documentElement.scrollWidth") <= width
+    dark_paper = "rgb(21, 24, 29)"
+    paper = browser.run("return getComputedStyle(document.body).backgroundColor")
+    assert (paper == dark_paper) is dark
+    line = "getComputedStyle(document.querySelector('.chart path[style*=stroke][style*=var]')).stroke"
+    assert browser.run(f"return {line}") not in ("", "none")
+
+
+@pytest.mark.process
+@needs_browser
+def test_groups_of_columns_fold_and_pictures_are_enlarged_in_the_page(pages, browser):
+    browser.open(pages[0].as_uri())
+    heads = "[...document.querySelectorAll('.sortable thead tr:last-child th')]"
+    visible = f"{heads}.filter(th => th.offsetWidth && th.innerText.trim())"
+    before = browser.run(f"return {visible}.length")
+    browser.run("document.querySelector('button.fold').click()")
+    assert browser.run(f"return {visible}.length") == before - 2  # active units and kNN accuracy
+    browser.run("document.querySelector('button.fold').click()")
+    assert browser.run(f"return {visible}.length") == before
+    browser.run("document.querySelector('button.enlarge').click()")
+    assert browser.run("return document.querySelector('dialog').open")
+    assert browser.run("return document.querySelector('dialog img').naturalHeight") == 240
+    browser.run("document.querySelector('dialog img').click()")
+    assert not browser.run("return document.querySelector('dialog').open")
+
+
+def test_the_page_begins_with_the_answer_and_so_does_its_title(pages):
+    text = pages[0].read_text(encoding="utf-8")
+    said = "latent_dim=4 is best: 16.5 ± 0.5 nats per image, 2.0 below latent_dim=2, one seed"
+    assert f"<title>{said}" in text
+    assert f"<h1>{said}" in text
+    assert "<h1>Test loss 18.5 ± 0.5 nats per image</h1>" in pages[1].read_text(encoding="utf-8")
+
+
+def test_the_band_of_a_noted_picture_is_cut_off_and_its_detail_written_once(pages):
+    text = pages[0].read_text(encoding="utf-8")
+    for name in ("latent", "samples", "reconstructions"):
+        assert len(re.findall(f">what {name} shows<", text)) == 1
+    for data in re.findall(r"data:image/webp;base64,([\w+/=]+)", text):
+        image = Image.open(io.BytesIO(base64.b64decode(data)))
+        assert image.size == (400, 240)
+        assert image.getpixel((200, 0))[0] < 40 < image.getpixel((200, 0))[1]
+
+
+def test_one_seed_of_each_configuration_is_shown_and_the_others_are_folded(pages):
+    text = pages[0].read_text(encoding="utf-8")
+    gallery = text.split("<h2>Draws from the prior</h2>")[1].split("</section>")[0]
+    shown, folded = gallery.split("<details>")
+    assert re.findall("<figcaption>(.*?)</figcaption>", shown) == ["latent_dim=2, seed=0", "latent_dim=4, seed=0"]
+    assert re.findall("<figcaption>(.*?)</figcaption>", folded) == ["latent_dim=2, seed=1"]
+
+
+def test_more_than_two_dimensions_are_shown_by_tsne_where_it_was_drawn(tmp_path):
+    for dim in (2, 3):
+        folder = write(tmp_path / str(dim), config(dim), [(1.0, 1.0)])
+        for name in ("latent", "tsne"):
+            folder.write_figure(name, noted(name))
+    report.write(tmp_path, compared(tmp_path / "2", tmp_path / "3"), ["python"])
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert [
+        text.count(f'alt="Latent space, latent_dim={dim}: what {name} shows"')
+        for dim, name in ((2, "latent"), (3, "tsne"))
+    ] == [1, 1]
+
+
+def test_the_page_of_a_run_gives_each_measure_with_its_meaning(pages):
+    text = pages[1].read_text(encoding="utf-8")
+    assert '<th scope="row">test loss</th><td>18.50 ± 0.50</td>' in text
+    assert "Latent dimensions whose posterior mean varies" in text
+    assert re.findall('<figure class="plot" id="(.*?)"', text) == ["loss", "reconstruction", "kl"]
 
 
 # --- pictures --------------------------------------------------------------------------------------------------------
 
 
-def picture(size=(900, 300)):
+def picture(size=(1200, 400)):
     content = io.BytesIO()
     Image.effect_noise(size, 50).convert("RGB").save(content, "PNG")
     return content.getvalue()
@@ -134,7 +217,7 @@ def shown(path, content):
 def test_a_runs_picture_is_shown_no_wider_than_needed(tmp_path):
     (found,) = shown(tmp_path, picture())
     image = Image.open(io.BytesIO(base64.b64decode(found)))
-    assert image.size == (gallery.WIDEST, 213)
+    assert image.size == (thumbnails.WIDEST, 333)
 
 
 @pytest.mark.parametrize(
@@ -151,8 +234,8 @@ def test_no_flipped_bit_of_a_picture_stops_the_report(tmp_path):
     file = tmp_path / "flipped.png"
     for place in range(0, len(content), 7):
         file.write_bytes(content[:place] + bytes([content[place] ^ 0x55]) + content[place + 1 :])
-        found = gallery._picture(file)
-        assert found is None or found.startswith("data:image/webp")
+        found = thumbnails.thumbnail(file)
+        assert found is None or found.data.startswith("data:image/webp")
 
 
 def test_a_linked_picture_is_not_shown(tmp_path):
@@ -168,6 +251,22 @@ def test_a_very_tall_picture_does_not_stop_the_report(tmp_path):
 
 
 # --- the command -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.process
+def test_a_run_is_compared_into_its_own_folder_and_where_that_is_read_only_below_outputs(tmp_path):
+    folder = write(tmp_path / "run", config(2), [(2.0, 1.0)])
+    assert "Report: run/report.html" in run(tmp_path, "compare", "run").stdout
+    (folder.path / "report.html").unlink()
+    (folder.path / "report.html").mkdir()  # root may write anywhere but over a folder
+    done = run(tmp_path, "compare", "run")
+    (made,) = (tmp_path / "outputs").iterdir()
+    assert f"Report: outputs/{made.name}/report.html" in done.stdout
+    (tmp_path / "again").mkdir()
+    (tmp_path / "again" / "outputs").write_text("no folder")
+    done = run(tmp_path / "again", "compare", "../run")
+    assert done.returncode == 0
+    assert "There is no report: neither its folder nor outputs/ can be written." in done.stdout
 
 
 @pytest.mark.process
@@ -209,14 +308,9 @@ def pictured(tmp_path, monkeypatch):
     return made
 
 
-def png(image):
-    content = io.BytesIO()
-    image.save(content, "PNG")
-    return content.getvalue()
-
-
 def labels(galleries):
-    return [label for label, _ in galleries.pictures["Draws from the prior"]]
+    (samples,) = galleries.found
+    return [label for label, _ in (*samples.shown, *samples.folded)]
 
 
 def test_pictures_that_do_not_fit_are_left_out_the_best_configurations_and_one_seed_first(pictured):
@@ -224,7 +318,7 @@ def test_pictures_that_do_not_fit_are_left_out_the_best_configurations_and_one_s
     whole = gallery.galleries(comparison)
     assert (len(labels(whole)), whole.note) == (6, "")
     fitting = ["latent_dim=2, seed=0", "latent_dim=3, seed=0", "latent_dim=4, seed=0", "latent_dim=4, seed=1"]
-    sizes = {label: len(picture) for label, picture in whole.pictures["Draws from the prior"]}
+    sizes = {label: len(each.data) for label, each in (*whole.found[0].shown, *whole.found[0].folded)}
     shown = gallery.galleries(comparison, most=sum(sizes[label] for label in fitting))
     assert labels(shown) == fitting
     assert shown.note.startswith("The pictures of 2 runs are left out")
@@ -234,7 +328,7 @@ def test_a_thumbnail_is_made_once(pictured, tmp_path, monkeypatch):
     comparison = compared(pictured.path)
     before = gallery.galleries(comparison)
     assert len(list((tmp_path / "cache").rglob("*.webp"))) == 6
-    monkeypatch.setattr(gallery, "read_png", lambda _file: pytest.fail("a picture was decoded again"))
+    monkeypatch.setattr(thumbnails, "read_png", lambda _file: pytest.fail("a picture was decoded again"))
     assert gallery.galleries(comparison) == before
 
 

@@ -18,6 +18,7 @@ from vae_exp.data.given import arrays_config, given
 from vae_exp.errors import UserError
 from vae_exp.loaded_run import LoadedRun
 from vae_exp.loaded_sweep import LoadedSweep
+from vae_exp.machine import environment
 from vae_exp.progress import watched
 from vae_exp.storage.sweep_folder import SweepFolder
 from vae_exp.sweeping.grid import Grid, run_grid
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 def run(
     config: Config, folder: Path | str, *, data: object = None, progress: bool = True, tracking: bool = False
 ) -> LoadedRun:
-    """Train, evaluate and draw one VAE in `folder`, and return it.
+    """Train, evaluate and draw one VAE in `folder`, write its `report.html`, and return it.
 
     Calling it again with the same folder is safe: a finished run is returned, and an interrupted or failed one
     continues from its last checkpoint to the same bits.
@@ -49,9 +50,13 @@ def run(
         UserError: The configuration breaks a rule, or the folder holds another run; nothing was made or changed.
         Diverged: The loss became NaN or infinite; the run has failed and keeps its last checkpoint.
     """
+    from vae_exp.comparison.report import write_run  # pandas and matplotlib take a second
+
     config, name = checked(config, tracking, data), Path(folder).absolute().name
     with given(data):
-        return experiment.run(config, folder, connect(config.tracking, name, None), watched(name, progress))
+        done = experiment.run(config, folder, connect(config.tracking, name, None), watched(name, progress))
+    write_run(Path(folder), environment.command_line())
+    return done
 
 
 def sweep(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import webbrowser
 from pathlib import Path
 
 from rich.console import Console
@@ -21,30 +23,47 @@ def main() -> None:
     """Read the command line and call; nothing else."""
     parser = argparse.ArgumentParser(prog="python -m vae_exp.compare", description=compare.__doc__)
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="folder of a run or of a sweep")
+    parser.add_argument("--open", action="store_true", help="open the report in a browser")
+    arguments = parser.parse_args()
     try:
-        compare(parser.parse_args().folders, Console())
+        page = compare(arguments.folders, Console())
     except UserError as error:
         complain(str(error))
         raise SystemExit(2) from None
+    if arguments.open and page is not None:
+        webbrowser.open(page.absolute().as_uri())
 
 
-def compare(folders: list[Path], console: Console) -> None:
-    """Print the table of these runs; write comparison.csv and report.html.
+def compare(folders: list[Path], console: Console) -> Path | None:
+    """Print the table of these runs and write their report; return the page, None where no folder could be written.
 
-    Those of one sweep go into its folder, others into a new one below outputs/.
+    That of one run or one sweep goes into its folder, others, with comparison.csv, into a new one below outputs/;
+    there, too, goes what a folder refuses to take.
     """
     runs = comparison.read_runs(folders)
     if not runs:
         raise UserError("there is nothing to compare; give the folder of a run or of a sweep, or several")
     compared = comparison.compare(runs)
-    sweep = folders[0] if len(folders) == 1 and is_sweep(folders[0]) else None
-    place = sweep or Path("outputs") / compose.unique_name()
-    make_folder(place)
     conclusion.show(compared, console)
-    report.write(place, compared, environment.command_line())
+    page = _write(folders, compared)
     tracking, shown = compose.defaults([]).tracking, [run.folder for run in runs]
     reconcile(tracking, shown)
-    conclusion.show_places(place, tracking, shown, sweep.absolute().name if sweep else None, console)
+    sweep = folders[0].absolute().name if len(folders) == 1 and is_sweep(folders[0]) else None
+    conclusion.show_places(page, tracking, shown, sweep, console)
+    return page
+
+
+def _write(folders: list[Path], compared: comparison.Comparison) -> Path | None:
+    """Write the report where it belongs or, where that can't be written, below outputs/; None where neither can."""
+    command, new = environment.command_line(), Path("outputs") / compose.unique_name()
+    with contextlib.suppress(UserError):
+        if len(folders) == 1:
+            write = report.write if is_sweep(folders[0]) else report.write_page
+            return write(folders[0], compared, command)
+    with contextlib.suppress(UserError, OSError):
+        make_folder(new)
+        return report.write(new, compared, command)
+    return None
 
 
 if __name__ == "__main__":

@@ -104,7 +104,8 @@ class Experiment:
         self.folder.write_config(as_dict(self.config))
         session = environment.describe(self.device, environment.command_line())
         images = {name: len(split.images) for name, split in self.splits.items() if split is not None}
-        data = Data(self.splits.digest, list(self.splits.shape), images)
+        classes = None if self.splits.classes is None else len(self.splits.classes)
+        data = Data(self.splits.digest, list(self.splits.shape), images, classes)
         self.folder.write_environment(session, data, origin)
         self.folder.write_status("running")
         self.folder.remove_final()

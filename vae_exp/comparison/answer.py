@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from vae_exp.comparison.cells import ESTIMATES
+from vae_exp.comparison.columns import ESTIMATES
 from vae_exp.comparison.intervals import Interval, paired
 from vae_exp.comparison.rows import Row
 from vae_exp.comparison.table import Comparison
@@ -105,7 +105,7 @@ def _measured(comparison: Comparison) -> str:
 def _quantity(comparison: Comparison) -> str:
     """Return what rows are ranked by: `loss`, or `NLL (K=100)`."""
     called, _, samples = comparison.ranked_by.partition("/")[2].partition("_iw")
-    return f"{ESTIMATES[called]} (K={samples})" if samples else called
+    return f"{ESTIMATES[called][0]} (K={samples})" if samples else called
 
 
 def _amount(comparison: Comparison, row: Row) -> str:

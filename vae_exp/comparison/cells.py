@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from vae_exp.comparison.columns import COVERAGES, NATS, describe
 from vae_exp.comparison.intervals import Interval
 from vae_exp.comparison.rows import Row
 from vae_exp.comparison.table import RANKED_BY, Comparison
@@ -15,35 +16,7 @@ from vae_exp.storage.records import BOUNDS
 
 BRIEF = ("val/loss", "test/loss", "test/reconstruction", "test/kl", "active_units", "seconds")
 """The measures that fit on a terminal."""
-NAMES = {
-    "val/loss": "val loss",
-    "test/loss": "test loss",
-    "test/reconstruction": "reconstruction",
-    "test/kl": "KL",
-    "active_units": "active units",
-    "index_code_mutual_information": "index-code MI",
-    "marginal_kl_to_prior": "marginal KL to prior",
-    "mutual_information": "mutual information",
-    "marginal_kl": "marginal KL",
-    "knn_accuracy": "kNN accuracy",
-    "linear_probe_accuracy": "linear probe",
-    "silhouette": "silhouette",
-    "sample_confidence": "sample confidence",
-    "draw_confidence": "confidence in draws",
-    "real_confidence": "confidence in real images",
-    "sample_label_coverage": "classes in samples",
-    "real_label_coverage": "classes in real images",
-    "sample_class_coverage": "classes in samples (even shares)",
-    "scale": "scale",
-    "rmse": "RMSE",
-    "seconds": "training time",
-}
-"""What each measure's column is called, in the order of the columns. `mutual_information`, `marginal_kl` and
-`sample_class_coverage` are of version 0.1."""
-NATS = ("index_code_mutual_information", "marginal_kl_to_prior", "mutual_information", "marginal_kl")
 SIDES = {"at_least": "≥ ", "at_most": "≤ "}
-ESTIMATES = {"nll": "NLL", "negative_log_density": "−log density", "bits_per_dim": "bits/dim", "ess": "ESS"}
-"""What each estimate by importance sampling is called, without its split and K."""
 
 
 @dataclass(frozen=True)
@@ -55,22 +28,21 @@ class Cell:
     """What the column is sorted by."""
 
 
+@dataclass(frozen=True)
+class Column:
+    """A column of the table."""
+
+    name: str
+    group: str
+    """What its measure is about; empty for what was swept and for states."""
+    meaning: str
+    cell: Callable[[Row], Cell]
+
+
 def table(comparison: Comparison, measures: Sequence[str]) -> tuple[list[str], list[list[Cell]]]:
-    """Return the header, and each row's cells: its values of the keys, its runs, its measures.
-
-    An estimate that ranks stands before the measures.
-    """
-    ranking = [] if comparison.ranked_by == RANKED_BY else [comparison.ranked_by, comparison.amount]
-    wanted = dict.fromkeys([*ranking, *measures])
-    columns = _columns(comparison, [name for name in wanted if name in comparison.measures])
-    return [name for name, _ in columns], [[cell(row) for _, cell in columns] for row in comparison.rows]
-
-
-def all_measures(comparison: Comparison) -> list[str]:
-    """Return the measures that the report shows: those with a name here, and the estimates by importance sampling."""
-    likelihood = [name for name in comparison.measures if "_iw" in name and not name.endswith("_se")]
-    at = list(NAMES).index("active_units")
-    return [*list(NAMES)[:at], *likelihood, *list(NAMES)[at:]]
+    """Return the header, and each row's cells: its values of the keys, its runs, its measures."""
+    found = columns(comparison, measures)
+    return [column.name for column in found], [[column.cell(row) for column in found] for row in comparison.rows]
 
 
 def plain(comparison: Comparison) -> list[list[str]]:
@@ -79,17 +51,27 @@ def plain(comparison: Comparison) -> list[list[str]]:
     return [header, *([cell.text for cell in row] for row in rows)] if rows else []
 
 
-Column = tuple[str, Callable[[Row], Cell]]
+def columns(comparison: Comparison, measures: Sequence[str]) -> list[Column]:
+    """Return the columns of the swept keys, of the runs, and of those measures that a run has.
 
-
-def _columns(comparison: Comparison, measures: Sequence[str]) -> list[Column]:
-    columns: list[Column] = [(comparison.short(key), _value(key)) for key in comparison.keys]
-    columns.append(("runs" if comparison.has_seeds else "state", lambda row: _runs(comparison, row)))
-    for name in measures:
-        columns.append((NAMES.get(name) or _estimate_name(name), _measure(comparison, name)))
+    An estimate that ranks stands before the measures.
+    """
+    ranking = [] if comparison.ranked_by == RANKED_BY else [comparison.ranked_by, comparison.amount]
+    found = [Column(comparison.short(key), "", "", _value(comparison, key)) for key in comparison.keys]
+    found.append(Column("runs" if comparison.has_seeds else "state", "", "", lambda row: _runs(comparison, row)))
+    for name in (name for name in dict.fromkeys([*ranking, *measures]) if name in comparison.measures):
+        found.append(Column(*describe(name), _measure(comparison, name)))
         if name == comparison.amount and comparison.best is not None and len(comparison.rows) > 1:
-            columns.append(("Δ to ★", lambda row: _difference(comparison, row)))
-    return columns
+            meaning = (
+                "How much higher the test loss is than that of the row with ★; paired by seed where there are several."
+            )
+            found.append(Column("Δ to ★", found[-1].group, meaning, lambda row: _difference(comparison, row)))
+    return found
+
+
+def is_starred(comparison: Comparison, row: Row) -> bool:
+    """Say whether a row has the star: it is the first of several by validation."""
+    return row is comparison.best and len(comparison.rows) > 1
 
 
 def _runs(comparison: Comparison, row: Row) -> Cell:
@@ -98,10 +80,11 @@ def _runs(comparison: Comparison, row: Row) -> Cell:
     return Cell(str(len(row.runs)) if is_plain else row.states, len(row.finished))
 
 
-def _value(key: str) -> Callable[[Row], Cell]:
+def _value(comparison: Comparison, key: str) -> Callable[[Row], Cell]:
     def cell(row: Row) -> Cell:
         value = row.config.get(key)
-        return Cell(written(value), value if type(value) in (int, float) else written(value))  # type: ignore[arg-type]
+        star = "★ " if key == comparison.keys[0] and is_starred(comparison, row) else ""
+        return Cell(star + written(value), value if type(value) in (int, float) else written(value))  # type: ignore[arg-type]
 
     return cell
 
@@ -109,12 +92,10 @@ def _value(key: str) -> Callable[[Row], Cell]:
 def _measure(comparison: Comparison, name: str) -> Callable[[Row], Cell]:
     def cell(row: Row) -> Cell:
         found = row.interval(name)
-        mark = " ★" if name == comparison.ranked_by and row is comparison.best and len(comparison.rows) > 1 else ""
         if row.is_bound(name):
-            bound = _text(dataclasses.replace(found, half=math.nan), name)
-            return Cell(SIDES[BOUNDS[name]] + bound, found.mean)
-        mean, plus_minus, half = _text(found, name).partition(" ± ")
-        return Cell(mean + mark + plus_minus + half, found.mean)
+            found = dataclasses.replace(found, half=math.nan)
+            return Cell(SIDES[BOUNDS[name]] + text(found, name), found.mean)
+        return Cell(text(found, name, comparison.classes), found.mean)
 
     return cell
 
@@ -125,19 +106,29 @@ def _difference(comparison: Comparison, row: Row) -> Cell:
 
 
 def _signed(found: Interval) -> str:
-    return f"{found.mean:+.2f}" + ("" if math.isnan(found.half) else f" ± {found.half:.2f}")
+    return minus(f"{found.mean:+.2f}") + ("" if math.isnan(found.half) else f" ± {found.half:.2f}")
 
 
-def _text(found: Interval, name: str) -> str:
-    """Return mean and interval: times as minutes, counts and shares with the digits that suit them."""
+def text(found: Interval, name: str, classes: int | None = None) -> str:
+    """Return mean and interval: times as minutes, counts and shares with the digits that suit them.
+
+    `classes` is the number of classes of the data, where that is known: of a share of them it makes `9 of 10`.
+    """
     if found.values == 0:
         return "–"
     if name == "seconds":
         return duration(found.mean)
+    if name in COVERAGES and classes:
+        return f"{found.mean * classes:.{0 if found.values == 1 else 1}f}".removesuffix(".0") + f" of {classes}"
     places = 2 if "/" in name or name in NATS else 3
     if found.mean.is_integer() and not found.half > 0:
         places = 0
-    return f"{found.mean:.{places}f}" + ("" if math.isnan(found.half) else f" ± {found.half:.{places}f}")
+    return minus(f"{found.mean:.{places}f}") + ("" if math.isnan(found.half) else f" ± {found.half:.{places}f}")
+
+
+def minus(number: str) -> str:
+    """Return a number with a minus sign that is as wide as a plus."""
+    return number.replace("-", "−")
 
 
 def duration(seconds: float) -> str:
@@ -145,10 +136,3 @@ def duration(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
-
-
-def _estimate_name(name: str) -> str:
-    """Return `NLL, K=100` for `test/nll_iw100`, and `val NLL, K=100` for `val/nll_iw100`."""
-    split, _, estimate = name.partition("/")
-    called, _, samples = estimate.rpartition("_iw")
-    return f"{'val ' if split == 'val' else ''}{ESTIMATES.get(called, called)}, K={samples}"

@@ -1,39 +1,51 @@
-"""Pictures of runs side by side in the report: as many as fit, as thumbnails that are made once."""
+"""Pictures of runs side by side in the report: as many as fit, one seed of each configuration to be seen at once."""
 
 from __future__ import annotations
 
-import base64
-import contextlib
-import hashlib
-import io
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-
-from PIL import Image
 
 from vae_exp.comparison.runs import Run
 from vae_exp.comparison.table import Comparison
-from vae_exp.errors import UserError
-from vae_exp.storage import files
-from vae_exp.storage.cache import cache_folder
-from vae_exp.storage.pictures import LARGEST, read_png
+from vae_exp.comparison.thumbnails import Thumbnail, thumbnail
 
-SHOWN = {"samples": "Draws from the prior", "reconstructions": "Reconstructions", "tsne": "t-SNE of the test images"}
-"""The figures of a run that are laid side by side."""
-WIDEST, TALLEST = 640, 1920
-"""Pixels of a picture in the report."""
+TITLES = {
+    "latent": "Latent space",
+    "reconstructions": "Reconstructions",
+    "samples": "Draws from the prior",
+    "traversals": "Traversals",
+    "manifold": "Manifold",
+    "interpolations": "Interpolations",
+    "aggregate_posterior": "Aggregate posterior",
+    "kl_per_dimension": "KL per dimension",
+}
+"""The figures that a run's own page shows, in this order."""
+COMPARED = ("latent", "samples", "reconstructions")
+"""Those that are laid side by side."""
 MOST_BYTES = 5 * 2**20
 """Bytes of all pictures of a report as the page holds them, in base64."""
-MOST_KEPT = 5000
-"""Thumbnails in the user's cache, of 10 to 40 KB each; the oldest go."""
+
+Labelled = Sequence[tuple[str, Thumbnail]]
+"""Pictures, each with the label of its run."""
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """One figure of several runs."""
+
+    title: str
+    detail: str
+    """What all of them show; empty where that differs."""
+    shown: Labelled
+    folded: Labelled
+    """Those of further seeds."""
 
 
 @dataclass(frozen=True)
 class Galleries:
-    """Pictures of runs, by the title of their gallery."""
+    """All galleries of a report that hold a picture."""
 
-    pictures: dict[str, list[tuple[str, str]]]
-    """Label of the run and the picture as a data URI, in the comparison's order."""
+    found: Sequence[Gallery]
     left_out: int
     """Finished runs whose pictures don't fit any more."""
 
@@ -49,58 +61,31 @@ class Galleries:
 def galleries(comparison: Comparison, most: int = MOST_BYTES) -> Galleries:
     """Return the pictures of finished runs, the foremost as far as `most` bytes go."""
     finished = [run for run in comparison.foremost if run.is_finished]
-    chosen: dict[int, dict[str, str]] = {}
+    names = COMPARED if len(comparison.runs) > 1 else tuple(TITLES)
+    chosen: dict[int, dict[str, Thumbnail]] = {}
     for run in finished:
-        pictures = {name: picture for name in SHOWN if (picture := _picture(run.folder.figures / f"{name}.png"))}
-        most -= sum(map(len, pictures.values()))
+        pictures = {name: picture for name in names if (picture := _picture(run, name))}
+        most -= sum(len(picture.data) for picture in pictures.values())
         if most < 0:
             break
         chosen[id(run)] = pictures
-    shown = [run for run in comparison.runs if id(run) in chosen]
-    found = {title: _gallery(comparison, name, shown, chosen) for name, title in SHOWN.items()}
-    return Galleries(found, len(finished) - len(shown))
+    found = (_gallery(comparison, name, chosen) for name in names)
+    return Galleries([gallery for gallery in found if gallery.shown], len(finished) - len(chosen))
 
 
-def _gallery(
-    comparison: Comparison, name: str, shown: list[Run], chosen: dict[int, dict[str, str]]
-) -> list[tuple[str, str]]:
-    return [(comparison.run_label(run), chosen[id(run)][name]) for run in shown if name in chosen[id(run)]]
+def _gallery(comparison: Comparison, name: str, chosen: dict[int, dict[str, Thumbnail]]) -> Gallery:
+    shown, folded = list[tuple[str, Thumbnail]](), list[tuple[str, Thumbnail]]()
+    for row in comparison.rows:
+        runs = [run for run in row.finished if name in chosen.get(id(run), {})]
+        pairs = [(comparison.run_label(run), chosen[id(run)][name]) for run in runs]
+        shown += pairs[:1]
+        folded += pairs[1:]
+    details = {picture.detail for _, picture in (*shown, *folded)}
+    return Gallery(TITLES[name], details.pop() if len(details) == 1 else "", shown, folded)
 
 
-def _picture(file: Path) -> str | None:
-    """Return a picture as a data URI, not larger than WIDEST × TALLEST; None where there is none that can be shown.
-
-    It is read as an untrusted file and written anew, so that nothing but its pixels gets into the page. What was
-    written is kept in the user's cache, by the content that it was made of, and not in a folder of others.
-    """
-    try:
-        content = files.read_bytes(file, LARGEST)
-        kept = _kept(hashlib.sha256(content).hexdigest())
-        thumbnail = kept.read_bytes() if kept.is_file() else _made(file, kept)
-    except (UserError, OSError):
-        return None
-    return f"data:image/webp;base64,{base64.b64encode(thumbnail).decode()}"
-
-
-def _kept(digest: str) -> Path:
-    return cache_folder() / f"thumbnails-{WIDEST}x{TALLEST}" / f"{digest}.webp"
-
-
-def _made(file: Path, kept: Path) -> bytes:
-    """Return the thumbnail of a picture, and keep it where that is possible."""
-    _, small = read_png(file)
-    small.thumbnail((WIDEST, TALLEST), Image.Resampling.LANCZOS)
-    content = io.BytesIO()
-    small.save(content, "WEBP", quality=80)
-    with contextlib.suppress(OSError, UserError):
-        files.make_folder(kept.parent)
-        _make_room(kept.parent)
-        files.write(kept, content.getvalue())
-    return content.getvalue()
-
-
-def _make_room(folder: Path) -> None:
-    kept = list(folder.glob("*.webp"))
-    if len(kept) >= MOST_KEPT:
-        for old in sorted(kept, key=lambda path: path.stat().st_mtime)[: MOST_KEPT // 5]:
-            old.unlink(missing_ok=True)
+def _picture(run: Run, name: str) -> Thumbnail | None:
+    """Return a run's picture of this name; of the latent space of more than two dimensions, t-SNE where it is."""
+    dims = run.config.get("model.latent_dim")
+    names = ["tsne", "latent"] if name == "latent" and isinstance(dims, int) and dims > 2 else [name]
+    return next((found for each in names if (found := thumbnail(run.folder.figures / f"{each}.png"))), None)

@@ -1,24 +1,22 @@
-"""`comparison.csv`, and `report.html`: one page that needs no network and runs no code but its own sorting."""
+"""`comparison.csv`, and `report.html`: one page that needs no network and runs no code but its own."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from vae_exp.comparison import answer, cells, charts
-from vae_exp.comparison.charts.svg import theme, variable
+from vae_exp.comparison import answer, cells, charts, columns, rendering
+from vae_exp.comparison.cells import Cell, Column
 from vae_exp.comparison.gallery import galleries
-from vae_exp.comparison.runs import Run
-from vae_exp.comparison.table import Comparison
+from vae_exp.comparison.intervals import Interval
+from vae_exp.comparison.runs import Run, read_runs
+from vae_exp.comparison.table import Comparison, compare
+from vae_exp.config.identity import written
 from vae_exp.errors import UserError, one_line, printable
-from vae_exp.figures.colours import Shade
 from vae_exp.storage import files
 
 if TYPE_CHECKING:
@@ -28,13 +26,29 @@ FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 """How a text begins that a spreadsheet takes for a formula."""
 
 
-def write(folder: Path, comparison: Comparison, command: Sequence[str]) -> None:
-    """Write both files into a folder; raise UserError where that can't be done."""
+def write(folder: Path, comparison: Comparison, command: Sequence[str]) -> Path:
+    """Write both files into a folder; return the page. Raises UserError where that can't be done."""
+    _write_text(folder / "comparison.csv", _csv(comparison.frame()))
+    return write_page(folder, comparison, command)
+
+
+def write_page(folder: Path, comparison: Comparison, command: Sequence[str]) -> Path:
+    """Write the page alone into a folder and return it; raise UserError where that can't be done."""
+    file = folder / "report.html"
+    _write_text(file, page(folder, comparison, command))
+    return file
+
+
+def write_run(folder: Path, command: Sequence[str]) -> Path:
+    """Write the page of a single run into its own folder and return it; raise UserError where that can't be done."""
+    return write_page(folder, compare(read_runs([folder])), command)
+
+
+def _write_text(file: Path, text: str) -> None:
     try:
-        files.write_text(folder / "comparison.csv", _csv(comparison.frame()))
-        files.write_text(folder / "report.html", page(folder, comparison, command))
+        files.write_text(file, text)
     except OSError as error:
-        raise UserError(f"{error.filename or folder} can't be written: {one_line(error)}") from None
+        raise UserError(f"{error.filename or file} can't be written: {one_line(error)}") from None
 
 
 def _csv(frame: pd.DataFrame) -> str:
@@ -48,44 +62,65 @@ def _harmless(value: Any) -> Any:
 
 
 def page(folder: Path, comparison: Comparison, command: Sequence[str]) -> str:
-    """Return the report of a comparison that lies in this folder, made by this command."""
-    environment = Environment(
-        loader=PackageLoader("vae_exp.comparison", "page"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    header, rows = cells.table(comparison, cells.all_measures(comparison))
-    script = _part(environment, "sort.js")
-    drawn, shown = charts.draw(comparison), galleries(comparison)
-    colours = theme([shade for chart, _ in drawn.values() for shade in chart.shades])
-    return environment.get_template("report.html").render(
-        name=printable(folder.resolve().name),
+    """Return the report of a comparison, or of the one run there is, that lies in this folder, made by this command."""
+    drawn, pictures = charts.draw(comparison), galleries(comparison)
+    own = _run_page(comparison) if len(comparison.runs) == 1 else _comparison_page(comparison)
+    return rendering.render(
+        "run.html" if len(comparison.runs) == 1 else "comparison.html",
+        [shade for chart, _ in drawn.values() for shade in chart.shades],
         sentence=answer.sentence(comparison),
         context=answer.context(comparison),
         notes=answer.notes(comparison),
-        header=header,
-        rows=[(row is comparison.best, line) for row, line in zip(comparison.rows, rows, strict=True)],
+        name=printable(folder.resolve().name),
         charts=drawn,
-        variable=variable,
-        galleries=shown.pictures,
-        left_out=shown.note,
-        runs=[_run(comparison, run) for run in comparison.runs],
+        galleries=pictures.found,
+        left_out=pictures.note,
+        shared=_shared(comparison),
         command=printable(shlex.join(map(str, command))),
         made=time.strftime("%Y-%m-%d %H:%M"),
         place=_place(comparison.runs),
-        style=_theme(colours) + _part(environment, "report.css"),
-        script=script,
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        **own,
     )
 
 
-def _theme(colours: Mapping[str, Shade]) -> str:
-    """Return the style sheet's variables for these colours, in the light and in the dark theme."""
-    light, dark = (" ".join(f"{name}: {shade[i]};" for name, shade in colours.items()) for i in (0, 1))
-    return f":root {{ {light} }}\n@media screen and (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n"
+def _comparison_page(comparison: Comparison) -> dict[str, Any]:
+    shown = cells.columns(comparison, columns.known(comparison))
+    groups = [(name, len(list(members))) for name, members in groupby(column.group for column in shown)]
+    folding = {name: f"group-{i}" for i, (name, _) in enumerate(groups)}
+    return {
+        "columns": shown,
+        "groups": groups,
+        "folding": folding,
+        "foldable": (columns.LATENT, columns.SAMPLES),
+        "rows": [(cells.is_starred(comparison, row), _cells(shown, row)) for row in comparison.rows],
+        "runs": [_run(comparison, run) for run in comparison.runs],
+        "has_seeds": comparison.has_seeds or comparison.has_repeats,
+    }
 
 
-def _part(environment: Environment, name: str) -> str:
-    assert environment.loader is not None
-    return environment.loader.get_source(environment, name)[0]
+def _cells(shown: Sequence[Column], row: Any) -> list[tuple[Column, Cell]]:
+    return [(column, column.cell(row)) for column in shown]
+
+
+def _run_page(comparison: Comparison) -> dict[str, Any]:
+    (run,) = comparison.runs
+    keys = columns.known(comparison)
+    return {
+        "measures": [(columns.describe(key), _value(comparison, run, key)) for key in keys],
+        "run": _run(comparison, run),
+    }
+
+
+def _value(comparison: Comparison, run: Run, key: str) -> str:
+    """Return a measure of a single run with its standard error, where it has one."""
+    error = run.measures.get(f"{key}_se", float("nan"))
+    return cells.text(Interval(float(run.measures[key]), error, 1), key, comparison.classes)
+
+
+def _shared(comparison: Comparison) -> list[tuple[str, str]]:
+    """Return key and value of what all runs have in common."""
+    first = comparison.runs[0].config
+    return [(key, printable(written(value))) for key, value in first.items() if key not in comparison.keys]
 
 
 def _run(comparison: Comparison, run: Run) -> dict[str, Any]:

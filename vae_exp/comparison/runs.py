@@ -35,6 +35,8 @@ class Run:
     """That of its data; None before its first start."""
     images: dict[str, int]
     """How many images each split has; empty where version 0.1 trained it, which didn't note that."""
+    classes: int | None
+    """How many labels its data has, where that was noted."""
 
     @property
     def name(self) -> str:
@@ -106,4 +108,5 @@ def _run(folder: RunFolder, saved: dict[str, Any], where: str) -> Run:
         final.flat() if final and state == "finished" else {},
         None if digest is None else printable(digest),
         environment.data.images if environment else {},
+        environment.data.classes if environment else None,
     )

@@ -57,6 +57,12 @@ class Comparison:
         return any(len({run.seed for run in row.runs}) > 1 for row in self.rows)
 
     @cached_property
+    def classes(self) -> int | None:
+        """Return how many labels the data has, where all runs noted the same number."""
+        found = {run.classes for run in self.runs if run.is_finished}
+        return found.pop() if len(found) == 1 else None
+
+    @cached_property
     def has_repeats(self) -> bool:
         """Say whether any configuration has several runs with one seed."""
         return any(len({run.seed for run in row.runs}) < len(row.runs) for row in self.rows)

@@ -49,7 +49,7 @@ def _show_runs(findings: Findings, command: list[str], console: Console) -> None
     tracking = load_config(jobs[0].config, str(search.sweep.plan_file)).tracking
     runs = planned_runs(search.sweep, jobs)
     comparison = compare(runs)
-    report.write(search.sweep.path, comparison, command)
+    page = report.write(search.sweep.path, comparison, command)
     folders = [run.folder for run in runs]
     reconcile(tracking, folders)
     set_tags(tracking, ((search.sweep.folder(job), _tags(findings, job)) for job in jobs))
@@ -57,7 +57,7 @@ def _show_runs(findings: Findings, command: list[str], console: Console) -> None
     best = search.sweep.folder(findings.ranking[0].jobs[0]) if findings.ranking else None
     said = ("\n".join(summary(findings)[2:3]), "\n".join(summary(findings)[:2]))
     show_sweep(tracking, search.sweep.path, labelled, said, cells.plain(comparison), best, findings.is_over)
-    show_places(search.sweep.path, tracking, folders, search.sweep.path.name, console)
+    show_places(page, tracking, folders, search.sweep.path.name, console)
 
 
 def _tags(findings: Findings, job: Job) -> dict[str, str]:

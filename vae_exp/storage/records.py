@@ -41,6 +41,8 @@ class Data(msgspec.Struct, frozen=True):
     """Channels, height and width, in pixels."""
     images: dict[str, int] = {}
     """How many images each split has; empty where version 0.1 trained it, which didn't note that."""
+    classes: int | None = None
+    """How many labels there are; None where there are none, or version 0.1 trained it."""
 
 
 class Environment(msgspec.Struct, frozen=True):

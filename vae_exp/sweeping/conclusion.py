@@ -39,20 +39,24 @@ def conclude(sweep: SweepFolder, jobs: Sequence[Job], command: list[str], resume
         say(console, f"Go on with: {resume}")
     comparison = compare(runs)
     show(comparison, console)
-    publish(sweep, jobs, comparison, command)
-    show_places(sweep.path, tracking, [run.folder for run in runs], sweep.path.name, console)
+    page = publish(sweep, jobs, comparison, command)
+    show_places(page, tracking, [run.folder for run in runs], sweep.path.name, console)
     return 0 if is_finished else 1
 
 
-def publish(sweep: SweepFolder, jobs: Sequence[Job], comparison: Comparison, command: list[str]) -> None:
-    """Write the report and, where the sweep is tracked, send it and what is missing of its runs. Print nothing."""
+def publish(sweep: SweepFolder, jobs: Sequence[Job], comparison: Comparison, command: list[str]) -> Path:
+    """Write the report, send it and what is missing of its runs where the sweep is tracked, and return the page.
+
+    Nothing is printed.
+    """
     tracking = load_config(jobs[0].config, str(sweep.plan_file)).tracking
-    report.write(sweep.path, comparison, command)
+    page = report.write(sweep.path, comparison, command)
     folders = [run.folder for run in comparison.runs]
     reconcile(tracking, folders)
     labelled = [(job.label, folder) for job, folder in zip(jobs, folders, strict=True)]
     said = (answer.sentence(comparison), answer.context(comparison))
     show_sweep(tracking, sweep.path, labelled, said, cells.plain(comparison), best_run(comparison))
+    return page
 
 
 def _state(job: Job, run: Run, width: int) -> str:
@@ -94,11 +98,14 @@ def _table(comparison: Comparison, measures: Sequence[str]) -> Table:
 
 
 def show_places(
-    folder: Path, tracking: TrackingConfig, folders: list[RunFolder], sweep: str | None, console: Console
+    page: Path | None, tracking: TrackingConfig, folders: list[RunFolder], sweep: str | None, console: Console
 ) -> None:
     """Print where the report lies, and how the runs are looked at in MLflow."""
     console.print()
-    say(console, f"Report: {shown(folder / 'report.html')}")
+    if page is None:
+        say(console, "There is no report: neither its folder nor outputs/ can be written.")
+    else:
+        say(console, f"Report: {shown(page)}")
     lines = how_to_look(tracking, folders, sweep)
     if lines:
         say(console, "Curves in MLflow:")

@@ -11,6 +11,7 @@ from vae_exp import experiment
 from vae_exp.config import Config
 from vae_exp.config.saved import load_config
 from vae_exp.errors import Interrupted, UserError, complain, describe
+from vae_exp.machine import environment
 from vae_exp.machine.signals import EXIT_CODES, interruptible, is_interruptible
 from vae_exp.observers import Progress
 from vae_exp.progress import show_progress
@@ -76,7 +77,7 @@ def run_planned(sweep: Path, name: str, at: int, until: int | None = None, watch
 
 
 def _show(config: Config, folder: RunFolder) -> None:
-    """Print what a run ended with and where it is; send what its tracking server lacks."""
+    """Write a run's report, print what it ended with and where it is, and send what its tracking server lacks."""
     reconcile(config.tracking, [folder])
     final = folder.read_final()
     assert final is not None
@@ -84,5 +85,16 @@ def _show(config: Config, folder: RunFolder) -> None:
     losses = [f"{split} loss {loss:.2f}" for split, loss in named.items() if loss is not None]
     best = f"best epoch {final.best_epoch} of {final.epochs}"
     say(console, "  ".join(["finished", best, *losses, shown(folder.path)]))
+    _report(folder)
     for line in how_to_look(config.tracking, [folder], None):
         say(console, line)
+
+
+def _report(folder: RunFolder) -> None:
+    """Write the page of a run that is no job of a sweep, and say where it is; a full disk makes no failure of a run."""
+    from vae_exp.comparison import report  # pandas and matplotlib take a second
+
+    try:
+        say(console, f"Report: {shown(report.write_run(folder.path, environment.command_line()))}")
+    except UserError as error:
+        complain(f"there is no report: {error}")

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree
 
 from vae_exp.comparison.charts.chart import Chart
-from vae_exp.figures.colours import AXES, BARS, GRID, INK, SOFT_INK, SPLITS, Shade
+from vae_exp.figures.colours import AXES, BARS, GRID, INK, PAPER, SOFT_INK, SPLITS, Shade
 
-NAMED = {"ink": INK, "soft": SOFT_INK, "axis": AXES, "grid": GRID, "bar": BARS, **SPLITS}
+NAMED = {"paper": PAPER, "ink": INK, "soft": SOFT_INK, "axis": AXES, "grid": GRID, "bar": BARS, **SPLITS}
 """The variables of the page's theme that charts are drawn with."""
 
 

@@ -1,6 +1,7 @@
 "use strict";
+/* A click on a column's name sorts the table by it; rows without a value stay last. */
 for (const table of document.querySelectorAll("table.sortable")) {
-  const heads = [...table.querySelectorAll("th")];
+  const heads = [...table.querySelectorAll("thead tr:last-child th")];
   const body = table.querySelector("tbody");
   const key = (row, column) => row.cells[column].dataset.order;
   const missing = (text) => text === "nan" || text === "inf";

@@ -1,0 +1,100 @@
+"""A real browser, driven through chromedriver: pages as they look and behave, in any size and in both themes.
+
+Tests that need it take the fixture `browser`, and say that they skip where Chromium and its driver are not installed.
+"""
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+DRIVER = shutil.which("chromedriver")
+AXE = Path(__file__).parents[1] / ".ci" / "node_modules" / "axe-core" / "axe.min.js"
+QUIET = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+needs_browser = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="Chromium and chromedriver are not installed")
+needs_axe = pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed below .ci/")
+
+
+class Browser:
+    """One window. What its pages said on the console and what they requested is kept in `said`."""
+
+    def __init__(self, folder):
+        """Start a browser whose profile lies in this folder."""
+        self.driver = subprocess.Popen([DRIVER, "--port=0"], stdout=subprocess.PIPE, text=True)
+        started = next(line for line in self.driver.stdout if "successfully on port" in line)
+        port = re.search(r"on port (\d+)", started)[1]
+        self.base = f"http://127.0.0.1:{port}/session"
+        options = {"binary": CHROMIUM, "args": [*QUIET, f"--user-data-dir={folder}"]}
+        wanted = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
+        session = self._ask("", {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
+        self.base += f"/{session}"
+
+    def open(self, address, width=1280, dark=False):
+        """Open an address, in a window of this width."""
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        self.cdp("Emulation.setDeviceMetricsOverride", **size)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.cdp("Emulation.setEmulatedMedia", features=[scheme])
+        self._ask("/url", {"url": address})
+
+    def run(self, script, *arguments):
+        """Run a script in the page and return what it returns; a promise is waited for."""
+        return self._ask("/execute/sync", {"script": script, "args": list(arguments)})
+
+    def wait(self, condition, seconds=60):
+        """Wait until a JavaScript expression is true, and return its value."""
+        until = time.monotonic() + seconds
+        while not (found := self.run(f"return {condition}")):
+            assert time.monotonic() < until, f"{condition} did not come true"
+            time.sleep(0.2)
+        return found
+
+    def cdp(self, command, **parameters):
+        """Send a command of the DevTools protocol."""
+        return self._ask("/goog/cdp/execute", {"cmd": command, "params": parameters})
+
+    def screenshot(self):
+        """Return the whole page as a PNG."""
+        return base64.b64decode(self.cdp("Page.captureScreenshot", captureBeyondViewport=True)["data"])
+
+    def said(self):
+        """Return what the console said since it was last asked."""
+        return [entry["message"] for entry in self._ask("/se/log", {"type": "browser"})]
+
+    def violations(self):
+        """Return what axe-core finds, a line each."""
+        found = self.run(f"{AXE.read_text(encoding='utf-8')}; return axe.run().then((found) => found.violations)")
+        return [f"{each['id']}: {each['nodes'][0]['html'][:200]}" for each in found]
+
+    def close(self):
+        """End the browser and its driver."""
+        with_session = urllib.request.Request(self.base, method="DELETE")
+        urllib.request.urlopen(with_session, timeout=60).close()
+        self.driver.terminate()
+        self.driver.wait(30)
+        self.driver.stdout.close()
+
+    def _ask(self, path, content):
+        request = urllib.request.Request(self.base + path, json.dumps(content).encode(), method="POST")
+        try:
+            with urllib.request.urlopen(request, timeout=120) as answer:
+                return json.load(answer)["value"]
+        except urllib.error.HTTPError as error:
+            raise AssertionError(error.read().decode()[:2000]) from None

@@ -1,0 +1,50 @@
+"""Templates, style sheet and scripts of a page, joined into one file that needs no network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from vae_exp.comparison.charts.svg import theme, variable
+from vae_exp.figures.colours import Shade
+
+SCRIPTS = ("sort.js", "fold.js", "enlarge.js")
+
+
+def render(template: str, shades: Iterable[Shade], **values: Any) -> str:
+    """Return a page: a template with these values, in the colours of the theme and of its charts.
+
+    Only the page's own script runs in it, which the content security policy names by its hash.
+    """
+    script = "\n".join(map(_part, SCRIPTS))
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    style = _theme(shades) + _part("report.css")
+    return (
+        _environment()
+        .get_template(template)
+        .render(style=style, script=script, script_hash=digest, variable=variable, **values)
+    )
+
+
+def _theme(shades: Iterable[Shade]) -> str:
+    """Return the variables of the style sheet, in the light and in the dark theme; print is light."""
+    colours = theme(list(shades))
+    light, dark = (" ".join(f"{name}: {shade[i]};" for name, shade in colours.items()) for i in (0, 1))
+    return f":root {{ {light} }}\n@media screen and (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n"
+
+
+@cache
+def _environment() -> Environment:
+    loader = PackageLoader("vae_exp.comparison", "page")
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+
+
+def _part(name: str) -> str:
+    environment = _environment()
+    assert environment.loader is not None
+    return environment.loader.get_source(environment, name)[0]

@@ -1,0 +1,85 @@
+"""Pictures of runs as a page holds them: read as untrusted files, cut, made small once and kept in the user's cache."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from vae_exp.errors import UserError, printable
+from vae_exp.figures import heading
+from vae_exp.storage import files
+from vae_exp.storage.cache import cache_folder
+from vae_exp.storage.pictures import LARGEST, read_png
+
+WIDEST, TALLEST = 1000, 3000
+"""Pixels of a picture in the report."""
+MOST_KEPT = 5000
+"""Thumbnails in the user's cache, of 10 to 80 KB each; the oldest go."""
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A picture without the band of its heading."""
+
+    detail: str
+    """What it shows; empty for a picture of version 0.1, which says so itself."""
+    width: int
+    height: int
+    data: str
+    """A data URI."""
+
+
+def thumbnail(file: Path) -> Thumbnail | None:
+    """Return a picture, not larger than WIDEST × TALLEST; None where there is none that can be shown.
+
+    It is read as an untrusted file and written anew, so that nothing but its pixels and its detail gets into the page.
+    A picture that notes no heading is shown whole. What was written is kept in the user's cache, by the content that
+    it was made of, and not in a folder of others.
+    """
+    try:
+        content = files.read_bytes(file, LARGEST)
+        kept = _kept(hashlib.sha256(content).hexdigest())
+        small = kept.read_bytes() if kept.is_file() else _made(file, kept)
+        with Image.open(io.BytesIO(small), formats=["WEBP"]) as image, _opened(content) as original:
+            note, (width, height) = heading.read(original), image.size
+    except (UserError, OSError):
+        return None
+    data = f"data:image/webp;base64,{base64.b64encode(small).decode()}"
+    return Thumbnail(printable(note.detail) if note else "", width, height, data)
+
+
+def _opened(content: bytes) -> Image.Image:
+    """Return a picture whose pixels were read before and are left alone now."""
+    return Image.open(io.BytesIO(content), formats=["PNG"])
+
+
+def _kept(digest: str) -> Path:
+    return cache_folder() / f"pictures-{WIDEST}x{TALLEST}" / f"{digest}.webp"
+
+
+def _made(file: Path, kept: Path) -> bytes:
+    """Return the thumbnail of a picture, and keep it where that is possible."""
+    _, small = read_png(file)
+    if (note := heading.read(small)) is not None:
+        small = small.crop((0, note.band, small.width, small.height))
+    small.thumbnail((WIDEST, TALLEST), Image.Resampling.LANCZOS)
+    content = io.BytesIO()
+    small.save(content, "WEBP", quality=80)
+    with contextlib.suppress(OSError, UserError):
+        files.make_folder(kept.parent)
+        _make_room(kept.parent)
+        files.write(kept, content.getvalue())
+    return content.getvalue()
+
+
+def _make_room(folder: Path) -> None:
+    kept = list(folder.glob("*.webp"))
+    if len(kept) >= MOST_KEPT:
+        for old in sorted(kept, key=lambda path: path.stat().st_mtime)[: MOST_KEPT // 5]:
+            old.unlink(missing_ok=True)
