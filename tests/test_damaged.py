@@ -30,7 +30,7 @@ from vae_exp.storage.files import read_json
 from vae_exp.storage.plain_yaml import read_yaml
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import Job, SweepFolder
-from vae_exp.tracking import receipt
+from vae_exp.tracking import receipts
 
 
 def config(epochs=2):
@@ -389,8 +389,8 @@ def test_many_changed_files_of_runs_are_refused_in_one_line_or_work(finished, sc
 
 def check_changed_receipt(tmp_path_factory, draws):
     folder = tmp_path_factory.mktemp("receipt")
-    told = msgspec.structs.replace(receipt.new("vae_exp", "run", None), files={"a.png": [1, 2]})
-    receipt.write(folder, "sqlite:///mlflow.db", told)
+    receipt = msgspec.structs.replace(receipts.new("vae_exp", "run", None), files={"a.png": [1, 2]})
+    receipts.write(folder, "sqlite:///mlflow.db", receipt)
     file = folder / "mlflow.json"
     if draws.draw(st.booleans()):
         file.write_bytes(draws.draw(damage())(file.read_bytes()))
@@ -398,20 +398,20 @@ def check_changed_receipt(tmp_path_factory, draws):
         data = read_json(file)
         data = changed(data, draws.draw(st.sampled_from(paths(data)[1:])), draws.draw(anything | st.just(...)))
         file.write_text(json.dumps(data))
-    said = refusal(receipt.read, folder)
+    said = refusal(receipts.read, folder)
     assert said is None or said.startswith(str(file))
     if said is None:
-        for told in receipt.read(folder).values():
-            assert told.epochs >= 0
-            receipt.write(folder, "sqlite:///mlflow.db", told)
+        for receipt in receipts.read(folder).values():
+            assert receipt.epochs >= 0
+            receipts.write(folder, "sqlite:///mlflow.db", receipt)
 
 
 @pytest.mark.parametrize(("key", "value"), [("epochs", -1), ("epochs", "2"), ("token", "x" * 1000), ("files", [])])
 def test_a_note_with_a_value_that_we_never_write_is_named(tmp_path, key, value):
-    receipt.write(tmp_path, "sqlite:///mlflow.db", receipt.new("vae_exp", "run", None))
+    receipts.write(tmp_path, "sqlite:///mlflow.db", receipts.new("vae_exp", "run", None))
     data = read_json(tmp_path / "mlflow.json")
     (tmp_path / "mlflow.json").write_text(json.dumps(changed(data, ("shown", "sqlite:///mlflow.db", key), value)))
-    said = refusal(receipt.read, tmp_path)
+    said = refusal(receipts.read, tmp_path)
     assert said.startswith(f"{tmp_path / 'mlflow.json'}: shown[...].{key} must be ")
     assert len(said) < 300
 

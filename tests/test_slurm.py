@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from sweeps import QUICK, require_history, run, start, states, sweep_of, tracked
 
 from vae_exp.sweeping import slurm
-from vae_exp.tracking import receipt
+from vae_exp.tracking import receipts
 
 pytestmark = pytest.mark.process
 
@@ -74,7 +74,7 @@ def in_the_store(cwd, *labels):
 
     def begun():
         folders = [folder for label in labels for folder in cwd.glob(f"outputs/*/{label}_*")]
-        seen = [told.epochs for folder in folders for told in receipt.read(folder).values()]
+        seen = [receipt.epochs for folder in folders for receipt in receipts.read(folder).values()]
         return len(seen) == len(labels) and all(seen)
 
     until(begun, f"{labels} were not seen in MLflow")

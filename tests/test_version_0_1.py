@@ -15,7 +15,7 @@ from vae_exp.comparison.reproduction import environment_differences, metric_diff
 from vae_exp.loading import load_run
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import SweepFolder
-from vae_exp.tracking import receipt
+from vae_exp.tracking import receipts
 
 FIXTURES = Path(__file__).parent / "fixtures"
 SWEEP = [
@@ -57,10 +57,10 @@ def test_runs_and_jobs_are_compared(finished, sweep):
 
 
 def test_a_receipt_is_read(sweep):
-    (told,) = receipt.read(sweep.path).values()
-    assert told.experiment == "vae_exp sweeps"
-    (told,) = receipt.read(sweep.folder(sweep.jobs()[0]).path).values()
-    assert (told.epochs, told.ended[0]) == (2, "finished")
+    (receipt,) = receipts.read(sweep.path).values()
+    assert receipt.experiment == "vae_exp sweeps"
+    (receipt,) = receipts.read(sweep.folder(sweep.jobs()[0]).path).values()
+    assert (receipt.epochs, receipt.ended[0]) == (2, "finished")
 
 
 @pytest.mark.process

@@ -6,10 +6,10 @@ import sys
 
 
 class UserError(Exception):
-    """A request that can't be met: one line with the key or file, the rule, the value and the way on.
+    """A request that can't be met: one line with the key or file, the rule, the value and what to do next.
 
     Entry points print it without a traceback. Raised before anything was made or changed it means exit code 2.
-    What a stranger wrote may be in it: control characters, which a terminal would obey, are shown as escapes.
+    It may quote untrusted text: control characters, which a terminal would obey, are shown as escapes.
     """
 
     def __init__(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Who may watch a run: a tracker that shows it elsewhere, and the progress that a person sees."""
+"""What a run reports to: a tracker, which sends it somewhere, and progress, which a person sees."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ class Tracker(Protocol):
         """Begin, or go on, with the run in this folder."""
 
     def update(self) -> None:
-        """Take note that something new is in the folder."""
+        """Be notified that the folder has something new."""
 
     def finish(self) -> None:
-        """Take note that the run has ended; its state is in the folder."""
+        """Be notified that the run has ended; its state is in the folder."""
 
 
 class Progress(Protocol):
     """Shows a person how far a run is."""
 
     def start(self, epochs: int, steps: int, done: int) -> None:
-        """Expect `epochs` epochs of `steps` steps, of which `done` epochs are behind us."""
+        """Expect `epochs` epochs of `steps` steps, of which `done` epochs are finished already."""
 
     def step(self) -> None:
         """Count one training step."""
@@ -37,11 +37,11 @@ class Progress(Protocol):
         """Show what is being done outside the epochs."""
 
     def stop(self) -> None:
-        """Clear the line: the run has ended, in whatever way."""
+        """Stop showing: the run has ended, however it ended."""
 
 
 class NoTracker:
-    """Shows nothing anywhere."""
+    """Sends nothing."""
 
     def start(self, folder: RunFolder) -> None: ...
     def update(self) -> None: ...
@@ -49,7 +49,7 @@ class NoTracker:
 
 
 class NoProgress:
-    """Shows nothing to anybody."""
+    """Shows nothing."""
 
     def start(self, epochs: int, steps: int, done: int) -> None: ...
     def step(self) -> None: ...

@@ -1,8 +1,8 @@
-"""Which dataclass a group's option name stands for, and which code implements that dataclass.
+"""Find the dataclass of an option by its name, and the code that implements it.
 
-A saved configuration names its options (`model.name: conv`) and is looked up here. It never names code.
-Packages installed beside ours register theirs the same way: an entry point in the group `vae_exp.extensions`
-names a module, which is imported once and whose decorators run.
+A saved configuration names its options (`model.name: conv`), never code. An installed package registers its own options
+the same way: an entry point in the group `vae_exp.extensions` names a module, which is imported when options are first
+looked up.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _implementations: dict[type, Callable[..., Any]] = {}
 
 
 def schema(group: str, name: str) -> Callable[[C], C]:
-    """Make a dataclass the schema of option `name` of `group`: `@schema("model", "conv")`."""
+    """Register a dataclass as option `name` of `group`: `@schema("model", "conv")`."""
 
     def register(cls: C) -> C:
         _schemas.setdefault(group, {})[name] = cls
@@ -32,7 +32,7 @@ def schema(group: str, name: str) -> Callable[[C], C]:
 
 
 def implements(config_class: type) -> Callable[[F], F]:
-    """Make a class or function what builds the thing that `config_class` describes."""
+    """Register a function, or a class, that builds what `config_class` describes."""
 
     def register(build: F) -> F:
         _implementations[config_class] = build
@@ -42,13 +42,13 @@ def implements(config_class: type) -> Callable[[F], F]:
 
 
 def schemas() -> dict[str, dict[str, type]]:
-    """All known schemas, by group and option name, those of installed extensions included."""
+    """Return the dataclasses by group and option name, those of installed extensions included."""
     _load_extensions()
     return _schemas
 
 
 def registered(group: str) -> dict[str, type]:
-    """Return the schemas of a group that have been imported so far, by option name."""
+    """Return the dataclasses of a group that were registered so far, by option name."""
     return _schemas.get(group, {})
 
 
@@ -61,7 +61,7 @@ def schema_of(group: str, name: object) -> type:
 
 
 def implementation_of(config: object) -> Callable[..., Any]:
-    """Return what implements a configuration: the model's class, the data set's loader, the objective."""
+    """Return what was registered for the class of a configuration: it builds the model, the splits or the objective."""
     _load_extensions()
     return _implementations[type(config)]
 

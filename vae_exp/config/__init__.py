@@ -1,8 +1,8 @@
 """The one schema: every key with its type, range, meaning and unit.
 
 The dataclasses hold the rules and the defaults of the Python interface; `conf/` holds the same defaults as YAML for
-Hydra (a test keeps the two equal). Whatever can be decided from the configuration alone is decided in
-`__post_init__`; what needs the data's header is decided by `vae_exp.experiment.check`.
+Hydra (a test keeps the two equal). Rules that need only the configuration are checked in
+`__post_init__`; those that need the data are checked by `vae_exp.preparation.check`.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ LARGEST_INTEGER = 2**63 - 1
 def convert(value: object, declared: Any, key: str) -> Any:
     """Return `value` as the type that its field declares; raise UserError, naming `key`, where it is another.
 
-    A number of NumPy, a whole float for an integer, an integer for a float, a path for text and any sequence for a list
+    NumPy's numbers, a whole float for an integer, an integer for a float, a path for text and any sequence for a list
     are converted. Text and truth values are never taken for numbers, nor numbers for them. A type that is none of
     these (an extension may declare any) is returned as it is.
 

@@ -1,4 +1,4 @@
-"""What makes two configurations the same experiment."""
+"""Which keys identify a run: two configurations that agree on them train the same model."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def flatten(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def identity(nested: dict[str, Any]) -> dict[str, Any]:
-    """Return the dotted keys that make an experiment what it is.
+    """Return the dotted keys and values that identify a run.
 
-    A key that was unknown when the configuration was saved has the default value that it was given since.
+    A key that is missing, because it was added after the configuration was saved, has its default.
     """
     complete = {group: _defaults(group, value) | value for group, value in nested.items() if isinstance(value, dict)}
     flat = flatten(nested | complete)
@@ -49,7 +49,7 @@ def _defaults(group: str, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def identity_hash(nested: dict[str, Any]) -> str:
-    """Return eight hexadecimal digits that stand for the identity."""
+    """Return the first eight hexadecimal digits of the identity's SHA-256."""
     return hashlib.sha256(json.dumps(identity(nested), sort_keys=True).encode()).hexdigest()[:8]
 
 

@@ -1,4 +1,4 @@
-"""The rules that values keep to. Each names the dotted key, the rule and the value."""
+"""Rules for values. Each raises UserError with the dotted key, the rule and the value."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from vae_exp.config.rules import at_least, one_of, require
 
 KEEP = ("all", "last", "none")
 MOST_THREADS = 1024
-"""More than any machine has cores: far more would end the process."""
+"""More threads than any machine has cores; far more would end the process."""
 
 
 @dataclass
@@ -25,7 +25,7 @@ class TrainerConfig(Options, group="trainer"):
     """Stop when `val/objective` has not improved for this many epochs since the objective has its final weights; null
     never stops early."""
     checkpoint_every: int = 10
-    """Every so many epochs the full state is kept for good and samples are drawn for the tracker, in epochs."""
+    """Epochs between checkpoints that are never deleted, and between samples that are drawn for the tracker."""
     device: str | None = None
     """`cpu`, `cuda`, `cuda:1`, `mps`; null takes a GPU where there is one. Not part of a run's identity."""
     threads: int | None = None

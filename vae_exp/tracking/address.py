@@ -90,7 +90,7 @@ def options(uri: str) -> str:
 def artifact(uri: str) -> SplitResult:
     """Return the parts of a run's artifact address; raise UserError for one that must not be asked.
 
-    A run may be anybody's. An address with a host of its own would be sent the caller's credentials.
+    The run may be untrusted: an address with another host would be sent the caller's credentials.
     """
     try:
         parts = urlsplit(uri)

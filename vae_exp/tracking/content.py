@@ -29,7 +29,7 @@ CORE = (
 )
 """The parameters that every run shows. More than about ten, and they push the pictures off the image grid."""
 
-UNTOLD = ("evaluation.", "trainer.threads", "trainer.checkpoint_every")
+NOT_SHOWN = ("evaluation.", "trainer.threads", "trainer.checkpoint_every")
 
 ASIDE = (
     "epochs",
@@ -65,8 +65,8 @@ def parameters(config: dict[str, Any]) -> dict[str, str]:
     flat = identity(config)
     default = identity(_defaults(config))
     changed = {key for key, value in flat.items() if key in default and value != default[key]}
-    told = {key for key in changed if not key.startswith(UNTOLD)}
-    order = [key for key in CORE if key in flat] + sorted(told - set(CORE))
+    shown = {key for key in changed if not key.startswith(NOT_SHOWN)}
+    order = [key for key in CORE if key in flat] + sorted(shown - set(CORE))
     return {key: written(flat[key]) for key in order}
 
 
@@ -173,5 +173,5 @@ def step_images(folder: RunFolder) -> dict[int, Path]:
 
 
 def _present(named: dict[str, Path]) -> dict[str, Path]:
-    """Leave out what is no regular file: a link in a stranger's folder could name any file of ours."""
+    """Leave out what is not a regular file: a link in an untrusted folder could point to any file of this machine."""
     return {name: file for name, file in named.items() if file.is_file() and not file.is_symlink()}

@@ -76,7 +76,7 @@ class _Download:
             self.place = address.artifact(self.uri)
         except UserError as error:
             raise UserError(f"MLflow run {self.run_id}: {error}") from None
-        # MLflow's client would ask for the run's address again, and could be told another one.
+        # MLflow's client asks for the run's address again, and the server could answer another one.
         self.artifacts = get_artifact_repository(self.uri, tracking_uri=self.store.uri)
         sizes = self._sizes()
         if "config.yaml" not in sizes:

@@ -9,11 +9,11 @@ from urllib.parse import quote
 from vae_exp.config import MlflowConfig, TrackingConfig
 from vae_exp.errors import UserError
 from vae_exp.storage.run_folder import RunFolder
-from vae_exp.tracking import receipt
+from vae_exp.tracking import receipts
 from vae_exp.tracking.store import Store, configured_store
 
 PORT = 5000
-"""Where `mlflow ui` listens unless it is told otherwise."""
+"""Where `mlflow ui` listens by default."""
 
 
 def how_to_look(config: TrackingConfig, folders: Sequence[RunFolder], sweep: str | None) -> list[str]:
@@ -37,10 +37,10 @@ def how_to_look(config: TrackingConfig, folders: Sequence[RunFolder], sweep: str
 
 def _experiment_id(folder: RunFolder, store: Store) -> str | None:
     try:
-        told = receipt.read(folder.path).get(store.shown)
+        receipt = receipts.read(folder.path).get(store.shown)
     except UserError:
         return None
-    return told.experiment_id if told else None
+    return receipt.experiment_id if receipt else None
 
 
 def charts(base: str, experiment_id: str, sweep: str | None) -> str:

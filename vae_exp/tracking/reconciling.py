@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from vae_exp.config import MlflowConfig, TrackingConfig
 from vae_exp.errors import UserError
 from vae_exp.storage.run_folder import RunFolder
-from vae_exp.tracking import receipt
+from vae_exp.tracking import receipts
 from vae_exp.tracking.sender import Sender, is_complete
 from vae_exp.tracking.store import Store, be_quick, configured_store
 from vae_exp.tracking.talk import later, probe, reason, say
@@ -35,7 +35,7 @@ def reconcile(config: TrackingConfig, folders: Iterable[RunFolder]) -> None:
 def _is_missing(folder: RunFolder, store: Store) -> bool:
     """Say whether a run has ended and the caller's server, where it is shown, does not know all of it."""
     try:
-        shown = receipt.read(folder.path)
+        shown = receipts.read(folder.path)
         if store.shown not in shown:
             if shown:
                 say(f"{folder.path.name} is shown at {', '.join(sorted(shown))}, not at {store.shown}: left alone")
@@ -50,7 +50,7 @@ def _send(folder: RunFolder, store: Store) -> None:
     be_quick()
     try:
         with folder.locked():
-            told = receipt.read(folder.path)[store.shown]
-            Sender(folder, store, told, answered=lambda: None).send()
+            receipt = receipts.read(folder.path)[store.shown]
+            Sender(folder, store, receipt, answered=lambda: None).send()
     except Exception as error:  # whatever a server answers: the folder has everything, and can be sent again
         say(f"{store.shown} does not have all of {folder.path.name}: {reason(error)}; {later(folder.path)}")

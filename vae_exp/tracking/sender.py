@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from vae_exp.errors import UserError
 from vae_exp.storage.run_folder import RunFolder
-from vae_exp.tracking import content, receipt
+from vae_exp.tracking import content, receipts
 from vae_exp.tracking.content import STATUS, Point
-from vae_exp.tracking.receipt import Ended, Receipt
+from vae_exp.tracking.receipts import Ended, Receipt
 from vae_exp.tracking.store import Store, open_experiment
 from vae_exp.tracking.talk import say
 
@@ -34,9 +34,9 @@ TOKEN = "vae_exp.token"
 class Sender:
     """One run folder and one tracking server."""
 
-    def __init__(self, folder: RunFolder, store: Store, told: Receipt, answered: Callable[[], None]) -> None:
-        """`told` is what the server has, `answered` is called after each answer of the server's."""
-        self.folder, self.store, self.told, self.answered = folder, store, told, answered
+    def __init__(self, folder: RunFolder, store: Store, receipt: Receipt, answered: Callable[[], None]) -> None:
+        """`receipt` is what the server has, `answered` is called after each answer of the server's."""
+        self.folder, self.store, self.receipt, self.answered = folder, store, receipt, answered
         self.client: MlflowClient | None = None
         self.run_id = ""
 
@@ -51,20 +51,20 @@ class Sender:
             self._send_files(client, content.first_files(self.folder))
             return
         self._end(client, state)
-        self.told.ended = ended
+        self.receipt.ended = ended
         self._note()
 
     def _note(self) -> None:
-        receipt.write(self.folder.path, self.store.shown, self.told)
+        receipts.write(self.folder.path, self.store.shown, self.receipt)
 
     # --- the run ---------------------------------------------------------------------------------------------------
 
     def _open(self) -> MlflowClient:
         """Return a client after the run has been found or made."""
         if self.client is None:
-            client, self.told.experiment_id = open_experiment(self.store, self.told.experiment)
+            client, self.receipt.experiment_id = open_experiment(self.store, self.receipt.experiment)
             self.answered()
-            run = find(client, self.told)
+            run = find(client, self.receipt)
             self.answered()
             if run is None:
                 self._create(client)
@@ -74,26 +74,30 @@ class Sender:
         return self.client
 
     def _create(self, client: MlflowClient) -> None:
-        tags = {TOKEN: self.told.token, "mlflow.loggedImages": "true", **content.tags(self.folder, self.told.sweep)}
+        tags = {
+            TOKEN: self.receipt.token,
+            "mlflow.loggedImages": "true",
+            **content.tags(self.folder, self.receipt.sweep),
+        }
         self._forget()
         self._note()
-        run = client.create_run(str(self.told.experiment_id), self.told.started, tags, self.told.label)
-        self.run_id = self.told.run_id = run.info.run_id
+        run = client.create_run(str(self.receipt.experiment_id), self.receipt.started, tags, self.receipt.label)
+        self.run_id = self.receipt.run_id = run.info.run_id
         self.answered()
         self._send_parameters(client)
         self._note()
 
     def _forget(self) -> None:
         """Take back what a run that is gone has received."""
-        self.told.run_id, self.told.epochs, self.told.files, self.told.ended = None, 0, {}, []
+        self.receipt.run_id, self.receipt.epochs, self.receipt.files, self.receipt.ended = None, 0, {}, []
 
     def _go_on(self, client: MlflowClient, run: Run) -> None:
-        if run.info.run_id != self.told.run_id:
+        if run.info.run_id != self.receipt.run_id:
             self._forget()
-            self.run_id = self.told.run_id = run.info.run_id
+            self.run_id = self.receipt.run_id = run.info.run_id
             self._send_parameters(client)
         self.run_id = run.info.run_id
-        if run.info.status != "RUNNING" and not is_complete(self.folder, self.told):
+        if run.info.status != "RUNNING" and not is_complete(self.folder, self.receipt):
             client.update_run(self.run_id, status="RUNNING")
         if "error" in run.data.tags:
             client.delete_tag(self.run_id, "error")
@@ -111,9 +115,9 @@ class Sender:
 
     def _send_points(self, client: MlflowClient) -> None:
         records = self.folder.records()
-        if len(records) > self.told.epochs:
-            self._log(client, content.points(records[self.told.epochs :]))
-            self.told.epochs = len(records)
+        if len(records) > self.receipt.epochs:
+            self._log(client, content.points(records[self.receipt.epochs :]))
+            self.receipt.epochs = len(records)
             self._note()
 
     def _log(self, client: MlflowClient, points: list[Point]) -> None:
@@ -125,16 +129,16 @@ class Sender:
 
     def _send_images(self, client: MlflowClient) -> None:
         """Send the samples of each epoch as MLflow's `log_image` does, but under names that are the same each time."""
-        times = {0: self.told.started}  # the slider of MLflow's page begins at 0, before the first epoch
+        times = {0: self.receipt.started}  # the slider of MLflow's page begins at 0, before the first epoch
         times |= {int(record["epoch"]): int(record["timestamp"]) for record in self.folder.records()}
         for epoch, file in content.step_images(self.folder).items():
             name = f"images/samples+step+{epoch}+timestamp+{times.get(epoch)}+{self._uuid(epoch)}"
-            if epoch in times and name not in self.told.files:
+            if epoch in times and name not in self.receipt.files:
                 try:
                     self._send_image(client, file, name)
                 except UserError as error:
                     log.warning("tracking: %s; it is left out", error)
-                self.told.files[name] = _version(file)
+                self.receipt.files[name] = _version(file)
                 self._note()
 
     def _send_image(self, client: MlflowClient, file: Path, name: str) -> None:
@@ -152,17 +156,17 @@ class Sender:
                 self.answered()
 
     def _uuid(self, epoch: int) -> str:
-        return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.told.token} {epoch}"))
+        return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.receipt.token} {epoch}"))
 
     def _send_files(self, client: MlflowClient, named: dict[str, Path]) -> None:
         """Send the files that the server does not have, or has as they were before."""
         sent = False
         for name, file in named.items():
             version = _version(file)
-            if self.told.files.get(name) != version:
+            if self.receipt.files.get(name) != version:
                 client.log_artifact(self.run_id, str(file), name.rpartition("/")[0] or None)
                 self.answered()
-                self.told.files[name], sent = version, True
+                self.receipt.files[name], sent = version, True
         if sent:
             self._note()
 
@@ -186,21 +190,21 @@ class Sender:
 def begin(folder: Path, store: Store, experiment: str, label: str, sweep: str | None) -> Receipt:
     """Return what the caller's server has of a folder. Other servers that the folder names are never asked."""
     try:
-        shown = receipt.read(folder)
+        shown = receipts.read(folder)
     except UserError as error:
         say(f"{error}; the run is shown anew")
         shown = {}
     if shown and store.shown not in shown:
         others = ", ".join(sorted(shown))
         say(f"{folder.name} was shown at {others}; it is shown anew at {store.shown} (or set MLFLOW_TRACKING_URI)")
-    told = shown.get(store.shown) or receipt.new(experiment, label, sweep)
-    receipt.write(folder, store.shown, told)
-    return told
+    receipt = shown.get(store.shown) or receipts.new(experiment, label, sweep)
+    receipts.write(folder, store.shown, receipt)
+    return receipt
 
 
-def is_complete(folder: RunFolder, told: Receipt) -> bool:
+def is_complete(folder: RunFolder, receipt: Receipt) -> bool:
     """Say whether a server has everything of a run that has ended, by what is written down here."""
-    return told.ended == _ended(folder)
+    return receipt.ended == _ended(folder)
 
 
 def _ended(folder: RunFolder) -> Ended:
@@ -209,11 +213,11 @@ def _ended(folder: RunFolder) -> Ended:
     return [folder.state(), status.time if status else None]
 
 
-def find(client: MlflowClient, told: Receipt) -> Run | None:
+def find(client: MlflowClient, receipt: Receipt) -> Run | None:
     """Return the run that carries a folder's token. An answer that was lost can have made two: one is deleted."""
-    wanted = f"tags.`{TOKEN}` = '{told.token}'"
-    runs = list(client.search_runs([str(told.experiment_id)], wanted, order_by=["start_time ASC"]))
-    runs.sort(key=lambda run: run.info.run_id != told.run_id)
+    wanted = f"tags.`{TOKEN}` = '{receipt.token}'"
+    runs = list(client.search_runs([str(receipt.experiment_id)], wanted, order_by=["start_time ASC"]))
+    runs.sort(key=lambda run: run.info.run_id != receipt.run_id)
     for twin in runs[1:]:
         client.delete_run(twin.info.run_id)
     return runs[0] if runs else None

@@ -27,7 +27,7 @@ QUIET = {
     "MLFLOW_LOGGING_LEVEL": "ERROR",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
-"""MLflow reports its use to its makers, and says on the terminal what it does, unless it is told not to."""
+"""Settings that turn off MLflow's telemetry and its messages on the terminal."""
 
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 """With MLflow's own settings one call to a dead server takes four minutes. Sending is tried again by us."""
@@ -35,7 +35,7 @@ PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT
 
 @dataclass(frozen=True)
 class Store:
-    """A tracking server, or a database that this process opens by itself."""
+    """A tracking server, or a database that this process opens itself."""
 
     uri: str
 
@@ -51,7 +51,7 @@ class Store:
 
     @property
     def is_address(self) -> bool:
-        """Whether it can be asked by anybody who speaks HTTP."""
+        """Whether plain HTTP reaches it."""
         return self.uri.startswith("http")
 
     @property
@@ -76,7 +76,7 @@ class Store:
 
     @contextlib.contextmanager
     def opening(self) -> Iterator[None]:
-        """Hold a file database alone: a fresh one breaks for good when several processes open it at once."""
+        """Lock a file database: a new one is damaged for ever when several processes open it at once."""
         if self.database is None:
             yield
             return

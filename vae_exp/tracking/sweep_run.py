@@ -12,8 +12,8 @@ from vae_exp.config import MlflowConfig, TrackingConfig
 from vae_exp.errors import one_line
 from vae_exp.storage.records import State
 from vae_exp.storage.run_folder import RunFolder
-from vae_exp.tracking import receipt
-from vae_exp.tracking.receipt import Receipt
+from vae_exp.tracking import receipts
+from vae_exp.tracking.receipts import Receipt
 from vae_exp.tracking.sender import TOKEN, begin, find
 from vae_exp.tracking.store import Store, be_quick, configured_store, open_experiment
 from vae_exp.tracking.talk import later, probe, reason, say
@@ -49,19 +49,19 @@ def show_sweep(
     if not isinstance(config, MlflowConfig):
         return
     store = configured_store()
-    told = begin(sweep, store, f"{config.experiment} sweeps", sweep.name, None)
+    receipt = begin(sweep, store, f"{config.experiment} sweeps", sweep.name, None)
     be_quick()
     try:
         probe(store)
-        client, told.experiment_id = open_experiment(store, told.experiment)
-        _send(client, store, sweep, told, jobs, _note(store, jobs, answer, table, best), is_over)
-        receipt.write(sweep, store.shown, told)
+        client, receipt.experiment_id = open_experiment(store, receipt.experiment)
+        _send(client, store, sweep, receipt, jobs, _note(store, jobs, answer, table, best), is_over)
+        receipts.write(sweep, store.shown, receipt)
     except Exception as error:  # whatever a server answers: the folder has everything, and can be sent again
         say(f"{store.shown} does not show the sweep: {reason(error)}; {later(sweep)}")
 
 
 def _send(
-    client: MlflowClient, store: Store, sweep: Path, told: Receipt, jobs: Jobs, note: str, is_over: bool | None
+    client: MlflowClient, store: Store, sweep: Path, receipt: Receipt, jobs: Jobs, note: str, is_over: bool | None
 ) -> None:
     states = Counter(folder.state() for _, folder in jobs)
     tags = {
@@ -72,16 +72,16 @@ def _send(
         "mlflow.source.name": "vae_exp",
         "mlflow.source.type": "LOCAL",
     }
-    run = find(client, told)
+    run = find(client, receipt)
     if run is None:
-        run = client.create_run(str(told.experiment_id), told.started, {TOKEN: told.token}, told.label)
-    told.run_id = run.info.run_id
+        run = client.create_run(str(receipt.experiment_id), receipt.started, {TOKEN: receipt.token}, receipt.label)
+    receipt.run_id = run.info.run_id
     for key, value in tags.items():
-        client.set_tag(told.run_id, key, value, synchronous=True)
+        client.set_tag(receipt.run_id, key, value, synchronous=True)
     for name in FILES:
         if (sweep / name).is_file() and not (sweep / name).is_symlink():
-            client.log_artifact(told.run_id, str(sweep / name))
-    client.set_terminated(told.run_id, "FINISHED" if is_over else _status(states))
+            client.log_artifact(receipt.run_id, str(sweep / name))
+    client.set_terminated(receipt.run_id, "FINISHED" if is_over else _status(states))
 
 
 def _status(states: Counter[State]) -> str:
@@ -107,8 +107,8 @@ def _note(
 
 def _link(store: Store, label: str, folder: RunFolder) -> str:
     """Return a job's label as a link to its run, where it has one; the address is relative to the interface's."""
-    told = receipt.read(folder.path).get(store.shown)
-    run = rf"#/experiments/{told.experiment_id}/runs/{told.run_id}" if told and told.run_id else None
+    receipt = receipts.read(folder.path).get(store.shown)
+    run = rf"#/experiments/{receipt.experiment_id}/runs/{receipt.run_id}" if receipt and receipt.run_id else None
     safe = run is not None and re.fullmatch(r"#/experiments/\w+/runs/\w+", run)
     return f"[{escape(label)}]({run})" if safe else escape(label)
 

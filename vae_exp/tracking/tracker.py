@@ -14,7 +14,7 @@ from vae_exp.tracking.talk import later, probe, reason, say
 LONGEST_SILENCE = 30.0
 """Seconds without any answer of the server's after which the end of a run does not wait for it any longer."""
 LONGEST_SILENCE_WHEN_STOPPED = 5.0
-"""The same for a run that somebody has stopped."""
+"""The same for a run that was stopped by a signal."""
 LONGEST_PAUSE = 30.0
 """Seconds between two attempts to reach a server that does not answer."""
 
@@ -34,8 +34,8 @@ class MlflowTracker:
     def start(self, folder: RunFolder) -> None:
         """Begin, or go on, with the run in this folder."""
         self.folder = folder
-        told = begin(folder.path, self.store, self.experiment, self.label, self.sweep)
-        sender = Sender(folder, self.store, told, self._answered)
+        receipt = begin(folder.path, self.store, self.experiment, self.label, self.sweep)
+        sender = Sender(folder, self.store, receipt, self._answered)
         self.thread = threading.Thread(target=self._work, args=[sender], name="tracking", daemon=True)
         self.thread.start()
 
@@ -65,7 +65,7 @@ class MlflowTracker:
     def _answered(self) -> None:
         self.answered_at = time.monotonic()
         if self.abandoned.is_set():
-            raise SystemExit  # ends this thread: nobody waits for it any longer
+            raise SystemExit  # ends this thread, which is no longer waited for
 
     def _work(self, sender: Sender) -> None:
         """Send what is new whenever there is news. After a failure try again, less and less often."""

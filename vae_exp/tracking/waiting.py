@@ -10,11 +10,11 @@ from typing import TypeVar
 T = TypeVar("T")
 
 LONGEST_SILENCE = 30.0
-"""Seconds without any answer after which nobody waits any longer."""
+"""Seconds without an answer after which waiting ends."""
 
 
 class Abandoned(SystemExit):
-    """Ends the thread of a call that nobody waits for any longer."""
+    """Ends the thread of a call that is no longer waited for."""
 
 
 def patiently(call: Callable[[Callable[[], None]], T], silence: float = LONGEST_SILENCE) -> T:
