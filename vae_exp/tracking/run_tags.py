@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from vae_exp.config import MlflowConfig, TrackingConfig
 from vae_exp.storage.run_folder import RunFolder
-from vae_exp.tracking import receipt
+from vae_exp.tracking import receipts
 from vae_exp.tracking.store import be_quick, configured_store, open_experiment
 from vae_exp.tracking.talk import later, probe, reason, say
 
@@ -25,7 +25,7 @@ def set_tags(config: TrackingConfig, tagged: Iterable[tuple[RunFolder, Mapping[s
         probe(store)
         client, _ = open_experiment(store, config.experiment)
         for folder, tags in tagged:
-            shown = receipt.read(folder.path).get(store.shown)
+            shown = receipts.read(folder.path).get(store.shown)
             run_id = shown.run_id if shown else None
             for key, value in tags.items() if run_id else ():
                 client.set_tag(str(run_id), key, value, synchronous=True)
