@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import machine, small
+from benchmarks import machine, small, tricks
 from benchmarks.images import full_mnist, write_mnist_5k
 from benchmarks.tables import Row, at_least, below, show
 from benchmarks.tutorial import BATCH_SIZE, TutorialVae, loss_of
@@ -33,6 +33,8 @@ def main() -> None:
     options = _options()
     if options.small:
         return small.main(options.pairs or small.PAIRS)
+    if options.tricks:
+        return tricks.show(options.pairs or tricks.ROUNDS)
     pairs = options.pairs or 2
     mnist = full_mnist(options.data)
     epochs = options.epochs or (2 if mnist else 12)
@@ -49,8 +51,13 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", help="root of torchvision's MNIST (default: VAE_EXP_DATA, else mnist_5k)")
     parser.add_argument("--epochs", type=int, help="of each run (default: 2 of MNIST, 12 of mnist_5k)")
-    parser.add_argument("--pairs", type=int, help="runs of each side, in turn (default: 2; 100 epochs with --small)")
+    parser.add_argument(
+        "--pairs", type=int, help="runs of each side, in turn (default: 2; 100 epochs with --small, 30 with --tricks)"
+    )
     parser.add_argument("--small", action="store_true", help="a small MLP on 8×8 digits instead, about a minute")
+    parser.add_argument(
+        "--tricks", action="store_true", help="each trick of the step apart instead, also with AVX2 alone"
+    )
     return parser.parse_args()
 
 

@@ -14,17 +14,21 @@ ROOT = Path(__file__).parents[1]
 """Where `benchmarks` is imported from."""
 
 
-def measure(module: str, *arguments: str, cwd: Path | None = None) -> dict[str, Any]:
+def measure(
+    module: str, *arguments: str, cwd: Path | None = None, environment: dict[str, str] | None = None
+) -> dict[str, Any]:
     """Run `python -m benchmarks.<module> RESULT <arguments>` and return the JSON that it wrote to the file RESULT.
 
-    It starts in the folder `cwd`, by default a new one that is deleted, and shows its runs in the MLflow store there.
+    It starts in the folder `cwd`, by default a new one that is deleted, and shows its runs in the MLflow store there;
+    `environment` is added to its variables.
     """
-    environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    variables = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
+    variables |= environment or {}
+    variables["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         result = Path(scratch) / "result.json"
         command = [sys.executable, "-m", f"benchmarks.{module}", str(result), *arguments]
-        done = subprocess.run(command, cwd=cwd or scratch, env=environment, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=cwd or scratch, env=variables, capture_output=True, text=True)
         if not result.exists():
             raise SystemExit(f"benchmarks.{module} ended with code {done.returncode}\n{done.stdout}\n{done.stderr}")
         found: dict[str, Any] = json.loads(result.read_text())
