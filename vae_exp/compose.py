@@ -25,9 +25,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 from vae_exp.config import Config, EvaluationConfig, FiguresConfig, TrainerConfig
 from vae_exp.errors import UserError, complain, one_line, short
 from vae_exp.help import chosen_keys
-from vae_exp.preparation import prepare
 from vae_exp.registry import schemas
-from vae_exp.storage.run_folder import RunFolder
 
 CONF = next(path for path in (Path(__file__).parent / "conf", Path(__file__).parents[1] / "conf") if path.is_dir())
 """The YAML files: inside the package when it was installed as a wheel, beside it in a checkout."""
@@ -89,8 +87,11 @@ class CheckFirst(Callback):
         try:
             refuse_unsupported(config.hydra, is_sweep=False)
             refuse_unknown(config)
-            typed, folder = to_config(config), RunFolder(Path(config.hydra.run.dir))
-            prepare(typed, folder)
+            typed = to_config(config)
+            from vae_exp.preparation import prepare  # torch takes seconds, and what the schema refuses needs none
+            from vae_exp.storage.run_folder import RunFolder
+
+            prepare(typed, RunFolder(Path(config.hydra.run.dir)))
         except UserError as error:
             complain(str(error))
             raise SystemExit(2) from None

@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from vae_exp import compose
 from vae_exp.errors import complain, describe
-from vae_exp.sweeping import job, naming
+from vae_exp.sweeping import naming
 
 RAISE = "HYDRA_FULL_ERROR"
 """Environment variable that makes Hydra raise its errors, which we explain, instead of printing them."""
@@ -33,6 +33,8 @@ def main() -> None:
 
 def task(composed: DictConfig) -> None:
     """Run what Hydra composed by itself; the jobs of a sweep have a task of their own (`sweeping.launchers`)."""
+    from vae_exp.sweeping import job  # torch takes seconds, and --help needs none
+
     folder, overrides = compose.place()
     label = naming.label(overrides) or "defaults"
     raise SystemExit(job.run(compose.to_config(composed), folder, label))
