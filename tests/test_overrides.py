@@ -55,6 +55,7 @@ def test_options_come_before_the_values_that_they_bring():
 def test_keys_that_are_left_out_keep_their_defaults():
     config = Config(data=DigitsConfig(root="/home/ada/pictures"), tracking=MlflowConfig(experiment="ada's"))
     assert overrides_of(config, ("data.root", "tracking.")) == ["data=digits"]
+    assert overrides_of(Config(tracking=NoTrackingConfig()), ("tracking.",)) == []
 
 
 @settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.generate])

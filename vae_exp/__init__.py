@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         TrainerConfig,
     )
     from vae_exp.errors import Diverged, UserError
+    from vae_exp.loaded_model import LoadedModel, load_export
     from vae_exp.loaded_run import LoadedRun
     from vae_exp.loaded_sweep import LoadedSweep, load_sweep
     from vae_exp.loading import load_run
@@ -68,6 +69,7 @@ __all__ = [
     "ImagesConfig",
     "IwaeConfig",
     "KmnistConfig",
+    "LoadedModel",
     "LoadedRun",
     "LoadedSweep",
     "MlflowConfig",
@@ -80,6 +82,7 @@ __all__ = [
     "TrainerConfig",
     "UserError",
     "__version__",
+    "load_export",
     "load_run",
     "load_sweep",
     "run",
@@ -89,9 +92,11 @@ __all__ = [
 
 _MODULES = {
     "Diverged": "vae_exp.errors",
+    "LoadedModel": "vae_exp.loaded_model",
     "LoadedRun": "vae_exp.loaded_run",
     "LoadedSweep": "vae_exp.loaded_sweep",
     "UserError": "vae_exp.errors",
+    "load_export": "vae_exp.loaded_model",
     "load_run": "vae_exp.loading",
     "load_sweep": "vae_exp.loaded_sweep",
     "run": "vae_exp.api",

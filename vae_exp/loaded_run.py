@@ -12,11 +12,9 @@ from PIL import Image
 from vae_exp.cards import card
 from vae_exp.config import Config
 from vae_exp.config.saved import load_config
-from vae_exp.errors import UserError, printable, short
-from vae_exp.models import build_model
+from vae_exp.errors import UserError, printable
+from vae_exp.loaded_model import require_shape, trained
 from vae_exp.models.vae import Shape, Vae
-from vae_exp.preparation import without_memory
-from vae_exp.storage.checkpoint import Tensors
 from vae_exp.storage.kept import require_weights
 from vae_exp.storage.pictures import read_png
 from vae_exp.storage.run_folder import RunFolder
@@ -63,7 +61,7 @@ class LoadedRun:
     @cached_property
     def model(self) -> Vae:
         """The model with its best weights so far, on the CPU, in evaluation mode and without gradients."""
-        return _best_model(self._run_folder, self.config)
+        return best_model(self._run_folder, self.config)
 
     def figure(self, name: str) -> Image.Image:
         """Return a picture of the run: `tsne`, `samples`, `steps/epoch_0010` …; UserError names those that exist."""
@@ -119,39 +117,14 @@ def read_config(folder: RunFolder) -> Config:
     return load_config(saved, str(folder.config_file))
 
 
-def _image_shape(folder: RunFolder) -> Shape:
+def image_shape(folder: RunFolder) -> Shape:
     """Return channels, height and width of the images that the run was trained on."""
     environment = folder.read_environment()
-    shape = environment.data.image_shape if environment else []
-    if len(shape) != 3 or min(shape) < 1:
-        raise UserError(
-            f"{folder.environment_file}: data.image_shape must be three numbers above 0, got {short(shape)}"
-        )
-    return shape[0], shape[1], shape[2]
+    return require_shape(environment.data.image_shape if environment else [], f"{folder.environment_file}: data")
 
 
-def _best_model(folder: RunFolder, config: Config) -> Vae:
-    """Return the model with its best weights; raise UserError, naming the file, unless they fit the configuration.
-
-    An untrusted configuration may describe a model of any size: memory is allocated only when the weights that were
-    read have its shapes.
-    """
+def best_model(folder: RunFolder, config: Config) -> Vae:
+    """Return the model with its best weights; raise UserError, naming the file, unless they fit the configuration."""
     require_weights(folder)
-    shape = _image_shape(folder)
-    weights, _ = folder.read_weights("best", _expected(config, shape, folder.config_file))
-    for name, tensor in weights.items():
-        if not tensor.isfinite().all():
-            raise UserError(f"{folder.weights_file('best')}: {name!a} must hold finite numbers, got NaN or infinity")
-    model = build_model(config.model, shape, config.seed)
-    model.load_state_dict(weights)
-    model.eval().requires_grad_(False)
-    return model
-
-
-def _expected(config: Config, shape: Shape, file: Path) -> Tensors | None:
-    """Return the model's weights without their memory; None where an extension's model can't be built like that."""
-    try:
-        with without_memory(f"{file}: "):
-            return build_model(config.model, shape, config.seed).state_dict()
-    except NotImplementedError:
-        return None
+    shape = image_shape(folder)
+    return trained(config, shape, lambda required: folder.read_weights("best", required)[0], str(folder.config_file))

@@ -23,9 +23,8 @@ def overrides_of(config: Config, leave_out: tuple[str, ...] = ()) -> list[str]:
     """
     saved = as_dict(config)
     default = as_dict(compose.defaults([]))
-    options = [
-        f"{group}={saved[group]['name']}" for group in schemas() if saved[group]["name"] != default[group]["name"]
-    ]
+    groups = [group for group in schemas() if not f"{group}.".startswith(leave_out)]
+    options = [f"{group}={saved[group]['name']}" for group in groups if saved[group]["name"] != default[group]["name"]]
     chosen = flatten(as_dict(compose.defaults(options)))
     values = {key: value for key, value in flatten(saved).items() if not key.startswith(leave_out)}
     return options + [f"{key}={spelled(value)}" for key, value in values.items() if value != chosen.get(key)]

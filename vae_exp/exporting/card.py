@@ -1,0 +1,102 @@
+"""The model card: a README with the front matter that model hubs read."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from vae_exp.comparison.cells import NAMES
+from vae_exp.exporting.pictures import walked
+from vae_exp.exporting.source import Source
+from vae_exp.overrides import overrides_of
+
+NOT_OF_THE_MODEL = ("data.root", "figures.", "tracking.", "trainer.device")
+"""Keys of the command that say where it ran and what it drew."""
+NOT_GIVEN = "unknown"
+"""The licence that hubs show where none is given."""
+HUB_NAMES = {"mnist_5k": "mnist", "mnist": "mnist", "fashion_mnist": "fashion_mnist"}
+"""What model hubs call our data sets."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A row of the card's table."""
+
+    name: str
+    value: float
+    error: float
+    """Half the 95 % interval over seeds, or the standard error over images; NaN where there is neither."""
+
+
+def write(source: Source, licence: str | None, files: dict[str, str]) -> str:
+    """Return the card of a run as Markdown; `files` are what lies beside it, by name, each with its meaning."""
+    environment = Environment(
+        loader=PackageLoader("vae_exp.exporting", "templates"), undefined=StrictUndefined, trim_blocks=True
+    )
+    config = source.config
+    return environment.get_template("README.md").render(
+        front_matter=yaml.safe_dump(front_matter(source, licence), sort_keys=False, allow_unicode=True),
+        title=title(source),
+        config=config,
+        shape="×".join(map(str, source.shape)),
+        digest=source.digest,
+        measures=measures(source),
+        seeds=sorted(source.row.by_seed("val/loss")),
+        files=files,
+        command=command(source),
+        commit=source.commit,
+        versions=source.versions,
+        walked=walked(source.final.get("kl_per_dimension") or [0.0] * config.model.latent_dim),
+        licence=licence,
+        is_density=config.model.likelihood != "bernoulli",
+        has_likelihood=any("/nll_iw" in key for key in source.final),
+    )
+
+
+def title(source: Source) -> str:
+    """Return what the model is called: from its configuration alone, never from a folder's name."""
+    config = source.config
+    return f"VAE of {config.data.name}: {config.model.name}, latent_dim={config.model.latent_dim}"
+
+
+def front_matter(source: Source, licence: str | None) -> dict[str, Any]:
+    """Return the metadata of the card."""
+    data = HUB_NAMES.get(source.config.data.name)
+    results = [
+        {"type": measure.name, "value": round(measure.value, 4)}
+        for measure in measures(source)
+        if measure.name in ("test loss", "val loss")
+    ]
+    dataset = {"name": source.config.data.name, "type": data or source.config.data.name}
+    task = {"type": "unconditional-image-generation"}
+    return {
+        "license": licence or NOT_GIVEN,
+        "library_name": "vae_exp",
+        "pipeline_tag": "unconditional-image-generation",
+        "tags": ["variational-autoencoder", "vae", "onnx"],
+        **({"datasets": [data]} if data else {}),
+        "model-index": [{"name": title(source), "results": [{"task": task, "dataset": dataset, "metrics": results}]}],
+    }
+
+
+def measures(source: Source) -> list[Measure]:
+    """Return what was measured: means over seeds where there are several, else the run's own numbers."""
+    row, final = source.row, source.final
+    names = [name for name in final if "/nll_iw" in name and not name.endswith("_se")]
+    found = []
+    for name in [name for name in [*NAMES, *names] if name != "seconds"]:
+        interval = row.interval(name)
+        if interval.values == 1:
+            found.append(Measure(NAMES.get(name, name), interval.mean, float(final.get(f"{name}_se", math.nan))))
+        elif interval.values > 1:
+            found.append(Measure(NAMES.get(name, name), interval.mean, interval.half))
+    return found
+
+
+def command(source: Source) -> str:
+    """Return the command that trains the run again."""
+    return " \\\n    ".join(["python -m vae_exp.train", *overrides_of(source.config, NOT_OF_THE_MODEL)])

@@ -1,0 +1,77 @@
+"""What is exported: a finished run, or the best of a sweep, and what was measured of it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vae_exp.comparison import compare, read_runs
+from vae_exp.comparison.runs import is_sweep
+from vae_exp.comparison.table import Row, best_run
+from vae_exp.config import Config
+from vae_exp.errors import UserError
+from vae_exp.loaded_run import image_shape, read_config
+from vae_exp.loading import opened, require_finished
+from vae_exp.machine.environment import Session
+from vae_exp.models.vae import Shape
+from vae_exp.storage.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Source:
+    """A finished run, without anything that it noted about the machine or the person that trained it."""
+
+    folder: RunFolder
+    config: Config
+    """Its configuration, with `data.root: null`."""
+    shape: Shape
+    digest: str
+    """SHA-256 of the data."""
+    commit: str | None
+    """The commit of vae_exp that began it."""
+    versions: dict[str, str]
+    final: dict[str, Any]
+    row: Row
+    """The run, or all seeds of the best row of a sweep."""
+
+
+@contextlib.contextmanager
+def found(run: str | Path) -> Iterator[Source]:
+    """Give the run of a folder or of MLflow; of a sweep's folder, its best run.
+
+    Raises UserError when there is none, or it is unfinished.
+    """
+    if is_sweep(Path(run)):
+        compared = compare(read_runs([Path(run)]))
+        best = best_run(compared)
+        if best is None or compared.best is None:
+            raise UserError(f"{run} has no best run to export: {compared.why_unranked}; give the folder of a run")
+        yield _read(best, compared.best)
+        return
+    with opened(run) as folder:
+        require_finished(folder, f"go on with it first: python -m vae_exp.resume {run}")
+        yield _read(folder, compare(read_runs([folder.path])).rows[0])
+
+
+def _read(folder: RunFolder, row: Row) -> Source:
+    config = read_config(folder)
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, root=None))
+    environment, final = folder.read_environment(), folder.read_final()
+    if environment is None or environment.data.digest is None or final is None:
+        raise UserError(f"{folder.path} must have environment.json with the digest of its data, and final.json")
+    session = environment.sessions[-1] if environment.sessions else Session()
+    versions = {name: session.packages.get(name) for name in ("vae_exp", "torch")}
+    return Source(
+        folder,
+        config,
+        image_shape(folder),
+        environment.data.digest,
+        session.git.commit if session.git else None,
+        {name: version for name, version in versions.items() if version},
+        final.flat(),
+        row,
+    )
