@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vae_exp import compose
+from vae_exp.config import Config, FiguresConfig, MlpConfig, TrainerConfig
 from vae_exp.errors import UserError
 from vae_exp.sweeping import naming
 from vae_exp.sweeping.composing import Composer, combinations
@@ -20,7 +21,7 @@ def hydra():
     compose.register()
     with initialize_config_dir(str(compose.CONF), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
-        yield loader, loader.load_configuration("config", ["hydra/sweeper=vae_exp"], run_mode=RunMode.MULTIRUN)
+        return loader, loader.load_configuration("config", ["hydra/sweeper=vae_exp"], run_mode=RunMode.MULTIRUN)
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +133,24 @@ def test_a_command_line_without_jobs_is_refused(hydra, given, said):
 )
 def test_a_run_is_called_by_what_was_given_for_it(overrides, name):
     assert naming.label(overrides) == name
+
+
+@pytest.mark.parametrize("experiment", ["aevb_paper", "iwae_paper", "reference"])
+def test_an_experiment_over_the_defaults_is_what_hydra_composes(experiment):
+    given = [f"experiment={experiment}", "model.latent_dim=7"]
+    assert compose.override(compose.defaults([]), given, "overrides") == compose.defaults(given)
+
+
+def test_an_experiment_replaces_what_it_overrides_and_sets_and_nothing_else():
+    saved = Config(
+        model=MlpConfig(), trainer=TrainerConfig(batch_size=7, device="cpu"), figures=FiguresConfig(which=[]), seed=5
+    )
+    new = compose.override(saved, ["experiment=aevb_paper", "objective=iwae", "trainer.epochs=9"], "overrides")
+    assert (new.model.hidden, new.objective.name, new.data.val_size) == ([500], "iwae", 0)
+    assert (new.trainer.batch_size, new.trainer.epochs, new.trainer.device) == (100, 9, "cpu")
+    assert (new.figures.which, new.seed) == ([], 5)
+
+
+def test_an_unknown_experiment_is_refused_with_those_that_there_are():
+    with pytest.raises(UserError, match=r"experiment must be one of aevb_paper, .*, reference, got 'none'"):
+        compose.override(Config(), ["experiment=none"], "overrides")

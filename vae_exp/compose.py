@@ -13,7 +13,9 @@ from typing import Any
 
 import hydra
 from hydra import initialize_config_dir
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
@@ -139,18 +141,27 @@ def defaults(options: list[str]) -> Config:
 
 
 def override(config: Config, overrides: list[str], where: str) -> Config:
-    """Return the configuration with overrides applied: `key=value`, or `group=option` for all that an option brings."""
+    """Return the configuration with overrides applied: `key=value`, `group=option`, or `experiment=name`.
+
+    An option replaces its whole group. An experiment replaces the groups that it overrides and the values that it
+    sets; everything else stays. Values on the command line come last, as in Hydra.
+    """
     for text in overrides:
         if "=" not in text:
             raise UserError(f"an override must be key=value, got {text!r}")
+    given = [text.split("=", 1) for text in overrides]
     groups = [field.name for field in dataclasses.fields(Config) if field.name != "seed"]
-    options = [text for text, key in zip(overrides, _keys(overrides), strict=True) if key in groups]
+    presets = [_preset(key, option) for key, option in given if key not in groups and _is_group(key)]
+    options = {key: option for preset, _ in presets for key, option in preset.items()}
+    options |= {key: option for key, option in given if key in groups}
     if options:
-        chosen = defaults(options)
-        config = dataclasses.replace(config, **{name: getattr(chosen, name) for name in _keys(options)})
+        chosen = defaults([f"{key}={option}" for key, option in options.items()])
+        config = dataclasses.replace(config, **{key: getattr(chosen, key) for key in options})
+    values = [text for text, (key, _) in zip(overrides, given, strict=True) if key not in groups and not _is_group(key)]
     try:
-        changes = OmegaConf.from_dotlist([text for text in overrides if text not in options])
-        merged = OmegaConf.merge(OmegaConf.structured(config), changes)
+        merged = OmegaConf.merge(
+            OmegaConf.structured(config), *(preset for _, preset in presets), OmegaConf.from_dotlist(values)
+        )
         changed = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
         raise UserError(f"{where}: {_explain(error)}") from None
@@ -158,8 +169,27 @@ def override(config: Config, overrides: list[str], where: str) -> Config:
     return changed
 
 
-def _keys(overrides: list[str]) -> list[str]:
-    return [text.split("=")[0] for text in overrides]
+def _is_group(key: str) -> bool:
+    return "." not in key and bool(_loader().get_group_options(key))
+
+
+def _preset(group: str, option: str) -> tuple[dict[str, str], Any]:
+    """Return the options of our groups that an option of another group overrides, and the values that it sets."""
+    path = f"{group}/{option}"
+    source = next((each for each in _loader().get_sources() if each.is_config(path)), None)
+    if source is None:
+        raise UserError(f"{group} must be one of {', '.join(_loader().get_group_options(group))}, got {option!r}")
+    values: Any = OmegaConf.to_container(source.load_config(path).config, resolve=False)
+    choices = [item for entry in values.pop("defaults", []) if isinstance(entry, dict) for item in entry.items()]
+    return {key.removeprefix("override /"): str(choice) for key, choice in choices}, values
+
+
+@cache
+def _loader() -> ConfigLoader:
+    """Return Hydra's loader of what lies in `conf/`, for what is composed outside of a command of Hydra's."""
+    register()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return GlobalHydra.instance().config_loader()
 
 
 def explain(error: Exception) -> str:

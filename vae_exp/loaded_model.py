@@ -35,9 +35,9 @@ def trained(config: Config, shape: Shape, read: Callable[[Tensors | None], Tenso
 
 
 def require_shape(shape: tuple[int, ...] | list[int], where: str) -> Shape:
-    """Return channels, height and width; raise UserError, naming `where`, unless they are three numbers above 0."""
+    """Return channels, height and width; raise UserError, naming the key, unless they are three numbers above 0."""
     if len(shape) != 3 or min(shape) < 1:
-        raise UserError(f"{where}: image_shape must be three numbers above 0, got {list(shape)}")
+        raise UserError(f"{where} must be three numbers above 0, got {list(shape)}")
     return shape[0], shape[1], shape[2]
 
 
@@ -69,7 +69,7 @@ class LoadedModel:
     @property
     def shape(self) -> Shape:
         """Channels, height and width of the images, in pixels."""
-        return require_shape(self._description.image_shape, str(ModelFolder(self.folder).description_file))
+        return require_shape(self._description.image_shape, f"{ModelFolder(self.folder).description_file}: image_shape")
 
     @cached_property
     def model(self) -> Vae:

@@ -120,7 +120,9 @@ def read_config(folder: RunFolder) -> Config:
 def image_shape(folder: RunFolder) -> Shape:
     """Return channels, height and width of the images that the run was trained on."""
     environment = folder.read_environment()
-    return require_shape(environment.data.image_shape if environment else [], f"{folder.environment_file}: data")
+    return require_shape(
+        environment.data.image_shape if environment else [], f"{folder.environment_file}: data.image_shape"
+    )
 
 
 def best_model(folder: RunFolder, config: Config) -> Vae:

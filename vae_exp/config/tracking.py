@@ -25,6 +25,9 @@ class MlflowConfig(TrackingConfig):
     name: str = "mlflow"
     experiment: str = "vae_exp"
     """The MLflow experiment in which the runs are."""
+    model: bool = True
+    """Log the best weights of a finished run as an MLflow model, which `mlflow.pyfunc.load_model` loads and
+    `mlflow models serve` serves."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

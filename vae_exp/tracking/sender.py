@@ -14,6 +14,8 @@ from vae_exp.errors import UserError
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import content, receipts
 from vae_exp.tracking.content import STATUS, Point
+from vae_exp.tracking.inputs import data_inputs
+from vae_exp.tracking.models import send_model
 from vae_exp.tracking.receipts import Ended, Receipt
 from vae_exp.tracking.store import Store, open_experiment
 from vae_exp.tracking.talk import say
@@ -110,6 +112,8 @@ class Sender:
         parameters = content.parameters(self.folder.read_config() or {})
         client.log_batch(self.run_id, params=[Param(*pair) for pair in parameters.items()], synchronous=True)
         self.answered()
+        client.log_inputs(self.run_id, data_inputs(self.folder))
+        self.answered()
 
     # --- what is in it ---------------------------------------------------------------------------------------------
 
@@ -120,10 +124,10 @@ class Sender:
             self.receipt.epochs = len(records)
             self._note()
 
-    def _log(self, client: MlflowClient, points: list[Point]) -> None:
+    def _log(self, client: MlflowClient, points: list[Point], model_id: str | None = None) -> None:
         from mlflow.entities import Metric
 
-        for batch in _batches([Metric(*point) for point in points]):
+        for batch in _batches([Metric(*point, model_id=model_id, run_id=self.run_id) for point in points]):
             client.log_batch(self.run_id, metrics=batch, synchronous=True)
             self.answered()
 
@@ -174,13 +178,25 @@ class Sender:
         """Send what a run ends with, its state last: FINISHED means that everything is there."""
         status = self.folder.read_status()
         if state == "finished":
-            self._log(client, content.final_points(self.folder))
+            self._log(client, content.final_points(self.folder), self._send_model(client))
         self._send_files(client, content.last_files(self.folder))
         if status and status.error:
             client.set_tag(self.run_id, "error", status.error, synchronous=True)
         seconds = max(status.time if status else time.time(), self._last_record() / 1000)
         client.set_terminated(self.run_id, STATUS[state], int(seconds * 1000))
         self.answered()
+
+    def _send_model(self, client: MlflowClient) -> str | None:
+        """Send the best weights as a model of the run's; return its id.
+
+        None where `tracking.model` is false, or the weights were not kept.
+        """
+        tracking = (self.folder.read_config() or {}).get("tracking", {})
+        if not tracking.get("model", True) or not self.folder.weights_file("best").exists():
+            return None
+        model_id = send_model(client, str(self.receipt.experiment_id), self.run_id, self.folder)
+        self.answered()
+        return model_id
 
     def _last_record(self) -> float:
         records = self.folder.records()
