@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vae_exp.errors import complain, short
 
-VERBS = ("train", "resume", "compare", "reproduce", "status", "stop")
+VERBS = ("train", "resume", "compare", "reproduce", "status", "stop", "export")
 """The modules that are commands, in the order in which they are used."""
 
 

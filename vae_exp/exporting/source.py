@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from vae_exp.comparison import compare, read_runs
+from vae_exp.comparison.rows import Row
 from vae_exp.comparison.runs import is_sweep
-from vae_exp.comparison.table import Row, best_run
+from vae_exp.comparison.table import best_run
 from vae_exp.config import Config
 from vae_exp.errors import UserError
 from vae_exp.loaded_run import image_shape, read_config
