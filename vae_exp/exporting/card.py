@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from vae_exp.comparison.cells import NAMES
+from vae_exp.comparison.columns import MEASURES, describe
 from vae_exp.exporting.pictures import walked
 from vae_exp.exporting.source import Source
 from vae_exp.overrides import overrides_of
@@ -27,6 +27,7 @@ class Measure:
     """A row of the card's table."""
 
     name: str
+    meaning: str
     value: float
     error: float
     """Half the 95 % interval over seeds, or the standard error over images; NaN where there is neither."""
@@ -53,7 +54,7 @@ def write(source: Source, licence: str | None, files: dict[str, str]) -> str:
         walked=walked(source.final.get("kl_per_dimension") or [0.0] * config.model.latent_dim),
         licence=licence,
         is_density=config.model.likelihood != "bernoulli",
-        has_likelihood=any("/nll_iw" in key for key in source.final),
+        has_likelihood=any("_iw" in key for key in source.final),
     )
 
 
@@ -86,14 +87,14 @@ def front_matter(source: Source, licence: str | None) -> dict[str, Any]:
 def measures(source: Source) -> list[Measure]:
     """Return what was measured: means over seeds where there are several, else the run's own numbers."""
     row, final = source.row, source.final
-    names = [name for name in final if "/nll_iw" in name and not name.endswith("_se")]
+    estimates = [name for name in final if "_iw" in name and not name.endswith("_se")]
     found = []
-    for name in [name for name in [*NAMES, *names] if name != "seconds"]:
-        interval = row.interval(name)
+    for name in [name for name in [*MEASURES, *estimates] if name != "seconds"]:
+        interval, (called, _, meaning) = row.interval(name), describe(name)
         if interval.values == 1:
-            found.append(Measure(NAMES.get(name, name), interval.mean, float(final.get(f"{name}_se", math.nan))))
+            found.append(Measure(called, meaning, interval.mean, float(final.get(f"{name}_se", math.nan))))
         elif interval.values > 1:
-            found.append(Measure(NAMES.get(name, name), interval.mean, interval.half))
+            found.append(Measure(called, meaning, interval.mean, interval.half))
     return found
 
 
