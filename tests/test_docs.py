@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import doctest
+import re
 import runpy
 import subprocess
 import sys
@@ -85,3 +86,20 @@ def test_help_shows_each_key_of_the_chosen_groups_with_its_value(tmp_path):
         assert shown in done.stdout
     assert "Width of each hidden layer of the encoder" in done.stdout
     assert "model.channels=" not in done.stdout.partition("Common overrides")[0]
+
+
+def promised_tests():
+    """Yield the file and the pattern of each test that the page of promises names; `…` stands for what is left out."""
+    text = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    file = None
+    for file_name, name in re.findall(r"`(?:(test_\w+\.py|…)::)?(test_\w+|…_\w+|test_\w+…\w*|…\w*…)`", text):
+        file = file_name if file_name.endswith(".py") else file
+        yield file, name.replace("…", r"\w*")
+
+
+def test_every_test_that_a_promise_names_exists():
+    found = list(promised_tests())
+    assert len(found) > 60
+    for file, name in found:
+        source = (ROOT / "tests" / file).read_text(encoding="utf-8")
+        assert re.search(rf"^def {name}\(", source, re.MULTILINE), f"{file} has no {name}"
