@@ -90,7 +90,7 @@ def test_a_search_killed_at_twenty_random_moments_ends_as_one_that_was_left_alon
 def test_the_runs_of_an_earlier_sweep_in_the_folder_are_its_first_trials(tmp_path):
     place = f"hydra.sweep.dir={tmp_path / 'both'}"
     grid = ["-m", "model.latent_dim=2,4", "trainer.threads=1", "tracking=none", place]
-    assert run(tmp_path, "train", *QUICK, *grid).returncode == 0
+    assert run(tmp_path, "train", *grid, *QUICK).returncode == 0
     done = run(tmp_path, "train", *SEARCH, SPACE[0], *QUICK, *grid[2:], "hydra.sweeper.trials=4")
     assert done.returncode == 0, done.stderr
     points, rungs = story(SweepFolder(tmp_path / "both"))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep, Sweep
 from hydra.errors import HydraException
 
@@ -102,6 +104,11 @@ def _require_once(overrides: Sequence[Override]) -> None:
     for override, key in zip(overrides, keys, strict=True):
         if override.is_sweep_override() and keys.count(key) > 1:
             raise UserError(f"{key} must be given once, as what to search or as a fixed value, got both or two")
+
+
+def override_value(text: str) -> Any:
+    """Return the value that an override text stands for: `[1, 32]` for `[1,32]`, None for `null`."""
+    return OverridesParser.create().parse_override(f"value={text}").value()
 
 
 def as_overrides(space: Mapping[str, object]) -> list[str]:

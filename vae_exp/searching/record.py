@@ -13,17 +13,18 @@ from typing import Any
 
 import msgspec
 
-from vae_exp import compose
 from vae_exp.config import Config
 from vae_exp.config.identity import differences, identity
 from vae_exp.config.rules import require
 from vae_exp.config.saved import load_config
 from vae_exp.errors import UserError, short
 from vae_exp.preparation import fill_defaults
+from vae_exp.searching.grammar import override_value
 from vae_exp.searching.options import MAY_CHANGE, PREFIX, Options
 from vae_exp.searching.space import Choice, Interval, Point, Space
 from vae_exp.storage import files
 from vae_exp.storage.plan import OVERRIDE
+from vae_exp.sweeping.grid import with_values
 
 VERSION = 1
 
@@ -47,8 +48,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         base = self.bases[base_name(self.space, point)]
         if isinstance(base, str):
             raise UserError(base)
-        values = [*plain_values(self.space, point), f"seed={seed}"]
-        config = compose.override(load_config(base, "search.json"), values, "search.json")
+        config = with_values(load_config(base, "search.json"), plain_values(self.space, point) | {"seed": seed})
         return fill_defaults(config, threads=1)  # whatever runs beside it: the same bits with any launcher
 
     @property
@@ -76,10 +76,11 @@ def base_name(space: Space, point: Point) -> str:
     return " ".join(f"{each.key}={point[each.key]}" for each in groups(space))
 
 
-def plain_values(space: Space, point: Point) -> list[str]:
-    """Return the overrides of a point that choose no group."""
+def plain_values(space: Space, point: Point) -> dict[str, Any]:
+    """Return the values of a point that choose no group, by their dotted keys."""
     chosen = {each.key for each in groups(space)}
-    return [f"{key.lstrip('+')}={value}" for key, value in point.items() if key not in chosen]
+    texts = {key.lstrip("+"): text for key, text in point.items() if key not in chosen}
+    return {key: override_value(text) for key, text in texts.items()}
 
 
 def record_file(folder: Path) -> Path:
