@@ -105,7 +105,7 @@ def test_a_trial_that_breaks_down_ends_the_search_with_code_1_and_can_be_left_ou
     sweep = SweepFolder(tmp_path / "search")
     broken = next(sweep.folder(job) for job in sweep.jobs() if sweep.folder(job).state() == "paused")
     broken.write_status("failed", "its process was killed, twice (out of memory?)")
-    broken.metrics_file.write_text("no record\n")
+    broken.write_config((broken.read_config() or {}) | {"seed": 7})  # so that it can't be run
     number = next(job.trial for job in sweep.jobs() if job.name == broken.path.name)
     done = run(tmp_path, "resume", sweep.path)
     assert done.returncode == 1
