@@ -5,7 +5,7 @@ Hydra imports this file at every start: heavy imports wait.
 
 # No `from __future__ import annotations`: Hydra runs this file without entering it in sys.modules, where a dataclass
 # would look its annotations up.
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -17,6 +17,19 @@ from vae_exp.searching.options import Options
 
 
 @dataclass
+class ConclusionConf:
+    """Resources of the Slurm job that writes a sweep's report; null takes those of `hydra.launcher`, without GPUs."""
+
+    timeout_min: int = 60
+    cpus_per_task: int = 1
+    mem_gb: int | None = None
+    partition: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    constraint: str | None = None
+
+
+@dataclass
 class VaeExpSweeperConf:
     """Sweep over lists of values, `key=a,b`, in every combination."""
 
@@ -25,6 +38,12 @@ class VaeExpSweeperConf:
     """Most jobs that the launcher is given at once; null gives it all."""
     params: dict[str, str] | None = None
     """Overrides by key, as on the command line, which goes before."""
+    wait: bool | None = None
+    """Wait for the jobs and conclude the sweep; null: hand them over with `submitit_slurm`, wait with others."""
+    jobs_per_task: int = 1
+    """With `submitit_slurm`: how many jobs a task of an array runs, one after the other, at least 1."""
+    conclusion: ConclusionConf = field(default_factory=ConclusionConf)
+    """With `submitit_slurm`: resources of the last job, which writes the report."""
     resume: bool = False
     """Run what was planned in `hydra.sweep.dir` and is not finished, instead of planning jobs."""
 
@@ -35,7 +54,9 @@ class VaeExpSweeper(Sweeper):
     hydra_context: HydraContext
     config: DictConfig
 
-    def __init__(self, max_batch_size: int | None, params: dict[str, str] | None, resume: bool) -> None:
+    def __init__(
+        self, max_batch_size: int | None, params: dict[str, str] | None, resume: bool, **_of_slurm: Any
+    ) -> None:
         self.max_batch_size, self.params, self.resume = max_batch_size, params or {}, resume
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:

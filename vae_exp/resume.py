@@ -16,6 +16,7 @@ from vae_exp.searching.record import record_file
 from vae_exp.storage.run_folder import RunFolder, is_run_folder
 from vae_exp.storage.sweep_folder import SweepFolder
 from vae_exp.sweeping import job
+from vae_exp.sweeping.command import SLURM_KEYS
 
 LAUNCHER = ("hydra/launcher=", "hydra.launcher.")
 """What may be given for a sweep: where its jobs run. Everything else was planned."""
@@ -54,7 +55,7 @@ def resume(folder: Path, overrides: list[str]) -> int:
 def _sweep(folder: Path, overrides: list[str]) -> int:
     """Let Hydra's launcher run what `sweep.json` planned: nothing of the sweep's configuration is read by Hydra."""
     is_search = record_file(folder).is_file()
-    allowed = LAUNCHER + SEARCH if is_search else LAUNCHER
+    allowed = LAUNCHER + (SEARCH if is_search else SLURM_KEYS)
     for override in overrides:
         if not override.startswith(allowed):
             what = "search" if is_search else "sweep"

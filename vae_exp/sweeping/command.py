@@ -17,9 +17,13 @@ from vae_exp.machine.process import stop_children
 from vae_exp.storage.sweep_folder import SweepFolder
 from vae_exp.sweeping import slurm
 from vae_exp.sweeping.job import console
-from vae_exp.sweeping.launchers import HydraLauncher, SlurmLauncher
+from vae_exp.sweeping.launchers import HydraLauncher
 from vae_exp.sweeping.launching import Launcher
+from vae_exp.sweeping.submission import Cluster, SlurmLauncher
 from vae_exp.terminal import say, shown
+
+SLURM_KEYS = ("hydra.sweeper.wait=", "hydra.sweeper.jobs_per_task=", "hydra.sweeper.conclusion.")
+"""What a sweep may be given beside its launcher, again when it is resumed."""
 
 
 class Command:
@@ -35,6 +39,7 @@ class Command:
             raise UserError(f"hydra.sweeper.max_batch_size must be null or at least 1, got {most}")
         self.config, self.context, self.most = config, context, most
         self.sweep = SweepFolder(self._fixed_folder())
+        self._refuse_unusable()
 
     def _fixed_folder(self) -> Path:
         """Resolve the folder once, since its name has random digits in it, and give submitit a new one below it."""
@@ -45,10 +50,35 @@ class Command:
         with read_write(self.config), open_dict(self.config):
             self.config.hydra.sweep.dir = str(folder)
             launcher = self.config.hydra.launcher
-            if "submitit_folder" in launcher:  # what submitit finds in its folder it unpickles
+            if self.uses_slurm:
+                self._name_in_slurm(launcher, folder)
+            elif "submitit_folder" in launcher:  # what submitit finds in its folder it unpickles
                 above = Path(launcher.submitit_folder).absolute().parent
                 launcher.submitit_folder = str(above / compose.unique_name() / "%j")
         return folder
+
+    @staticmethod
+    def _name_in_slurm(launcher: DictConfig, folder: Path) -> None:
+        """Give the jobs the sweep's name, where they were given none, and their scripts a new folder inside it."""
+        if Path(launcher.submitit_folder).absolute() != folder / slurm.HOME / "%j":
+            rule = "must be left as it is: status and stop look inside the sweep's own folder"
+            raise UserError(f"hydra.launcher.submitit_folder {rule}, got {launcher.submitit_folder}")
+        launcher.submitit_folder = str(folder / slurm.HOME / compose.unique_name())
+        if OmegaConf.to_container(launcher, resolve=False)["name"] == "${hydra.job.name}":  # type: ignore[index,call-overload]
+            launcher.name = folder.name
+
+    def _refuse_unusable(self) -> None:
+        """Raise UserError for options of a hand-over that this launcher doesn't know, or that contradict it."""
+        if self.uses_slurm:
+            _ = self.cluster  # its rules
+            if self.is_handed_over and self.most is not None:
+                rule = "needs hydra.sweeper.wait=true; hydra.launcher.array_parallelism limits what runs at once"
+                raise UserError(f"hydra.sweeper.max_batch_size {rule}, got {self.most}")
+            return
+        sweeper = self.config.hydra.sweeper
+        for key, default in (("wait", True), ("jobs_per_task", 1)):
+            if (value := sweeper.get(key)) not in (None, default):
+                raise UserError(f"hydra.sweeper.{key}={value} needs hydra/launcher=submitit_slurm")
 
     @cached_property
     def threads(self) -> int:
@@ -68,8 +98,15 @@ class Command:
         """Return what launches the jobs."""
         if not self.uses_slurm:
             return HydraLauncher(self.config, self.context)
+        return SlurmLauncher(self.cluster, partial(say, console))
+
+    @cached_property
+    def cluster(self) -> Cluster:
+        """Return how jobs are submitted to Slurm; raise UserError when the options break a rule."""
         options: Any = OmegaConf.to_container(self.config.hydra.launcher, resolve=True)
-        return SlurmLauncher(options, self.sweep.path, self.threads, partial(say, console))
+        sweeper: Any = OmegaConf.to_container(self.config.hydra.sweeper, resolve=True)
+        new = Path(options["submitit_folder"])
+        return Cluster(options, sweeper.get("conclusion") or {}, sweeper.get("jobs_per_task", 1), self.sweep.path, new)
 
     @property
     def uses_slurm(self) -> bool:
@@ -77,19 +114,18 @@ class Command:
         return "array_parallelism" in self.config.hydra.launcher
 
     @property
-    def _submitted_from(self) -> Path:
-        """Return the folder below which submitit notes its Slurm jobs, those of earlier commands too."""
-        chosen = self.config.hydra.launcher.submitit_folder if self.uses_slurm else None
-        return Path(chosen).parents[1] if chosen else self.sweep.path / ".submitit"
+    def is_handed_over(self) -> bool:
+        """Say whether the command returns when it has submitted its jobs."""
+        return self.uses_slurm and not self.config.hydra.sweeper.get("wait")
 
     def refuse_queued(self) -> None:
-        """Raise UserError when Slurm still has jobs of this sweep: a killed command leaves them there."""
-        slurm.refuse_queued(self.sweep.path, self._submitted_from)
+        """Raise UserError when Slurm still has jobs of this sweep."""
+        slurm.refuse_queued(self.sweep.path)
 
     def stop(self) -> None:
         """Stop the jobs that still run, here and in Slurm's queue."""
         stop_children()
-        if self.uses_slurm and not slurm.cancel(self._submitted_from):
+        if self.uses_slurm and not slurm.cancel(self.sweep.path / slurm.HOME):
             complain("Slurm still has jobs of this sweep; see squeue")
 
     @property
@@ -97,5 +133,5 @@ class Command:
         """Return the command that finishes the sweep, with the launcher that was chosen here."""
         given = self.config.hydra.overrides.hydra
         chosen = [text for text in given if text.startswith("hydra/launcher=")]
-        chosen += [text for text in given if text.startswith("hydra.launcher.")]
+        chosen += [text for text in given if text.startswith(("hydra.launcher.", *SLURM_KEYS))]
         return " ".join(["python -m vae_exp.resume", shown(self.sweep.path), *map(shlex.quote, chosen)])

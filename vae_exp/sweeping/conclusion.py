@@ -16,6 +16,7 @@ from vae_exp.config import TrackingConfig
 from vae_exp.config.saved import load_config
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import Job, SweepFolder
+from vae_exp.sweeping.slurm_record import ended_early
 from vae_exp.terminal import say, shown
 from vae_exp.tracking import how_to_look, reconcile, show_sweep
 
@@ -28,12 +29,12 @@ def conclude(sweep: SweepFolder, jobs: Sequence[Job], command: list[str], resume
 
     `command` planned the jobs; `resume` is the command that finishes the sweep where it is not finished.
     """
-    runs = planned_runs(sweep, jobs)
+    runs, early = planned_runs(sweep, jobs), ended_early(sweep, jobs)
     tracking = load_config(jobs[0].config, str(sweep.plan_file)).tracking
     console.print()
     width = max(len(job.label) for job in jobs)
     for job, run in zip(jobs, runs, strict=True):
-        say(console, _state(job, run, width))
+        say(console, _state(job, run, width, early.get(job.name)))
     is_finished = all(run.is_finished for run in runs)
     if not is_finished:
         say(console, f"Go on with: {resume}")
@@ -59,10 +60,12 @@ def publish(sweep: SweepFolder, jobs: Sequence[Job], comparison: Comparison, com
     return page
 
 
-def _state(job: Job, run: Run, width: int) -> str:
-    """Return a job's label and state, and its folder or why it failed and where its log is."""
+def _state(job: Job, run: Run, width: int, early: str | None) -> str:
+    """Return a job's label and state, and its folder or why it failed, or ended before it began, and its log."""
     log = run.folder.log_file
-    where = f"{run.error}; see {shown(log)}" if run.error and log.exists() else run.error or shown(run.folder.path)
+    where = early or (
+        f"{run.error}; see {shown(log)}" if run.error and log.exists() else run.error or shown(run.folder.path)
+    )
     return f"{job.label.ljust(width)}  {run.state.ljust(11)}  {where}"
 
 

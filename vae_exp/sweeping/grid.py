@@ -37,7 +37,7 @@ def run_grid(config: Config, grid: Grid, sweep: SweepFolder, processes: int, wat
     requested, swept = requests(config, grid)
     make = partial(_planned, requested, swept, max(1, torch.get_num_threads() // processes))
     with environment.remembered_command(), planning.locked(sweep, make) as jobs:
-        slurm.refuse_queued(sweep.path, sweep.path / ".submitit")
+        slurm.refuse_queued(sweep.path)
         command = environment.command_line()
         jobs = sweep.write_plan(jobs, command)
         waiting = [job for job in jobs if sweep.needs_run(job)]

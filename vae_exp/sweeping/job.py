@@ -17,7 +17,6 @@ from vae_exp.observers import Progress
 from vae_exp.progress import show_progress
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import SweepFolder
-from vae_exp.sweeping.slurm import timely
 from vae_exp.terminal import say, shown
 from vae_exp.tracking import connect, how_to_look, reconcile
 
@@ -61,7 +60,7 @@ def run_planned(sweep: Path, name: str, at: int, until: int | None = None, watch
     folder = RunFolder(sweep / name)
     label = name
     try:
-        with interruptible(), timely():
+        with interruptible():
             planned = SweepFolder(sweep).job(name, at)
             label = planned.label
             config = load_config(planned.config, f"{folder.path}: its plan")

@@ -1,4 +1,4 @@
-"""The launchers behind `launching.Launcher`: Hydra's plugins, and our own for Slurm.
+"""The launchers behind `launching.Launcher` that are Hydra's plugins.
 
 Hydra's launchers compose each job's configuration anew. Ours were composed when they were planned, and a plan may be
 untrusted: so Hydra's launchers are given a job's place in the plan, and a loader that makes nothing else of it.
@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import copy
 import json
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext
@@ -20,10 +18,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from vae_exp.errors import UserError, describe
 from vae_exp.machine.process import wait_for_children
 from vae_exp.storage.sweep_folder import Job
-from vae_exp.sweeping import job, slurm
-from vae_exp.terminal import shown
-
-_NOT_SUBMITITS = ("_target_", "submitit_folder")
+from vae_exp.sweeping import job
 
 
 def run_task(place: DictConfig) -> str:
@@ -70,55 +65,3 @@ class HydraLauncher:
             wait_for_children("submitit.local._local")  # submitit's local jobs go on when one is killed
         for result in results:
             _ = result.return_value  # raises what went wrong outside our task
-
-
-class SlurmLauncher:
-    """Submits jobs with submitit, and waits until Slurm has none of them in its queue any more.
-
-    submitit itself asks sacct, which a cluster without accounting lacks, takes a job that is requeued for done, and
-    waits for a killed one for ever.
-    """
-
-    def __init__(self, options: dict[str, Any], sweep: Path, cpus: int, say: Callable[[str], None]) -> None:
-        """Take `hydra.launcher` as options, the sweep's folder, each job's CPUs, and what prints a line."""
-        self._options, self._sweep, self._cpus, self._say = options, sweep, cpus, say
-        self._folder = Path(options["submitit_folder"]).parent
-
-    def launch(self, jobs: Sequence[Job]) -> None:
-        """Submit jobs as one array, and wait; raise UserError when Slurm takes none."""
-        try:
-            names, places = [job.name for job in jobs], [job.at for job in jobs]
-            submitted = self._executor().map_array(_SlurmTask(self._sweep), names, places)
-        except Exception as error:  # submitit's FailedJobError, subprocess's errors
-            raise UserError(f"Slurm took no job: {describe(error)}") from None
-        count = "1 job" if len(submitted) == 1 else f"{len(submitted)} jobs"
-        self._say(f"{count} for Slurm; what they print is in {shown(self._folder)}")
-        slurm.wait(self._folder, self._say)
-
-    def _executor(self) -> Any:
-        """Return submitit's executor with the options of Hydra's plugin."""
-        import submitit
-
-        os.environ["SRUN_CPUS_PER_TASK"] = str(self._cpus)  # since Slurm 22.05 srun takes no number from sbatch
-        options = {f"slurm_{key}": value for key, value in self._options.items() if key not in _NOT_SUBMITITS}
-        timeouts = options.pop("slurm_max_num_timeout")
-        folder = self._options["submitit_folder"]
-        executor = submitit.AutoExecutor(folder, cluster="slurm", slurm_max_num_timeout=timeouts)
-        executor.update_parameters(**options)
-        return executor
-
-
-class _SlurmTask:
-    """What a job on the cluster runs; submitit submits it again when the job's time is up and that is allowed."""
-
-    def __init__(self, sweep: Path) -> None:
-        self._sweep = sweep
-
-    def __call__(self, name: str, at: int) -> str:
-        return job.run_planned(self._sweep, name, at)
-
-    def checkpoint(self, name: str, at: int) -> Any:
-        """Return the submission that goes on with the job."""
-        import submitit
-
-        return submitit.helpers.DelayedSubmission(self, name, at)

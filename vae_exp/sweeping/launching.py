@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from vae_exp.errors import UserError, describe
 from vae_exp.storage.sweep_folder import Job, SweepFolder
+
+T = TypeVar("T")
 
 KILLED_TWICE = "its process was killed, twice (out of memory?)"
 
@@ -37,8 +39,8 @@ def launch(launcher: Launcher, sweep: SweepFolder, jobs: Sequence[Job], most: in
         _launch(launcher, sweep, batch)
 
 
-def batches(jobs: Sequence[Job], most: int | None) -> Iterator[Sequence[Job]]:
-    """Yield the jobs in their order, at most so many at a time."""
+def batches(jobs: Sequence[T], most: int | None) -> Iterator[Sequence[T]]:
+    """Yield jobs, or what else comes in an order, at most so many at a time."""
     size = most or max(len(jobs), 1)
     for first in range(0, len(jobs), size):
         yield jobs[first : first + size]

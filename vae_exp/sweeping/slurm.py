@@ -1,34 +1,40 @@
-"""The Slurm jobs of a sweep, which outlive the process that submitted them.
+"""What Slurm itself says and does: its queue, its limits, and the jobs that it takes.
 
-What marks them is the script that submitit writes for each into the sweep's folder: numbers are used again.
+What marks a job as one of a sweep is the script that it was submitted with, in the sweep's folder: numbers are used
+again.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
+import re
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
-from vae_exp.errors import Interrupted, UserError
+from vae_exp.errors import UserError, one_line, printable
+from vae_exp.terminal import shown
 
+HOME = ".submitit"
+"""Folder inside a sweep's that holds scripts and logs: the name that submitit's plugin gives it."""
+JOBS, CONCLUSION = "jobs.sh", "conclusion.sh"
+"""The scripts: of an array, and of the job that concludes the sweep."""
 PAUSE = 2.0
 """Seconds between two looks at the queue."""
 PATIENCE = 30.0
 """Seconds within which Slurm must answer."""
+PATIENCE_TO_SUBMIT = 120.0
+"""Seconds within which it must take a job. sbatch itself tries again while the controller restarts."""
 GRACE = 60.0
 """Seconds in which cancelled jobs must be gone. Slurm itself kills what SIGTERM doesn't end, by default after 30."""
 
 
 @dataclass(frozen=True)
 class Queued:
-    """A job that waits or runs."""
+    """A task of an array, or a job that concludes a sweep."""
 
     number: str
     """Its number, `12`, or in an array `12_0`."""
@@ -36,12 +42,24 @@ class Queued:
     """What Slurm calls it: `PENDING`, `RUNNING` …."""
     reason: str
     """Why it waits, `None` where Slurm has not said."""
+    script: Path
+    """What it was submitted with."""
+
+    @property
+    def concludes(self) -> bool:
+        """Say whether it writes the report when the others have ended."""
+        return self.script.name == CONCLUSION
+
+    @property
+    def array(self) -> str:
+        """Return the number of its array."""
+        return self.number.partition("_")[0]
 
 
 def wait(folder: Path, say: Callable[[str], None]) -> None:
     """Return when none of the jobs that were submitted from this folder is queued; say it whenever that changes."""
     said = ""
-    while (jobs := _ask(folder)) is None or jobs:
+    while (jobs := look(folder)) is None or jobs:
         line = "Slurm does not answer" if jobs is None else summary(jobs)
         if line != said:
             say(said := line)
@@ -55,44 +73,97 @@ def summary(jobs: list[Queued]) -> str:
 
 
 def cancel(folder: Path) -> bool:
-    """Stop them all, each by one signal; say whether they are gone."""
+    """Stop them all, each by one signal, but what concludes the sweep; say whether they are gone."""
     deadline = time.monotonic() + GRACE
     stopped: set[str] = set()
-    while (jobs := _ask(folder)) is None or jobs:
+    while (jobs := look(folder)) is None or (tasks := [job for job in jobs if not job.concludes]):
         if time.monotonic() > deadline:
             return False
-        numbers = set(arrays(jobs or [])) - stopped
-        if numbers and _run("scancel", *sorted(numbers)) is not None:
+        numbers = set() if jobs is None else set(arrays(tasks)) - stopped
+        if numbers and cancel_numbers(numbers):
             stopped |= numbers
         time.sleep(PAUSE / 2)
     return True
 
 
+def cancel_numbers(numbers: set[str]) -> bool:
+    """Cancel jobs that `look` has found; say whether Slurm took that."""
+    return _run("scancel", *sorted(numbers)) is not None
+
+
 def queued(folder: Path) -> list[Queued]:
-    """Return the jobs that were submitted from this folder, `.submitit` of a sweep, and wait or run."""
-    return (folder.is_dir() and _ask(folder)) or []
+    """Return the jobs that were submitted from this folder, and wait or run; none where Slurm doesn't answer."""
+    return (folder.is_dir() and look(folder)) or []
 
 
-def refuse_queued(sweep: Path, folder: Path) -> None:
-    """Raise UserError when Slurm still has jobs of a sweep: a killed command leaves them there."""
-    if jobs := queued(folder):
-        numbers = " ".join(arrays(jobs))
-        raise UserError(f"{sweep} has jobs in Slurm's queue; wait for them, or stop them with: scancel {numbers}")
+def require_queue(folder: Path) -> list[Queued]:
+    """Return the same; raise UserError where Slurm doesn't answer, since nothing may be submitted twice."""
+    found = look(folder) if folder.is_dir() else []
+    if found is None:
+        raise UserError("Slurm does not answer: squeue must list what is queued before anything is submitted")
+    return found
+
+
+def refuse_queued(sweep: Path) -> None:
+    """Raise UserError when Slurm still has jobs of a sweep."""
+    if queued(sweep / HOME):
+        way_on = f"wait for them, or stop them with: python -m vae_exp.stop {shown(sweep)}"
+        raise UserError(f"{sweep} has jobs in Slurm's queue; {way_on}")
 
 
 def arrays(jobs: list[Queued]) -> list[str]:
     """Return the numbers to call them by: an array has one."""
-    return sorted({job.number.partition("_")[0] for job in jobs})
+    return sorted({job.array for job in jobs}, key=int)
 
 
-def _ask(folder: Path) -> list[Queued] | None:
-    """Return the jobs that were submitted from this folder and wait or run; None when Slurm doesn't answer."""
-    answer = _run("squeue", "--noheader", "--array", "--format=%i|%T|%r|%o", f"--user={os.getuid()}")
+def look(folder: Path, *which: str) -> list[Queued] | None:
+    """Return the jobs of this user's that were submitted from a folder and wait or run.
+
+    `--states=all` adds those that ended in the last minutes, until Slurm forgets them. None when it doesn't answer.
+    """
+    answer = _run("squeue", "--noheader", "--array", "--format=%i|%T|%r|%o", f"--user={os.getuid()}", *which)
     if answer is None:
         return None
     rows = [line.split("|", 3) for line in answer.splitlines()]
     home = folder.resolve()
-    return [Queued(*row[:3]) for row in rows if len(row) == 4 and home in Path(row[3]).resolve().parents]
+    found = [Queued(row[0], row[1], row[2], Path(row[3]).resolve()) for row in rows if len(row) == 4]
+    return [job for job in found if home in job.script.parents]
+
+
+def largest_array() -> int:
+    """Return how many tasks an array may have."""
+    answer = _run("scontrol", "show", "config") or ""
+    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", answer, re.MULTILINE)
+    if found is None:
+        raise UserError("Slurm does not answer: scontrol must say how large an array may be (MaxArraySize)")
+    return int(found[1])
+
+
+def require_acceptable(script: str) -> None:
+    """Raise UserError, with the cluster's own words, when it would not take a script. Nothing is written."""
+    _ask_sbatch(["sbatch", "--test-only"], script)
+
+
+def submit(script: Path) -> str:
+    """Submit a script; return its number. Raises UserError, with the cluster's own words, when it doesn't take it."""
+    return _ask_sbatch(["sbatch", "--parsable", str(script)]).strip().partition(";")[0]
+
+
+def put_back(number: str) -> bool:
+    """Let Slurm start a running task again later; say whether it will."""
+    return _run("scontrol", "requeue", number) is not None
+
+
+def _ask_sbatch(command: list[str], script: str | None = None) -> str:
+    try:
+        done = subprocess.run(command, input=script, capture_output=True, text=True, timeout=PATIENCE_TO_SUBMIT)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise UserError(f"Slurm took no job: {one_line(error)}") from None
+    if done.returncode:
+        lines = [line.removeprefix("sbatch: ").removeprefix("error: ") for line in done.stderr.splitlines()]
+        words = "; ".join(dict.fromkeys(line for line in lines if line))
+        raise UserError(f"Slurm took no job: {printable(words) or f'sbatch ended with {done.returncode}'}")
+    return done.stdout
 
 
 def _run(*command: str) -> str | None:
@@ -100,31 +171,3 @@ def _run(*command: str) -> str | None:
         return subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE).stdout
     except (OSError, subprocess.SubprocessError):
         return None
-
-
-@contextlib.contextmanager
-def timely() -> Iterator[None]:
-    """Raise Interrupted when Slurm says that the time of this job is nearly up; elsewhere nothing changes.
-
-    Before that, submitit's own handler puts the job back into the queue where `max_num_timeout` allows it. What it
-    raises would make the run a failed one.
-    """
-    name = f"SIG{os.environ.get('SUBMITIT_PREEMPT_SIGNAL', 'USR2')}"
-    number = getattr(signal, name, None)
-    submitits = signal.getsignal(number) if number and os.environ.get("SUBMITIT_EXECUTOR") == "slurm" else None
-    if number is None or not callable(submitits):
-        yield
-        return
-
-    def end(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # Slurm sends it to a job that is put back: once is enough
-        try:
-            submitits(number, frame)
-        except (Exception, SystemExit) as error:
-            raise Interrupted(name) from error
-
-    signal.signal(number, end)
-    try:
-        yield
-    finally:
-        signal.signal(number, submitits)

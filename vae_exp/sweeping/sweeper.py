@@ -15,7 +15,7 @@ from vae_exp.machine.signals import EXIT_CODES, interruptible
 from vae_exp.progress import counted
 from vae_exp.storage.kept import require_states
 from vae_exp.storage.sweep_folder import Job
-from vae_exp.sweeping import launching
+from vae_exp.sweeping import handover, launching
 from vae_exp.sweeping.command import Command
 from vae_exp.sweeping.composing import Composer, combinations
 from vae_exp.sweeping.conclusion import conclude
@@ -63,6 +63,7 @@ def _resume(command: Command) -> int:
         known = folder.read_plan()
         if not known.jobs:
             raise UserError(f"{folder.path} has no jobs in its plan; there is nothing to finish")
+        _check(command, known.jobs)
         return _run(command, known.jobs, known.command)
 
 
@@ -72,12 +73,28 @@ def _planned(command: Command, given: Sequence[str], known: Sequence[Job]) -> li
     jobs, swept = combinations(OverridesParser.create(config_loader=loader), given)
     composer = Composer(loader, command.config)
     requests = [Request(job, composer.base_digest(job), partial(composer.compose, job)) for job in jobs]
-    return plan(requests, swept, known, command.threads, remembered_check(), partial(counted, console))
+    planned = plan(requests, swept, known, command.threads, remembered_check(), partial(counted, console))
+    _check(command, planned)
+    return planned
+
+
+def _check(command: Command, jobs: Sequence[Job]) -> None:
+    """Raise UserError when the jobs that are missing can't be launched. Nothing is written."""
+    if command.is_handed_over:
+        handover.check(command, jobs)
+        return
+    command.refuse_queued()
+    if command.uses_slurm:
+        command.cluster.check([job for job in jobs if command.sweep.needs_run(job)])
 
 
 def _run(command: Command, jobs: Sequence[Job], typed: list[str]) -> int:
-    """Write the plan, run what is not finished, and conclude the sweep however that went; return its exit code."""
-    command.refuse_queued()
+    """Write the plan, run what is not finished, and conclude the sweep however that went; return its exit code.
+
+    What is handed over to Slurm is run and concluded there.
+    """
+    if command.is_handed_over:
+        return handover.hand_over(command, jobs, typed)
     launcher = command.launcher
     for job in jobs:
         if command.sweep.needs_run(job):

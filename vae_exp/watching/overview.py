@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from vae_exp.errors import UserError
 from vae_exp.storage.run_folder import RunFolder, is_run_folder
 from vae_exp.storage.sweep_folder import SweepFolder
 from vae_exp.sweeping import slurm
+from vae_exp.sweeping.slurm_record import ended_early
 from vae_exp.watching import progress
 from vae_exp.watching.progress import Progress
 
@@ -113,7 +114,7 @@ def _read_one(path: Path) -> Overview | None:
     sweep = SweepFolder(path)
     if sweep.plan_file.is_file():
         jobs = tuple(_jobs(sweep))
-        queue = slurm.queued(path / ".submitit")
+        queue = slurm.queued(path / slurm.HOME)
         return Overview(path, True, jobs, slurm.summary(queue) if queue else None, time.time())
     if is_run_folder(path):
         folder = RunFolder(path)
@@ -124,5 +125,8 @@ def _read_one(path: Path) -> Overview | None:
 
 
 def _jobs(sweep: SweepFolder) -> Iterator[Progress]:
-    for job in sweep.jobs():
-        yield progress.read(sweep.folder(job), job.label, job.config["trainer"]["epochs"])
+    jobs = sweep.jobs()
+    early = ended_early(sweep, jobs)
+    for job in jobs:
+        found = progress.read(sweep.folder(job), job.label, job.config["trainer"]["epochs"])
+        yield replace(found, error=early[job.name]) if job.name in early else found

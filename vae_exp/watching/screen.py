@@ -44,6 +44,10 @@ def _parts(overview: Overview) -> Iterator[Part]:
         yield f"failed: {job.label}: {job.error or 'no reason was written'}; see {shown(job.folder.log_file)}"
     if len(failed) > MOST_ROWS:
         yield f"and {len(failed) - MOST_ROWS} more failed"
+    early = [job for job in overview.jobs if job.state == "planned" and job.error]
+    yield from (f"planned: {job.label}: {job.error}" for job in early[:MOST_ROWS])
+    if len(early) > MOST_ROWS:
+        yield f"and {len(early) - MOST_ROWS} more that ended before they began"
     yield ""
     yield from _conclusions(overview)
 

@@ -21,14 +21,17 @@ PAUSE = 0.2
 def stop(overview: Overview) -> tuple[list[str], list[str]]:
     """Stop what runs and cancel what is queued; return what was stopped and what could not be, a sentence each."""
     stopped, left = list[str](), list[str]()
-    folders = [overview.path, *(job.folder.path for job in overview.jobs)]
-    for folder in dict.fromkeys(folders):
-        if (holder := own_holder(folder)) is not None:
-            _end(holder, folder, stopped, left)
-    if queue := slurm.queued(overview.path / ".submitit"):
-        numbers = " ".join(slurm.arrays(queue))
-        gone = slurm.cancel(overview.path / ".submitit")
+    home = overview.path / slurm.HOME
+    queue = slurm.queued(home)
+    if not any(job.concludes and job.state == "RUNNING" for job in queue):  # that one is to write the report
+        _end_holder(overview.path, stopped, left)
+    if tasks := [job for job in slurm.queued(home) if not job.concludes]:
+        numbers = " ".join(slurm.arrays(tasks))
+        gone = slurm.cancel(home)
         (stopped if gone else left).append(f"Slurm's jobs {numbers}" + ("" if gone else " are still in the queue"))
+    for job in overview.jobs:
+        if job.folder.path != overview.path:
+            _end_holder(job.folder.path, stopped, left)
     elsewhere = {job.host for job in overview.jobs if job.is_running and not job.is_here}
     if not queue:
         left += [f"a run on {host}: stop it there" for host in sorted(filter(None, elsewhere))]
@@ -52,8 +55,10 @@ def own_holder(folder: Path) -> psutil.Process | None:
         return None
 
 
-def _end(holder: psutil.Process, folder: Path, stopped: list[str], left: list[str]) -> None:
-    """Ask a process to end, and wait until it has let go of the folder."""
+def _end_holder(folder: Path, stopped: list[str], left: list[str]) -> None:
+    """Ask the process that holds a folder to end, and wait until it has let go of it."""
+    if (holder := own_holder(folder)) is None:
+        return
     name = f"process {holder.pid} in {folder}"
     try:
         holder.terminate()

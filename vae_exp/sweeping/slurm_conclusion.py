@@ -1,0 +1,48 @@
+"""`python -m vae_exp.sweeping.slurm_conclusion SWEEP RESUME`: the last job of a sweep that was handed over to Slurm."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from vae_exp.errors import UserError, complain
+from vae_exp.storage.sweep_folder import SweepFolder
+from vae_exp.sweeping.conclusion import conclude
+from vae_exp.sweeping.job import console
+
+PATIENCE = 600.0
+"""Seconds to wait for a command that submits more jobs of this sweep."""
+PAUSE = 2.0
+
+
+def main() -> None:
+    """Read the command line and call; nothing else."""
+    sweep, resume = SweepFolder(Path(sys.argv[1])), sys.argv[2]
+    try:
+        with ExitStack() as stack:
+            _lock(sweep, stack)
+            plan = sweep.read_plan()
+            code = conclude(sweep, plan.jobs, plan.command, resume, console)
+    except UserError as error:
+        complain(str(error))
+        code = 2
+    raise SystemExit(code)
+
+
+def _lock(sweep: SweepFolder, stack: ExitStack) -> None:
+    """Hold the sweep, waiting for another command to let it go."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            stack.enter_context(sweep.locked())
+            return
+        except UserError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(PAUSE)
+
+
+if __name__ == "__main__":
+    main()

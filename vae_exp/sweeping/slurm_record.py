@@ -1,0 +1,65 @@
+"""What each task of an array was submitted to run, in JSON beside its script, and how Slurm ended it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from vae_exp.storage import files
+from vae_exp.storage.sweep_folder import Job, SweepFolder
+from vae_exp.sweeping import slurm
+from vae_exp.sweeping.slurm import Queued
+from vae_exp.terminal import shown
+
+RECORD = "tasks.json"
+
+Place = tuple[str, int]
+"""A job's name and the first byte of its line in the plan."""
+
+
+class Tasks(msgspec.Struct, frozen=True):
+    """`tasks.json`: the jobs of each task of an array, by its index."""
+
+    tasks: list[list[Place]]
+    max_num_timeout: int
+    """How often a task whose time is up goes back into the queue."""
+
+
+def names_of(task: Queued) -> list[str]:
+    """Return the jobs of a task that was submitted from a sweep's folder; none for what concludes it."""
+    _, _, index = task.number.partition("_")
+    if not index.isdigit():
+        return []
+    tasks = files.read_record(task.script.parent / RECORD, Tasks).tasks
+    return [name for name, _ in tasks[int(index)]] if int(index) < len(tasks) else []
+
+
+def ended_early(sweep: SweepFolder, jobs: Sequence[Job]) -> dict[str, str]:
+    """Return why jobs that were submitted, and are not queued, have no run folder, with their log: by name.
+
+    Slurm forgets a job some minutes after its end; then only its log can say more.
+    """
+    home = sweep.path / slurm.HOME
+    names = {job.name for job in jobs if sweep.folder(job).read_status() is None}
+    known = slurm.look(home, "--states=all") if names and home.is_dir() else []
+    found = dict[str, str]()
+    for record in sorted(home.glob(f"*/*/{RECORD}"), key=lambda path: path.stat().st_mtime):
+        states = {
+            job.number.partition("_")[2]: job for job in known or [] if job.script.parent == record.parent.resolve()
+        }
+        for index, task in enumerate(files.read_record(record, Tasks).tasks):
+            for name in names.intersection(name for name, _ in task):
+                found[name] = _reason(record.parent, index, states.get(str(index)))
+    return {name: reason for name, reason in found.items() if reason}
+
+
+def _reason(folder: Path, index: int, job: Queued | None) -> str:
+    """Return Slurm's word for how a task ended and its log; nothing where it has not ended."""
+    if job is not None and job.state in ("PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "REQUEUED"):
+        return ""
+    state = job.state.lower().replace("_", " ") if job else "gone from its queue"
+    logs = sorted(folder.glob(f"*_{index}_0_log.*"))
+    where = f"see {shown(logs[0])}" if logs else "it has no log, since it was never started"
+    return f"Slurm: {state} before the run began; {where}"

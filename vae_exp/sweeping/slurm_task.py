@@ -1,0 +1,79 @@
+"""`python -m vae_exp.sweeping.slurm_task SWEEP TASKS`: what a task of an array runs on its node, jobs one by one.
+
+What it is to run lies in JSON beside its script (`Tasks`), and each job in the sweep's plan: nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+
+from vae_exp.errors import Interrupted, complain
+from vae_exp.machine.signals import EXIT_CODES
+from vae_exp.storage import files
+from vae_exp.storage.sweep_folder import SweepFolder
+from vae_exp.sweeping import slurm
+from vae_exp.sweeping.slurm_record import Place, Tasks
+
+SIGNAL = f"SIG{os.environ.get('SUBMITIT_PREEMPT_SIGNAL', 'USR2')}"
+"""What submitit's script has Slurm send, `signal_delay_s` before the time is up."""
+
+
+def main() -> None:
+    """Read the command line and call; nothing else."""
+    sweep, record = SweepFolder(Path(sys.argv[1])), Path(sys.argv[2])
+    tasks, index = files.read_record(record, Tasks), int(os.environ["SLURM_ARRAY_TASK_ID"])
+    try:
+        with timely(record.with_name(f"timeouts_{index}"), tasks.max_num_timeout):
+            code = run(sweep, tasks.tasks[index])
+    except Interrupted as interrupted:  # between two jobs
+        code = EXIT_CODES[type(interrupted)]
+    raise SystemExit(code)
+
+
+def run(sweep: SweepFolder, places: Sequence[Place]) -> int:
+    """Run the jobs that are not finished; return 0 when all are, otherwise 1. A signal ends the task, not one job."""
+    from vae_exp.sweeping import job  # after `timely` listens: this takes seconds
+
+    states = []
+    for name, at in places:
+        planned = sweep.job(name, at)
+        if sweep.needs_run(planned):
+            states.append(job.run_planned(sweep.path, name, at))
+        if states and states[-1] == "interrupted":
+            complain(f"{name} was interrupted; what this task had not finished is left to resume")
+            break
+    return int(set(states) - {"finished"} != set())
+
+
+@contextlib.contextmanager
+def timely(counted: Path, allowed: int) -> Iterator[None]:
+    """Raise Interrupted when Slurm says that the time is nearly up.
+
+    Before that the task goes back into the queue, at most `allowed` times. The size of the file `counted` is how often
+    it was: Slurm's own count has what it put back for other reasons, too.
+    """
+
+    def end(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # Slurm sends it to a task that is put back: once is enough
+        times = counted.stat().st_size if counted.exists() else 0
+        if times < allowed and slurm.put_back(
+            f"{os.environ['SLURM_ARRAY_JOB_ID']}_{os.environ['SLURM_ARRAY_TASK_ID']}"
+        ):
+            files.append_line(counted, "")
+        raise Interrupted(SIGNAL)
+
+    before = signal.signal(getattr(signal, SIGNAL), end)
+    try:
+        yield
+    finally:
+        signal.signal(getattr(signal, SIGNAL), before)
+
+
+if __name__ == "__main__":
+    main()

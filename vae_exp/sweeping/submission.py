@@ -1,0 +1,168 @@
+"""Arrays of a sweep's jobs as Slurm takes them: their scripts, their sizes, and the job that concludes the sweep."""
+
+from __future__ import annotations
+
+import itertools
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vae_exp.errors import UserError, describe
+from vae_exp.storage import files
+from vae_exp.storage.sweep_folder import Job
+from vae_exp.sweeping import slurm
+from vae_exp.sweeping.launching import batches
+from vae_exp.sweeping.slurm_record import RECORD, Tasks
+from vae_exp.terminal import shown
+
+NOT_SBATCHS = ("_target_", "submitit_folder", "max_num_timeout")
+"""Keys of `hydra.launcher` that are not for submitit's script."""
+FOR_GPUS = ("gpus_per_node", "gpus_per_task", "cpus_per_gpu", "mem_per_gpu", "gres")
+"""Keys that the concluding job doesn't take over: it needs no GPU."""
+
+
+@dataclass(frozen=True)
+class Array:
+    """Tasks that are submitted together."""
+
+    tasks: Sequence[Sequence[Job]]
+    """The jobs of each, one after the other."""
+    at_once: int
+    """How many of the tasks may run at once."""
+    after: int | None
+    """Which of the arrays must end first; None for none."""
+
+
+def arrays(tasks: Sequence[Sequence[Job]], largest: int, at_once: int) -> list[Array]:
+    """Split tasks into arrays of at most `largest`, of which at most `at_once` tasks run at any time.
+
+    Each array gets its share of them. Where there are more arrays than shares, one starts after another has ended.
+    """
+    parts = list(batches(tasks, largest))
+    lanes = min(len(parts), at_once)
+    shares = [at_once // lanes + (lane < at_once % lanes) for lane in range(lanes)]
+    return [Array(part, shares[i % lanes], i - lanes if i >= lanes else None) for i, part in enumerate(parts)]
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """How jobs of one command are submitted. Nothing is written before `submit`."""
+
+    options: Mapping[str, Any]
+    """`hydra.launcher`, with the keys of Hydra's submitit plugin."""
+    conclusion: Mapping[str, Any]
+    """`hydra.sweeper.conclusion`: where the concluding job differs."""
+    jobs_per_task: int
+    sweep: Path
+    folder: Path
+    """A new folder, inside the sweep's, for scripts and logs."""
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def __post_init__(self) -> None:
+        time, delay, together = (self.options[key] for key in ("timeout_min", "signal_delay_s", "array_parallelism"))
+        if delay >= time * 60:
+            rule = f"must be below the time limit of {time * 60} s (hydra.launcher.timeout_min={time})"
+            raise UserError(
+                f"hydra.launcher.signal_delay_s {rule}, or a job is told to end when it begins, got {delay}"
+            )
+        if together < 1:
+            raise UserError(f"hydra.launcher.array_parallelism must be at least 1, got {together}")
+        if self.jobs_per_task < 1:
+            raise UserError(f"hydra.sweeper.jobs_per_task must be at least 1, got {self.jobs_per_task}")
+
+    def check(self, jobs: Sequence[Job]) -> None:
+        """Ask the cluster whether it would take these jobs; raise UserError with its own words when not."""
+        for array in self._arrays(jobs)[:1]:
+            slurm.require_acceptable(self._jobs_script(array, self.folder, None))
+
+    def check_conclusion(self) -> None:
+        """Ask the cluster whether it would take the concluding job; raise UserError with its own words when not."""
+        slurm.require_acceptable(self._conclusion_script(self.folder, "", None))
+
+    def submit(self, jobs: Sequence[Job], after: Sequence[str] = ()) -> Iterator[str]:
+        """Submit jobs, and yield the number of each array as soon as Slurm has taken it.
+
+        They start when those with the numbers `after` have ended. Raises UserError when Slurm takes one not.
+        """
+        taken = list[str]()
+        for array in self._arrays(jobs):
+            folder = self.folder / str(next(self._numbers))
+            first = [taken[array.after]] if array.after is not None else after
+            places = [[(job.name, job.at or 0) for job in task] for task in array.tasks]
+            files.make_folder(folder)
+            files.write_json(folder / RECORD, Tasks(places, self.options["max_num_timeout"]))
+            files.write_text(folder / slurm.JOBS, self._jobs_script(array, folder, _after(first)))
+            taken.append(slurm.submit(folder / slurm.JOBS))
+            yield taken[-1]
+
+    def submit_conclusion(self, after: Sequence[str], resume: str) -> str:
+        """Submit the job that concludes the sweep when those with these numbers have ended, however; return its number.
+
+        `resume` is the command that finishes the sweep where it is not finished then.
+        """
+        folder = self.folder / "conclusion"
+        files.make_folder(folder)
+        files.write_text(folder / slurm.CONCLUSION, self._conclusion_script(folder, resume, _after(after)))
+        return slurm.submit(folder / slurm.CONCLUSION)
+
+    def _arrays(self, jobs: Sequence[Job]) -> list[Array]:
+        if not jobs:
+            return []
+        tasks = list(batches(jobs, self.jobs_per_task))
+        return arrays(tasks, slurm.largest_array(), self.options["array_parallelism"])
+
+    def _jobs_script(self, array: Array, folder: Path, dependency: str | None) -> str:
+        command = ["vae_exp.sweeping.slurm_task", str(self.sweep), str(folder / RECORD)]
+        limits = {"map_count": len(array.tasks), "array_parallelism": array.at_once, "dependency": dependency}
+        return _script(self.options, folder, command, limits)
+
+    def _conclusion_script(self, folder: Path, resume: str, dependency: str | None) -> str:
+        own = {key: value for key, value in self.conclusion.items() if value is not None}
+        options = {key: value for key, value in self.options.items() if key not in FOR_GPUS} | own
+        options |= {"name": f"{self.options['name']}-conclusion", "signal_delay_s": 0, "nodes": 1, "tasks_per_node": 1}
+        command = ["vae_exp.sweeping.slurm_conclusion", str(self.sweep), resume]
+        return _script(options, folder, command, {"dependency": dependency})
+
+
+def _after(numbers: Sequence[str]) -> str | None:
+    return ":".join(["afterany", *numbers]) if numbers else None
+
+
+def _script(options: Mapping[str, Any], folder: Path, module: list[str], more: Mapping[str, Any]) -> str:
+    """Return submitit's script for sbatch that runs a module of ours in place of submitit's, which unpickles."""
+    import submitit
+
+    cpus = int(options["cpus_per_task"] or 1)  # since Slurm 22.05 srun takes no number from sbatch
+    setup = [f"export SRUN_CPUS_PER_TASK={cpus}", *(options["setup"] or [])]
+    given = {f"slurm_{key}": value for key, value in options.items() if key not in NOT_SBATCHS}
+    try:
+        automatic = submitit.AutoExecutor(folder, cluster="slurm")
+        automatic.update_parameters(**given | {"slurm_setup": setup})
+        executor: Any = automatic._executor
+        executor.parameters.update({key: value for key, value in more.items() if value is not None})
+        return str(executor._make_submission_file_text(shlex.join([sys.executable, "-u", "-m", *module]), ""))
+    except Exception as error:  # whatever submitit makes of its options; no Slurm
+        raise UserError(f"hydra.launcher can't be used as it is: {describe(error)}") from None
+
+
+class SlurmLauncher:
+    """Submits jobs, and waits until Slurm has none of them in its queue any more (`launching.Launcher`)."""
+
+    def __init__(self, cluster: Cluster, say: Callable[[str], None]) -> None:
+        self._cluster, self._say = cluster, say
+
+    def launch(self, jobs: Sequence[Job]) -> None:
+        """Submit jobs, and wait; raise UserError when Slurm doesn't take them all."""
+        try:
+            list(self._cluster.submit(jobs))
+            self._say(f"{counted(len(jobs), 'job')} for Slurm; what they print is in {shown(self._cluster.folder)}")
+        finally:
+            slurm.wait(self._cluster.folder, self._say)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 job` or `2 jobs`."""
+    return f"{number} {noun}{'s' * (number != 1)}"
