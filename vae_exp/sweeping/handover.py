@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vae_exp.errors import Interrupted, UserError, complain
+from vae_exp.errors import Interrupted, UserError, complain, describe
 from vae_exp.machine.signals import EXIT_CODES
 from vae_exp.storage.sweep_folder import Job, SweepFolder
 from vae_exp.sweeping import slurm
@@ -69,8 +69,8 @@ def _submit(command: Command, waiting: Sequence[Job], queue: Sequence[Queued], n
         for number in command.cluster.submit(waiting, _first(command.cluster, waiting, queue)):
             numbers.append(number)
             say(console, f"array {number} is in Slurm's queue")
-    except UserError as error:
-        complain(str(error))
+    except (UserError, OSError) as error:  # a full disk
+        complain(str(error) if isinstance(error, UserError) else describe(error))
         return False
     return True
 
@@ -108,4 +108,4 @@ def _say_next(command: Command, count: int) -> None:
     say(console, f"{counted(count, 'job')} for Slurm; what they print is in {shown(command.cluster.folder)}")
     say(console, f"  how far they are:  python -m vae_exp.status {folder}")
     say(console, f"  stop them:         python -m vae_exp.stop {folder}")
-    say(console, f"  run what failed:   {command.resume_command}")
+    say(console, f"  run what is left:  {command.resume_command}")

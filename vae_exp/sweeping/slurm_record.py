@@ -43,12 +43,12 @@ def ended_early(sweep: SweepFolder, jobs: Sequence[Job]) -> dict[str, str]:
     """
     home = sweep.path / slurm.HOME
     names = {job.name for job in jobs if sweep.folder(job).read_status() is None}
-    known = slurm.look(home, "--states=all") if names and home.is_dir() else []
+    known = slurm.look(home, "--states=all") if names and home.is_dir() else None
+    if known is None:  # nothing was submitted, or Slurm doesn't answer here
+        return {}
     found = dict[str, str]()
     for record in sorted(home.glob(f"*/*/{RECORD}"), key=lambda path: path.stat().st_mtime):
-        states = {
-            job.number.partition("_")[2]: job for job in known or [] if job.script.parent == record.parent.resolve()
-        }
+        states = {job.number.partition("_")[2]: job for job in known if job.script.parent == record.parent.resolve()}
         for index, task in enumerate(files.read_record(record, Tasks).tasks):
             for name in names.intersection(name for name, _ in task):
                 found[name] = _reason(record.parent, index, states.get(str(index)))

@@ -155,12 +155,14 @@ class SlurmLauncher:
         self._cluster, self._say = cluster, say
 
     def launch(self, jobs: Sequence[Job]) -> None:
-        """Submit jobs, and wait; raise UserError when Slurm doesn't take them all."""
+        """Submit jobs, and wait; raise UserError, when the others have ended, if Slurm doesn't take them all."""
         try:
             list(self._cluster.submit(jobs))
-            self._say(f"{counted(len(jobs), 'job')} for Slurm; what they print is in {shown(self._cluster.folder)}")
-        finally:
+        except UserError:
             slurm.wait(self._cluster.folder, self._say)
+            raise
+        self._say(f"{counted(len(jobs), 'job')} for Slurm; what they print is in {shown(self._cluster.folder)}")
+        slurm.wait(self._cluster.folder, self._say)
 
 
 def counted(number: int, noun: str) -> str:
