@@ -123,6 +123,7 @@ def test_no_name_of_a_host_a_user_or_a_folder_is_in_an_export(tmp_path):
         ], file
 
 
+@pytest.mark.process
 def test_the_example_draws_without_torch_and_without_vae_exp(exported, tmp_path):
     place = shutil.copytree(exported, tmp_path / "sent")
     blocked = "import sys; sys.modules.update(torch=None, vae_exp=None); import runpy; runpy.run_path(sys.argv[1])"

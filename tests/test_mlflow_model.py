@@ -30,6 +30,7 @@ from vae_exp.config import (
     MlflowConfig,
     TrainerConfig,
 )
+from vae_exp.errors import UserError
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import connect, reconcile
 from vae_exp.tracking.pyfunc import VaePyfunc
@@ -168,6 +169,7 @@ def test_the_model_without_mlflow_refuses_with_the_rule(served, tmp_path):
     assert VaePyfunc(folder / "data").predict(IMAGES.numpy()).shape == (2, 1, 8, 8)
 
 
+@pytest.mark.process
 def test_a_served_model_answers_over_http_with_the_numbers_of_torch(served, tmp_path):
     place, run, address = served
     port = free_port()
@@ -219,3 +221,46 @@ def ask(server, port, inputs, params):
         except (ConnectionError, urllib.error.URLError):  # it does not listen yet
             time.sleep(0.2)
     raise AssertionError("the server does not listen")
+
+
+@pytest.fixture
+def registered(served, monkeypatch):
+    """The store of the run, in which its model is registered as `digits`, version 1, with the alias `champion`."""
+    place = served[0]
+    monkeypatch.chdir(place)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    client = client_of(place)
+    if not client.search_registered_models():
+        client.create_registered_model("digits")
+        [model] = models(place)
+        client.create_model_version("digits", f"models:/{model.model_id}", model.source_run_id)
+        client.set_registered_model_alias("digits", "champion", "1")
+    return client
+
+
+@pytest.mark.parametrize("name", ["digits@champion", "digits/1", "ID"])
+def test_a_registered_model_is_loaded_by_our_code(served, registered, name):
+    [model] = models(served[0])
+    loaded = vae_exp.load_run(f"models:/{name.replace('ID', model.model_id)}")
+    assert torch.equal(loaded.model.encode(IMAGES).mean, served[1].model.encode(IMAGES).mean)
+    assert loaded.final == served[1].final
+
+
+@pytest.mark.parametrize("address", ["models:/digits", "models:/../digits@x", "models:/digits/latest", "models:/m-1"])
+def test_what_is_no_address_of_a_model_is_refused(registered, address):
+    with pytest.raises(UserError, match="a model must be models:/NAME@ALIAS"):
+        vae_exp.load_run(address)
+
+
+def test_what_a_registered_model_says_of_its_loader_is_never_followed(served, registered, tmp_path):
+    """Anybody may register a model whose description names code to run."""
+    folder = Path(mlflow.artifacts.download_artifacts(f"models:/{models(served[0])[0].model_id}"))
+    mark = tmp_path / "mark"
+    (tmp_path / "payload.py").write_text(f"open({str(mark)!r}, 'w')")
+    described = (
+        (folder / "MLmodel").read_text().replace("loader_module: vae_exp.tracking.pyfunc", "loader_module: payload")
+    )
+    described = described.replace("code: null", f"code: {tmp_path}")
+    (folder / "MLmodel").write_text(described)
+    vae_exp.load_run("models:/digits@champion")
+    assert not mark.exists()

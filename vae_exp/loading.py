@@ -11,20 +11,26 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vae_exp.errors import UserError
+from vae_exp.loaded_model import LoadedModel, load_export
 from vae_exp.loaded_run import LoadedRun, read_config
 from vae_exp.storage.run_folder import RunFolder
-from vae_exp.tracking import fetch_run
+from vae_exp.tracking import fetch_model, fetch_run
 
 MLFLOW_ID = r"(?:runs:/)?([0-9a-f]{32})"
 """How a run of MLflow is named, instead of a folder."""
 
 
-def load_run(run: str | Path, allow_unfinished: bool = False) -> LoadedRun:
+def load_run(run: str | Path, allow_unfinished: bool = False) -> LoadedRun | LoadedModel:
     """Return a run: `run` is its folder, or `runs:/<id>` or `<id>` of one in MLflow, which is downloaded.
+
+    `models:/<name>@<alias>`, `models:/<name>/<version>` and `models:/<id>` are models that MLflow has of runs: what is
+    returned has no metrics, and is read by vae_exp's own code, as `load_export` reads an export.
 
     The data set is not needed. Raises UserError when there is no such run, its configuration is damaged, or it is not
     finished; with `allow_unfinished` its model has the best weights so far.
     """
+    if str(run).startswith("models:/"):
+        return _load_model(str(run))
     loaded = _load(run)
     folder = RunFolder(loaded.folder)
     if not allow_unfinished:
@@ -37,9 +43,21 @@ def _load(run: str | Path) -> LoadedRun:
     run_id = _mlflow_id(run)
     if run_id is None:
         return LoadedRun(Path(run))
-    loaded = LoadedRun(Path(tempfile.mkdtemp(prefix="vae_exp_")))
-    weakref.finalize(loaded, shutil.rmtree, loaded.folder, ignore_errors=True)
-    fetch_run(run_id, loaded.folder)
+    place = Path(tempfile.mkdtemp(prefix="vae_exp_"))
+    loaded = LoadedRun(place)
+    weakref.finalize(loaded, shutil.rmtree, place, ignore_errors=True)
+    fetch_run(run_id, place)
+    return loaded
+
+
+def _load_model(model: str) -> LoadedModel:
+    place = Path(tempfile.mkdtemp(prefix="vae_exp_"))
+    try:
+        loaded = load_export(fetch_model(model, place))
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)
+        raise
+    weakref.finalize(loaded, shutil.rmtree, place, ignore_errors=True)
     return loaded
 
 

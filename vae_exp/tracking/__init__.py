@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vae_exp.config import MlflowConfig, TrackingConfig
 from vae_exp.observers import NoTracker, Tracker
-from vae_exp.tracking.download import fetch_run
+from vae_exp.tracking.download import fetch_model, fetch_run
 from vae_exp.tracking.links import how_to_look
 from vae_exp.tracking.reconciling import reconcile
 from vae_exp.tracking.run_tags import set_tags
@@ -12,7 +12,7 @@ from vae_exp.tracking.store import configured_store
 from vae_exp.tracking.sweep_run import show_sweep
 from vae_exp.tracking.tracker import MlflowTracker
 
-__all__ = ["connect", "fetch_run", "how_to_look", "reconcile", "set_tags", "show_sweep"]
+__all__ = ["connect", "fetch_model", "fetch_run", "how_to_look", "reconcile", "set_tags", "show_sweep"]
 
 
 def connect(config: TrackingConfig, label: str, sweep: str | None) -> Tracker:

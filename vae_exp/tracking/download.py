@@ -1,8 +1,9 @@
-"""A run folder from the artifacts of an MLflow run, which may be untrusted."""
+"""A run or a model from the artifacts of an MLflow server, which may be untrusted."""
 
 from __future__ import annotations
 
 import contextlib
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from vae_exp.tracking.waiting import patiently
 
 if TYPE_CHECKING:
     import requests
+    from mlflow import MlflowClient
 
 LARGEST_WEIGHTS = 4 * 2**30
 """Bytes of a weights file above which it is not downloaded."""
@@ -31,10 +33,14 @@ WANTED = {
     "checkpoints/best.safetensors": LARGEST_WEIGHTS,
     "checkpoints/last.safetensors": LARGEST_WEIGHTS,
 }
-"""All that is ever asked for, each with its largest size in bytes. Names that a run brings are never used."""
+"""All that is ever asked for of a run, each with its largest size in bytes. Names that a run brings are never used."""
+WANTED_OF_A_MODEL = {"data/config.json": LARGEST_TEXT, "data/model.safetensors": LARGEST_WEIGHTS}
+"""The same of a model: its description for MLflow, which could name code to run, is never read."""
 
 PROXIED = "/api/2.0/mlflow-artifacts/artifacts"
 """Where a tracking server hands out artifacts that it keeps itself."""
+MODEL = r"models:/(?:(m-[0-9a-f]{32})|([^/@]+)(?:@([^/@]+)|/(\d{1,9})))"
+"""How MLflow names a model: by its id, or by a registered name with an alias or a version."""
 CHUNK = 2**18
 """Bytes that are waited for at a time."""
 
@@ -45,43 +51,70 @@ def fetch_run(run_id: str, destination: Path) -> Path:
     Raises UserError when there is no such run, it holds no configuration, or a file is too large, a link or
     not where the run's artifacts are. A server that falls silent is given up.
     """
+    return _fetch(f"MLflow run {run_id}", WANTED, lambda client: client.get_run(run_id).info.artifact_uri, destination)
+
+
+def fetch_model(address_of_model: str, destination: Path) -> Path:
+    """Download a model's weights and configuration into `destination`; return the folder that `load_export` reads.
+
+    The address is `models:/<name>@<alias>`, `models:/<name>/<version>` or `models:/<model id>`. Raises UserError as
+    `fetch_run` does.
+    """
+    found = re.fullmatch(MODEL, address_of_model)
+    if found is None:
+        rule = "a model must be models:/NAME@ALIAS, models:/NAME/VERSION or models:/ID"
+        raise UserError(f"{rule}, got {short(address_of_model)}")
+    model_id, name, alias, version = found.groups()
+
+    def place(client: MlflowClient) -> str:
+        if model_id:
+            return str(client.get_logged_model(model_id).artifact_location)
+        number = version or client.get_model_version_by_alias(name, alias).version
+        return str(client.get_model_version_download_uri(name, number))
+
+    return _fetch(f"MLflow model {address_of_model}", WANTED_OF_A_MODEL, place, destination) / "data"
+
+
+def _fetch(what: str, wanted: dict[str, int], place: Callable[[MlflowClient], str], destination: Path) -> Path:
     store = configured_store()
     if store.database and not store.database.exists():
         raise UserError(f"{store.database} does not exist; go to the folder that has it or set {address.URI}")
     import_client()  # takes seconds, in which no server is silent
     try:
         probe(store)
-        return patiently(lambda answered: _Download(run_id, store, destination, answered).fetch())
+        return patiently(lambda answered: _Download(what, wanted, store, destination, answered).fetch(place))
     except UserError:
         raise
     except Exception as error:  # a server may answer anything, and its library may be missing
-        raise UserError(f"MLflow run {run_id} can't be read from {store.shown}: {reason(error)}") from None
+        raise UserError(f"{what} can't be read from {store.shown}: {reason(error)}") from None
 
 
 class _Download:
-    """One run of a tracking server, which may be untrusted, on its way into a folder."""
+    """Files of a tracking server, which may be untrusted, on their way into a folder."""
 
-    def __init__(self, run_id: str, store: Store, destination: Path, answered: Callable[[], None]) -> None:
-        self.run_id, self.store, self.destination, self.answered = run_id, store, destination, answered
+    def __init__(
+        self, what: str, wanted: dict[str, int], store: Store, destination: Path, answered: Callable[[], None]
+    ) -> None:
+        """`wanted` has the names to download with their largest sizes in bytes; the first must be there."""
+        self.what, self.wanted, self.store = what, wanted, store
+        self.destination, self.answered = destination, answered
 
-    def fetch(self) -> Path:
+    def fetch(self, place: Callable[[MlflowClient], str]) -> Path:
         """Download what is wanted and there."""
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
         with self.store.opening():
-            client = import_client()(tracking_uri=self.store.uri)
-            self.uri = str(client.get_run(self.run_id).info.artifact_uri)
+            self.uri = str(place(import_client()(tracking_uri=self.store.uri)))
         self.answered()
         try:
             self.place = address.artifact(self.uri)
         except UserError as error:
-            raise UserError(f"MLflow run {self.run_id}: {error}") from None
-        # MLflow's client asks for the run's address again, and the server could answer another one.
+            raise UserError(f"{self.what}: {error}") from None
+        # MLflow's client asks for the address again, and the server could answer another one.
         self.artifacts = get_artifact_repository(self.uri, tracking_uri=self.store.uri)
-        sizes = self._sizes()
-        if "config.yaml" not in sizes:
-            rule = "must have config.yaml among its artifacts; it is no run of vae_exp"
-            raise UserError(f"MLflow run {self.run_id} {rule}")
+        sizes, first = self._sizes(), next(iter(self.wanted))
+        if first not in sizes:
+            raise UserError(f"{self.what} must have {first} among its artifacts; it is not from vae_exp")
         self.destination.mkdir(parents=True, exist_ok=True)
         for name, size in sizes.items():
             self._require_size(name, size)
@@ -93,14 +126,15 @@ class _Download:
 
     def _sizes(self) -> dict[str, int | None]:
         """Return the size in bytes, as the store says, of each file that is wanted and there."""
-        infos = [*self.artifacts.list_artifacts(), *self.artifacts.list_artifacts("checkpoints")]
+        folders = dict.fromkeys(name.rpartition("/")[0] for name in self.wanted)
+        infos = [info for folder in folders for info in self.artifacts.list_artifacts(folder or None)]
         self.answered()
-        return {info.path: info.file_size for info in infos if not info.is_dir and info.path in WANTED}
+        return {info.path: info.file_size for info in infos if not info.is_dir and info.path in self.wanted}
 
     def _require_size(self, name: str, size: int | None) -> None:
-        if size is None or size > WANTED[name]:
-            rule = f"{name} must have at most {WANTED[name]} bytes"
-            raise UserError(f"MLflow run {self.run_id}: {rule}, got {'more, or no size' if size is None else size}")
+        if size is None or size > self.wanted[name]:
+            rule = f"{name} must have at most {self.wanted[name]} bytes"
+            raise UserError(f"{self.what}: {rule}, got {'more, or no size' if size is None else size}")
 
     def _download(self, name: str, target: Path) -> None:
         """Write one artifact to `target`. What a server hands out is counted: it may have said another size."""
@@ -131,7 +165,7 @@ class _Download:
         self.answered()
         answer.raise_for_status()
         if (packed := answer.headers.get("Content-Encoding", "identity")) != "identity":
-            raise UserError(f"MLflow run {self.run_id}: {name} must be sent as it is, got {short(packed)}")
+            raise UserError(f"{self.what}: {name} must be sent as it is, got {short(packed)}")
         return answer
 
     def _write(self, name: str, target: Path, chunks: Iterator[bytes]) -> None:
@@ -139,6 +173,6 @@ class _Download:
         with target.open("xb") as file:
             for chunk in chunks:
                 size += len(chunk)
-                self._require_size(name, size if size <= WANTED[name] else None)
+                self._require_size(name, size if size <= self.wanted[name] else None)
                 file.write(chunk)
                 self.answered()
