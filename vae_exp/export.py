@@ -1,4 +1,4 @@
-"""`python -m vae_exp.export RUN OUT`: a trained model as files that others use without vae_exp."""
+"""`python -m vae_exp.export RUN OUT`: write a trained model as files that are used without vae_exp."""
 
 from __future__ import annotations
 
