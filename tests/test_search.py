@@ -7,6 +7,7 @@ from searches import CONFIG, OPTIONS, SPACE, asked, changed, replaced, searched,
 
 import vae_exp
 from vae_exp import compose, experiment
+from vae_exp.comparison import read_runs
 from vae_exp.config.identity import as_dict, identity
 from vae_exp.errors import UserError
 from vae_exp.searching import charts
@@ -129,6 +130,8 @@ def test_a_combination_that_breaks_a_rule_is_a_failed_trial_and_never_run(tmp_pa
     assert not search.sweep.folder(refused.jobs[0]).path.exists()
     assert search.rungs()[0].values[refused.number] is None
     assert search.rungs()[0].is_over
+    names = {job.name for trial in search.trials if not trial.refused for job in trial.jobs}
+    assert {run.folder.path.name for run in read_runs([tmp_path])} == names
 
 
 def test_a_trial_of_several_seeds_has_their_mean_and_a_folder_for_each(tmp_path):

@@ -77,7 +77,8 @@ def planned_runs(sweep: SweepFolder, jobs: Iterable[Job]) -> list[Run]:
 
 def _read(path: Path) -> Iterable[Run]:
     if is_sweep(path):
-        return planned_runs(SweepFolder(path), SweepFolder(path).jobs())
+        sweep = SweepFolder(path)
+        return planned_runs(sweep, [job for job in sweep.jobs() if not job.refused])
     if is_run_folder(path):
         folder = RunFolder(path)
         return [_run(folder, folder.read_config() or {}, str(folder.config_file))]

@@ -125,7 +125,7 @@ def _read_one(path: Path) -> Overview | None:
 
 
 def _jobs(sweep: SweepFolder) -> Iterator[Progress]:
-    jobs = sweep.jobs()
+    jobs = [job for job in sweep.jobs() if not job.refused]
     early = ended_early(sweep, jobs)
     for job in jobs:
         found = progress.read(sweep.folder(job), job.label, job.config["trainer"]["epochs"])
