@@ -1,94 +1,78 @@
-"""`python -m benchmarks.scale`: how cost grows, as tables and as one figure each in `benchmarks/figures/`."""
+"""`python -m benchmarks.scale`: what sweeps of a thousand jobs cost, imports left out, as a table with targets.
+
+`--jobs 50` runs every row with fewer jobs: that shows that they work, and its numbers mean nothing.
+"""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable
 
 from benchmarks import machine
-from benchmarks.tables import table
+from benchmarks.tables import Row, at_least, below, show
 from benchmarks.worker import measure
-
-FIGURES = Path(__file__).parent / "figures"
-IMAGES = 60_000
-"""Images of an epoch: as many as MNIST's."""
-NAMES = {
-    "latent_dim": "latent_dim",
-    "batch_size": "batch size, images",
-    "side": "image side, pixels",
-    "width": "channels of the first convolution",
-}
-JOBS = (1, 2, 4, 6)
-PARALLEL = (1, 2)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="times that each step is measured; the median counts")
-    parser.add_argument("--jobs", type=int, nargs="+", default=JOBS, help="numbers of jobs of the sweeps")
+    parser.add_argument("--jobs", type=int, default=1000, help="jobs of a sweep; a plan to read has ten times as many")
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), help="which rows to measure")
     options = parser.parse_args()
-    FIGURES.mkdir(exist_ok=True)
     print(machine.describe())
-    _steps(options.rounds)
-    _sweeps(options.jobs)
+    show([row for name in options.rows for row in ROWS[name](options.jobs)])
 
 
-def _steps(rounds: int) -> None:
-    """Show training epochs a second against each of four sizes."""
-    points = measure("steps", str(rounds))["points"]
-    for axis, name in NAMES.items():
-        chosen = [point for point in points if point["axis"] == axis]
-        x = [point["x"] for point in chosen]
-        rates = [point["batch_size"] / IMAGES / point["seconds"] for point in chosen]
-        print()
-        table([(str(a), f"{rate:.3g}") for a, rate in zip(x, rates, strict=True)], (name, "epochs/s"))
-        _draw(axis, f"Training epochs of {IMAGES:,} images a second", name, "epochs/s", x, {"": rates})
+def planning(jobs: int) -> list[Row]:
+    found = measure("many", "planning", str(jobs))
+    return [below(f"planning {jobs:,} jobs of a grid, CPU time", found["seconds"], 15, "s")]
 
 
-def _sweeps(jobs: Sequence[int]) -> None:
-    """Show the wall time of a sweep against its number of jobs."""
-    seconds = {
-        parallel: [measure("sweeping", str(number), str(parallel))["seconds"] for number in jobs]
-        for parallel in PARALLEL
-    }
-    rows = [(str(number), *(f"{seconds[parallel][i]:.1f}" for parallel in PARALLEL)) for i, number in enumerate(jobs)]
-    print()
-    table(rows, ("jobs", *(f"{parallel} parallel, s" for parallel in PARALLEL)))
-    series = {f"{parallel} parallel": seconds[parallel] for parallel in PARALLEL}
-    _draw("sweep", "A sweep of one-epoch jobs on mnist_5k", "jobs", "seconds", jobs, series)
+def overhead(jobs: int) -> list[Row]:
+    found = measure("many", "overhead", str(10 * jobs))
+    return [
+        below(f"a zero-epoch job, the {which} of a plan of {10 * jobs:,}", found[which], 0.15, "s")
+        for which in ("first", "last")
+    ]
 
 
-def _draw(
-    name: str, title: str, x_label: str, y_label: str, x: Sequence[int], series: dict[str, Sequence[float]]
-) -> None:
-    """Write one small figure. Speeds have logarithmic axes: what doubles the work halves the height."""
-    import matplotlib
+def extending(jobs: int) -> list[Row]:
+    found = measure("many", "extending", str(jobs))
+    return [
+        below(f"{jobs:,} jobs extended by 10, to the first new job", found["extended"], 10, "s"),
+        below(f"{jobs:,} jobs resumed with 10 missing, to the first of them", found["resumed"], 10, "s"),
+    ]
 
-    matplotlib.use("agg")
-    from matplotlib import pyplot
-    from matplotlib.ticker import LogLocator
 
-    figure, axes = pyplot.subplots(figsize=(4.2, 2.8), layout="constrained")
-    for label, y in series.items():
-        axes.plot(x, y, marker="o", label=label)
-    if len(series) > 1:
-        axes.legend(frameon=False)
-        axes.set_ylim(bottom=0)
-    else:
-        axes.set(xscale="log", yscale="log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.minorticks_off()
-        axes.set_ylim(min(min(y) for y in series.values()) / 1.5, max(max(y) for y in series.values()) * 1.5)
-    axes.set_xticks(x, [str(value) for value in x])
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.set(xlabel=x_label, ylabel=y_label)
-    axes.set_title(title, fontsize=10, loc="left")
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(FIGURES / f"{name}.png", dpi=120)
-    pyplot.close(figure)
+def concluding(jobs: int) -> list[Row]:
+    found = measure("many", "concluding", str(jobs))
+    return [
+        below(f"concluding {jobs:,} runs (ten seeds each) with figures", found["first"], 60, "s"),
+        below("concluding them again", found["again"], 15, "s"),
+        below("their report", found["megabytes"], 8, "MB"),
+        below(f"load_sweep of {jobs:,} runs and its table", found["loading"], 20, "s"),
+    ]
 
+
+def tracking(jobs: int) -> list[Row]:
+    found = measure("many", "tracking", str(2 * jobs))
+    more = 100 * (found["last"] / found["first"] - 1)
+    return [below(f"MLflow on, {2 * jobs:,} epochs: the last hundred against the first", more, 10, "% slower")]
+
+
+def parallel(jobs: int) -> list[Row]:
+    found = measure("many", "parallel", str(jobs // 5))
+    what = f"joblib, {jobs // 5} jobs of one thread: two workers against one"
+    return [at_least(what, found["one"] / found["two"], 1.6, "×", f", {found['lost']} lost")]
+
+
+ROWS: dict[str, Callable[[int], list[Row]]] = {
+    "planning": planning,
+    "overhead": overhead,
+    "extending": extending,
+    "concluding": concluding,
+    "tracking": tracking,
+    "parallel": parallel,
+}
 
 if __name__ == "__main__":
     main()

@@ -60,6 +60,7 @@ class Composer:
         self._loader, self._master = loader, master
         self._parser = OverridesParser.create(config_loader=loader)
         self._bases: dict[tuple[str, ...], DictConfig] = {}
+        self._digests: dict[tuple[str, ...], str | None] = {}
         self._parsed: dict[str, Override] = {}
         self._is_group = cache(lambda key: bool(loader.get_group_options(key)))
 
@@ -69,7 +70,9 @@ class Composer:
         None where its content depends on more than itself, on an environment variable for instance.
         """
         groups, _ = self._split(overrides)
-        return _digest(self._base(groups))
+        if groups not in self._digests:
+            self._digests[groups] = _digest(self._base(groups))
+        return self._digests[groups]
 
     def compose(self, overrides: Sequence[str]) -> Config:
         """Return a job's configuration; raise UserError, in one line, where it breaks a rule."""
