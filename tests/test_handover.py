@@ -6,7 +6,7 @@ import time
 
 import psutil
 import pytest
-from clusters import FOUR, LAUNCHER, ask, begin, cluster, jobs_of, sessions, until
+from clusters import FOUR, LAUNCHER, ask, begin, cluster, has_node, jobs_of, sessions, until
 from sweeps import QUICK, require_history, run, states, sweep_of, tracked
 
 from vae_exp.sweeping import slurm
@@ -97,7 +97,8 @@ def set_the_node_down_and_up(sweep, chance):
     node = ask("sinfo", "--noheader", "--format=%n").split()[0]
     subprocess.run(["scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=test"], check=True)
     time.sleep(chance.uniform(1, 4))
-    subprocess.run(["scontrol", "update", f"NodeName={node}", "State=RESUME"], check=True)
+    ask("scontrol", "update", f"NodeName={node}", "State=RESUME")  # refused where it has come back by itself
+    until(has_node, "the node did not come back")
 
 
 def requeue_a_task(sweep, chance):

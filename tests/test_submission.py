@@ -1,8 +1,13 @@
 """How jobs become arrays, and which options Slurm is never asked for: no Slurm is needed."""
 
 import pytest
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
 
+from vae_exp import compose
 from vae_exp.errors import UserError
+from vae_exp.sweeping.command import Command
 from vae_exp.sweeping.submission import Cluster, arrays
 
 LAUNCHER = {"timeout_min": 60, "signal_delay_s": 120, "array_parallelism": 256}
@@ -45,3 +50,44 @@ def test_an_option_that_slurm_would_misunderstand_is_refused(tmp_path, options, 
 
 def test_the_signal_may_come_at_any_time_before_the_end(tmp_path):
     cluster(tmp_path, timeout_min=2, signal_delay_s=119)
+
+
+def command(path, *given, most=None):
+    compose.register()
+    overrides = ["hydra/sweeper=vae_exp", f"hydra.sweep.dir={path / 'sweep'}", "hydra.job.name=train", *given]
+    with initialize_config_dir(str(compose.CONF), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        return Command(loader.load_configuration("config", overrides, run_mode=RunMode.MULTIRUN), None, most)
+
+
+SLURM = "hydra/launcher=submitit_slurm"
+
+
+@pytest.mark.parametrize(
+    ("given", "most", "rule"),
+    [
+        (["hydra.sweeper.wait=false"], None, "hydra.sweeper.wait=False needs hydra/launcher=submitit_slurm"),
+        (["hydra.sweeper.jobs_per_task=2"], None, "hydra.sweeper.jobs_per_task=2 needs hydra/launcher=submitit_slurm"),
+        ([SLURM, "hydra.sweeper.jobs_per_task=0"], None, "hydra.sweeper.jobs_per_task must be at least 1, got 0"),
+        ([SLURM, "hydra.launcher.timeout_min=1"], None, "hydra.launcher.signal_delay_s must be below the time limit"),
+        ([SLURM, "hydra.launcher.submitit_folder=/elsewhere"], None, "submitit_folder must be left as it is"),
+        ([SLURM], 3, "hydra.sweeper.max_batch_size needs hydra.sweeper.wait=true"),
+    ],
+)
+def test_a_command_that_contradicts_its_launcher_is_refused_before_anything_is_made(tmp_path, given, most, rule):
+    with pytest.raises(UserError, match=rule):
+        command(tmp_path, *given, most=most)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_jobs_have_the_name_of_their_sweep_unless_they_were_given_one(tmp_path):
+    assert command(tmp_path, SLURM).cluster.options["name"] == "sweep"
+    assert command(tmp_path, SLURM, "hydra.launcher.name=mine").cluster.options["name"] == "mine"
+
+
+def test_a_sweep_is_resumed_with_the_options_that_it_was_handed_over_with(tmp_path):
+    given = [SLURM, "hydra.sweeper.jobs_per_task=20", "hydra.sweeper.conclusion.timeout_min=5"]
+    made = command(tmp_path, *given)
+    made.config.hydra.overrides.hydra = given
+    assert made.resume_command.endswith(" ".join(given))
+    assert made.cluster.conclusion["timeout_min"] == 5
