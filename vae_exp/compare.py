@@ -16,6 +16,7 @@ from vae_exp.errors import UserError, complain
 from vae_exp.machine import environment
 from vae_exp.storage.files import make_folder
 from vae_exp.sweeping import conclusion
+from vae_exp.terminal import new_console
 from vae_exp.tracking import reconcile
 
 
@@ -26,7 +27,7 @@ def main() -> None:
     parser.add_argument("--open", action="store_true", help="open the report in a browser")
     arguments = parser.parse_args()
     try:
-        page = compare(arguments.folders, Console())
+        page = compare(arguments.folders, new_console())
     except UserError as error:
         complain(str(error))
         raise SystemExit(2) from None

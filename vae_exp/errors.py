@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import sys
+from vae_exp.printing import ERR, print_line, printable
+
+__all__ = ["Diverged", "HungUp", "Interrupted", "UserError", "complain", "describe", "one_line", "printable", "short"]
 
 
 class UserError(Exception):
@@ -21,15 +23,14 @@ class Diverged(Exception):
 
 
 class Interrupted(BaseException):
-    """SIGTERM reached the process.
+    """SIGTERM, or SIGHUP, reached the process.
 
     Like KeyboardInterrupt it is no `Exception`, so that nothing between a job and its entry point swallows it.
     """
 
 
-def printable(text: str) -> str:
-    """Return a text in one line; what a terminal would not print but obey is shown as its escape."""
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+class HungUp(Interrupted):
+    """SIGHUP reached the process: its connection or terminal is gone."""
 
 
 def short(value: object) -> str:
@@ -52,4 +53,4 @@ def describe(error: BaseException) -> str:
 
 def complain(text: str) -> None:
     """Say what is wrong, in one line on standard error."""
-    print(f"error: {text}", file=sys.stderr)
+    print_line(f"error: {text}", ERR)

@@ -14,9 +14,10 @@ from rich.text import Text
 
 from vae_exp.notebook import NotebookBar
 from vae_exp.observers import NoProgress, Progress
+from vae_exp.printing import printable
 from vae_exp.standing import Standing, duration, fit, losses
 from vae_exp.storage.metrics import Record
-from vae_exp.terminal import say
+from vae_exp.terminal import new_console, say
 
 T = TypeVar("T")
 
@@ -28,7 +29,7 @@ def show_progress(label: str, console: Console) -> Progress:
 
 def watched(label: str, is_wanted: bool = True, unit: str = "epoch") -> Progress:
     """Return a bar where somebody looks, on a terminal or in a notebook, and nothing elsewhere."""
-    console = Console()
+    console = new_console()
     if is_wanted and console.is_jupyter:
         return NotebookBar(label, unit)
     return Bar(label, console, unit) if is_wanted and console.is_terminal else NoProgress()
@@ -73,7 +74,7 @@ class Bar:
     """A line that moves: the label, a bar, the epoch, its losses and the time that is left."""
 
     def __init__(self, label: str, console: Console, unit: str = "epoch") -> None:
-        self.standing = Standing(label, unit)
+        self.standing = Standing(printable(label), unit)
         self.bar = RichProgress(_Line(self.standing, console), console=console, speed_estimate_period=120)
         self.task: TaskID = self.bar.add_task(label, total=None)
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.live import Live
 
-from vae_exp.errors import UserError, complain, printable
-from vae_exp.terminal import say
+from vae_exp.errors import UserError, complain
+from vae_exp.printing import print_line
+from vae_exp.terminal import Escaped, draw, new_console, say
 from vae_exp.watching import overview, screen
 from vae_exp.watching.overview import Overview
 
@@ -42,26 +43,27 @@ def status(folder: Path, watch: bool = False, as_json: bool = False) -> None:
     """
     found = overview.read(folder)
     if as_json:
-        print(json.dumps([each.as_json() for each in found], indent=2))
+        for line in json.dumps([each.as_json() for each in found], indent=2).splitlines():
+            print_line(line)
         return
-    console = Console()
+    console = new_console()
     if watch:
         _watch(folder, found, console)
         return
     for part in screen.draw(found):
         if isinstance(part, str):
-            say(console, printable(part))
+            say(console, part)
         else:
-            console.print(part)
+            draw(console, part)
 
 
 def _watch(folder: Path, found: list[Overview], console: Console) -> None:
     """Redraw until nothing runs and nothing is queued."""
-    with Live(screen.folded(screen.draw(found)), console=console, auto_refresh=False) as live:
+    with Live(Escaped(screen.folded(screen.draw(found))), console=console, auto_refresh=False) as live:
         while not all(each.is_over for each in found):
             time.sleep(PAUSE)
             found = overview.read(folder)
-            live.update(screen.folded(screen.draw(found)), refresh=True)
+            live.update(Escaped(screen.folded(screen.draw(found))), refresh=True)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from vae_exp.errors import UserError, complain
+from vae_exp.printing import print_line
 from vae_exp.watching import overview
 from vae_exp.watching.stopping import stop as stop_one
 
@@ -33,7 +34,7 @@ def stop(folder: Path) -> int:
         done, remaining = stop_one(found)
         stopped, left = stopped + done, left + remaining
     for line in stopped:
-        print(f"stopped {line}")
+        print_line(f"stopped {line}")
     if not stopped:
         raise UserError(f"{folder}: " + ("; ".join(left) if left else "nothing runs and nothing is queued"))
     for line in left:

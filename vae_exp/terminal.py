@@ -4,8 +4,48 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import IO, Any, cast
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderableType, RenderHook, RenderResult
+from rich.segment import Segment
+
+from vae_exp.printing import OUT, printable
+
+
+def new_console(width: int | None = None) -> Console:
+    """Return a console on standard output, through whose door nothing comes that a terminal would obey."""
+    return safe(Console(file=cast(IO[str], OUT), width=width))
+
+
+def safe(console: Console) -> Console:
+    """Let a console print what is untrusted as escapes; return it."""
+    console.push_render_hook(_Escaping())
+    return console
+
+
+class _Escaping(RenderHook):
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        """Return what is to be printed, with its texts escaped."""
+        return [Escaped(each) for each in renderables]
+
+
+class Escaped:
+    """Something to print, its texts escaped where a terminal would obey them."""
+
+    def __init__(self, renderable: Any) -> None:
+        self.renderable = renderable
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for segment in console.render(self.renderable, options):
+            if segment.control:  # rich's own, which moves the cursor
+                yield segment
+            else:
+                yield Segment("\n".join(map(printable, segment.text.split("\n"))), segment.style)
+
+
+def draw(console: Console, renderable: RenderableType = "") -> None:
+    """Print a table, or an empty line."""
+    console.print(renderable)
 
 
 def shown(path: Path) -> str:

@@ -19,7 +19,7 @@ from vae_exp.searching.search import Search
 from vae_exp.searching.trials import Trial
 from vae_exp.storage.sweep_folder import Job
 from vae_exp.sweeping.conclusion import show_places
-from vae_exp.terminal import say, shown
+from vae_exp.terminal import draw, say, shown
 from vae_exp.tracking import reconcile, set_tags, show_sweep
 
 MOST_ROWS = 20
@@ -32,7 +32,7 @@ def conclude(search: Search, command: list[str], resume: str, console: Console) 
     `command` planned the last trials; `resume` is the command that goes on.
     """
     findings = Findings(search)
-    console.print()
+    draw(console)
     _show_table(findings, console)
     for line in [*summary(findings), *way_on(findings, resume)]:
         say(console, line)
@@ -126,6 +126,6 @@ def _show_table(findings: Findings, console: Console) -> None:
         row = [str(trial.number), *values, *measured[:-1], measured[-1] + star, findings.state(trial)]
         table.add_row(*map(Text, row), style="bold" if star else None)
     say(console, f"Trials at epoch {last.epoch}, the best first; values in nats")
-    console.print()
-    console.print(table)
-    console.print()
+    draw(console)
+    draw(console, table)
+    draw(console)

@@ -17,7 +17,7 @@ from vae_exp.config.saved import load_config
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import Job, SweepFolder
 from vae_exp.sweeping.slurm_record import ended_early
-from vae_exp.terminal import say, shown
+from vae_exp.terminal import draw, safe, say, shown
 from vae_exp.tracking import how_to_look, reconcile, show_sweep
 
 WIDE = 200
@@ -31,7 +31,7 @@ def conclude(sweep: SweepFolder, jobs: Sequence[Job], command: list[str], resume
     """
     runs, early = planned_runs(sweep, jobs), ended_early(sweep, jobs)
     tracking = load_config(jobs[0].config, str(sweep.plan_file)).tracking
-    console.print()
+    draw(console)
     width = max(len(job.label) for job in jobs)
     for job, run in zip(jobs, runs, strict=True):
         say(console, _state(job, run, width, early.get(job.name)))
@@ -39,8 +39,8 @@ def conclude(sweep: SweepFolder, jobs: Sequence[Job], command: list[str], resume
     if not is_finished:
         say(console, f"Go on with: {resume}")
     comparison = compare(runs)
+    page = publish(sweep, jobs, comparison, command)  # before anything that could fail on a terminal
     show(comparison, console)
-    page = publish(sweep, jobs, comparison, command)
     show_places(page, tracking, [run.folder for run in runs], sweep.path.name, console)
     return 0 if is_finished else 1
 
@@ -74,16 +74,16 @@ def show(comparison: Comparison, console: Console) -> None:
 
     A terminal gets as many measures as fit, a file all of the brief ones.
     """
-    wide = console if console.is_terminal else Console(file=console.file, width=WIDE)
+    wide = console if console.is_terminal else safe(Console(file=console.file, width=WIDE))
     free = wide.options.update(max_width=100 * WIDE)
     tables = [_table(comparison, cells.BRIEF[:count]) for count in range(len(cells.BRIEF), 0, -1)]
     fitting = next((table for table in tables if wide.measure(table, options=free).maximum <= wide.width), tables[-1])
-    console.print()
+    draw(console)
     say(console, answer.sentence(comparison))
     say(console, answer.context(comparison))
-    console.print()
-    wide.print(fitting)
-    console.print()
+    draw(console)
+    draw(wide, fitting)
+    draw(console)
     for note in answer.notes(comparison):
         say(console, note)
     if fitting is not tables[0]:
@@ -104,7 +104,7 @@ def show_places(
     page: Path | None, tracking: TrackingConfig, folders: list[RunFolder], sweep: str | None, console: Console
 ) -> None:
     """Print where the report lies, and how the runs are looked at in MLflow."""
-    console.print()
+    draw(console)
     if page is None:
         say(console, "There is no report: neither its folder nor outputs/ can be written.")
     else:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from rich.console import Console
-
 from vae_exp import experiment
 from vae_exp.config import Config
 from vae_exp.config.saved import load_config
@@ -17,10 +15,10 @@ from vae_exp.observers import Progress
 from vae_exp.progress import show_progress
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import SweepFolder
-from vae_exp.terminal import say, shown
+from vae_exp.terminal import new_console, say, shown
 from vae_exp.tracking import connect, how_to_look, reconcile
 
-console = Console()
+console = new_console()
 
 
 def run(config: Config, folder: Path, label: str, origin: str | None = None) -> int:

@@ -6,11 +6,11 @@ import logging
 import os
 import re
 import shlex
-import sys
 import warnings
 from pathlib import Path
 
 from vae_exp.errors import one_line, printable
+from vae_exp.printing import ERR, print_line
 from vae_exp.tracking import address
 from vae_exp.tracking.store import Store
 from vae_exp.tracking.waiting import patiently
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 def say(text: str) -> None:
     """Say something on standard error, where a progress bar makes room for it, and in the run's log."""
     log.warning("%s", text)
-    print(printable(f"tracking: {text}"), file=sys.stderr, flush=True)
+    print_line(f"tracking: {text}", ERR)
 
 
 def reason(error: Exception) -> str:

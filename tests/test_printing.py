@@ -1,0 +1,135 @@
+"""What is printed is text whatever is in it, and never stops what prints it."""
+
+import ast
+import io
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from sweeps import QUICK
+
+import vae_exp
+from vae_exp.printing import ERR, OUT, Door, print_line
+from vae_exp.storage.run_folder import RunFolder
+from vae_exp.terminal import draw, safe, say
+
+HOSTILE = "\x1b]0;owned\x07\x1b[31m\u202e\r\x08x"
+SOURCES = sorted(Path(vae_exp.__file__).parent.rglob("*.py"))
+
+
+def printing_calls(tree):
+    """Return the calls in a module that print."""
+    names = {"print", "sys.stdout.write", "sys.stderr.write", "console.print", "self.console.print", "console.log"}
+    return [ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call) and is_one(node, names)]
+
+
+def is_one(node, names):
+    name = ast.unparse(node.func)
+    return name in names or name.endswith((".print_json", ".print_exception")) or name.split(".")[-1] == "Console"
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=lambda file: f"{file.parent.name}.{file.stem}")
+def test_nothing_prints_beside_the_one_door(file):
+    allowed = {"printing.py": set(), "terminal.py": {"Console", "console.print"}, "conclusion.py": {"Console"}}
+    allowed |= {name: {"Console"} for name in ("grid.py", "here.py")}  # what a notebook's sweep prints is kept from it
+    calls = set(printing_calls(ast.parse(file.read_text(encoding="utf-8"))))
+    assert calls <= allowed.get(file.name, set())
+
+
+@pytest.mark.parametrize("line", ["print(1)", "sys.stderr.write('x')", "console.print(x)", "rich.console.Console()"])
+def test_the_check_of_the_source_notices_what_prints(line):
+    assert printing_calls(ast.parse(line))
+
+
+def test_lines_and_tables_show_what_a_terminal_would_obey_as_escapes():
+    file = io.StringIO()
+    console = safe(Console(file=file, width=200, force_terminal=True, color_system="truecolor"))
+    say(console, f"a {HOSTILE}")
+    table = Table(box=None)
+    table.add_column(Text(HOSTILE))
+    table.add_row(Text(HOSTILE), style="bold")
+    draw(console, table)
+    shown = file.getvalue().replace("\x1b[1m", "").replace("\x1b[0m", "")  # what rich itself makes bold
+    assert all(line.isprintable() for line in shown.split("\n"))
+    assert shown.count("\\x1b]0;owned") == 3
+
+
+def test_a_warning_that_nobody_handles_is_one_printable_line(capsys, monkeypatch):
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    logging.getLogger("vae_exp.somewhere").warning("a %s", HOSTILE)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.isprintable()
+    assert line.startswith("a \\x1b]0;owned")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_what_an_encoding_lacks_does_not_stop_the_line(monkeypatch, encoding):
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding))
+    print_line("Δ = 1 ± 2, 데이터")
+    assert raw.getvalue().decode(encoding).startswith(("? = 1 ? 2", "? = 1 ± 2", "Δ = 1 ± 2"))
+
+
+def test_a_stream_that_is_missing_or_closed_is_no_error(monkeypatch):
+    for stream in (None, io.TextIOWrapper(io.BytesIO())):
+        if stream:
+            stream.close()
+        monkeypatch.setattr(sys, "stdout", stream)
+        print_line("nobody reads this")
+        assert not OUT.isatty()
+    assert isinstance(ERR, Door)
+
+
+# Whole commands
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "vae_exp.train", *arguments, *QUICK, "tracking=none"]
+
+
+@pytest.mark.process
+def test_a_reader_that_goes_away_does_not_stop_a_run(tmp_path):
+    process = subprocess.Popen(
+        command("hydra.run.dir=run"), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    process.stdout.readline()
+    process.stdout.close()
+    with process.stderr:
+        said = process.stderr.read()
+    assert (process.wait(300), said) == (0, "")
+    assert RunFolder(tmp_path / "run").state() == "finished"
+
+
+@pytest.mark.process
+def test_a_sweep_whose_output_is_not_utf_8_ends_with_its_table_and_report(tmp_path):
+    environment = os.environ | {"PYTHONIOENCODING": "ascii", "LANG": "C"}
+    two = command("-m", "model.latent_dim=2,3", "hydra.sweep.dir=sweep")
+    done = subprocess.run(two, cwd=tmp_path, env=environment, capture_output=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "sweep" / "report.html").is_file()
+    assert b"Report: sweep/report.html" in done.stdout
+
+
+@pytest.mark.process
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP here")
+@pytest.mark.parametrize(("ignored", "code", "state"), [(False, 129, "interrupted"), (True, 0, "finished")])
+def test_a_dropped_connection_stops_a_run_unless_it_was_started_with_nohup(tmp_path, ignored, code, state):
+    handler = signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
+    try:
+        process = subprocess.Popen(command("hydra.run.dir=run"), cwd=tmp_path)
+    finally:
+        signal.signal(signal.SIGHUP, handler)
+    folder = RunFolder(tmp_path / "run")
+    while not folder.metrics_file.exists() and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(300) == code
+    assert folder.state() == state
