@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from vae_exp.errors import complain, short
+from vae_exp.printing import print_line
 
 VERBS = ("train", "resume", "compare", "reproduce", "status", "stop", "export")
 """The modules that are commands, in the order in which they are used."""
@@ -17,7 +18,8 @@ def main() -> None:
     """Run the verb that is given first; without one print what there is."""
     verb, *arguments = sys.argv[1:] or ["--help"]
     if verb in ("-h", "--help"):
-        print(overview())
+        for line in overview().split("\n"):
+            print_line(line)
         return
     if verb not in VERBS:
         complain(f"the verb must be one of {', '.join(VERBS)}, got {short(verb)}")
