@@ -22,7 +22,9 @@ from vae_exp.storage.run_folder import RunFolder
 from vae_exp.terminal import draw, safe, say
 
 HOSTILE = "\x1b]0;owned\x07\x1b[31m\u202e\r\x08x"
-SOURCES = sorted(Path(vae_exp.__file__).parent.rglob("*.py"))
+SOURCES = [  # a template is another's program
+    file for file in sorted(Path(vae_exp.__file__).parent.rglob("*.py")) if file.parent.name != "templates"
+]
 
 
 def printing_calls(tree):

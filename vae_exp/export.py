@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from vae_exp.errors import UserError, complain
+from vae_exp.printing import print_line
 
 
 def main() -> None:
@@ -33,7 +34,7 @@ def export(run: str, out: Path, licence: str | None = None) -> int:
     folder.require_empty(out)
     with source.found(run) as found:
         folder.write(found, out, licence)
-    print(f"exported to {out}")
+    print_line(f"exported to {out}")
     if not onnx_files.is_available():
         complain("the ONNX files are left out; install their extra and export again: pip install 'vae_exp[onnx]'")
         return 1
