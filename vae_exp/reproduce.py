@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vae_exp import compose
 from vae_exp.comparison import reproduction
-from vae_exp.config import Config
+from vae_exp.config import Config, NoTrackingConfig
 from vae_exp.config.identity import as_dict, identity
 from vae_exp.errors import UserError, complain
 from vae_exp.loaded_run import read_config
@@ -60,7 +60,9 @@ def reproduce(run: str, overrides: list[str], tolerance: float | None) -> int:
 def _ours(saved: Config, overrides: list[str]) -> Config:
     """Return the saved configuration with the caller's own tracking and folder of data: the saved ones are not used."""
     data = dataclasses.replace(saved.data, root=None)
-    config = dataclasses.replace(saved, data=data, tracking=compose.defaults([]).tracking)
+    is_tracked = not isinstance(saved.tracking, NoTrackingConfig)
+    tracking = compose.defaults([]).tracking if is_tracked else saved.tracking
+    config = dataclasses.replace(saved, data=data, tracking=tracking)
     return compose.override(config, overrides, "overrides")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vae_exp import compose, train
 from vae_exp.comparison.runs import is_sweep
+from vae_exp.config import Config
 from vae_exp.errors import UserError, complain
 from vae_exp.loaded_run import read_config
 from vae_exp.machine import environment
@@ -18,8 +19,8 @@ from vae_exp.storage.sweep_folder import SweepFolder
 from vae_exp.sweeping import job
 from vae_exp.sweeping.command import SLURM_KEYS
 
-LAUNCHER = ("hydra/launcher=", "hydra.launcher.")
-"""What may be given for a sweep: where its jobs run. Everything else was planned."""
+LAUNCHER = ("hydra/launcher=", "hydra.launcher.", "data.root=")
+"""What may be given for a sweep: where its jobs run, and where its data lies. Everything else was planned."""
 SEARCH = tuple(f"{PREFIX}{key}=" for key in MAY_CHANGE)
 """What may also be given for a search."""
 
@@ -49,7 +50,22 @@ def resume(folder: Path, overrides: list[str]) -> int:
         raise UserError(f"{folder} is no run and no sweep: it has neither status.json and config.yaml nor sweep.json")
     run = RunFolder(folder)
     config = compose.override(read_config(run), overrides, "overrides")
+    _require_known_data(run, config, overrides)
     return job.run(config, folder, folder.absolute().name)
+
+
+def _require_known_data(run: RunFolder, config: Config, overrides: list[str]) -> None:
+    """Raise UserError when only the saved configuration names a folder of data, and no digest says what is in it.
+
+    The configuration may be untrusted, and the folder may hold the caller's own pictures.
+    """
+    environment = run.read_environment()
+    is_given = any(text.startswith(("data.root=", "data=")) for text in overrides)
+    if config.data.root is not None and not is_given and not (environment and environment.data.digest):
+        raise UserError(
+            f"{run.environment_file} notes no digest of the data, so data.root={config.data.root} is not read; "
+            "give your folder as data.root=FOLDER"
+        )
 
 
 def _sweep(folder: Path, overrides: list[str]) -> int:

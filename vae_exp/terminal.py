@@ -9,6 +9,7 @@ from typing import IO, Any, cast
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderableType, RenderHook, RenderResult
 from rich.segment import Segment
 
+from vae_exp.machine.environment import working_folder
 from vae_exp.printing import OUT, printable
 
 
@@ -50,7 +51,8 @@ def draw(console: Console, renderable: RenderableType = "") -> None:
 
 def shown(path: Path) -> str:
     """Return a path as a person would type it here, quoted where a shell needs it."""
-    return shlex.quote(str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path))
+    here = working_folder()
+    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
 def say(console: Console, text: str) -> None:

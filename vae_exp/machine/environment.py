@@ -101,6 +101,14 @@ def _run(root: Path, *arguments: str) -> str | None:
     return done.stdout.decode(errors="replace").rstrip("\n")
 
 
+def working_folder() -> Path:
+    """Return the folder that the command was started in, be it deleted since."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return Path(os.environ.get("PWD", "/"))
+
+
 def command_line() -> list[str]:
     """Return what the user typed, as a list of arguments: `python -m vae_exp.train …`."""
     if COMMAND in os.environ:

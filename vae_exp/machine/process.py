@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
+import threading
+import time
 
 import msgspec
 import psutil
 
 SAME_START = 2.0
 """Seconds within which two starting times are the same."""
+
+
+PAUSE, GRACE = 2.0, 15.0
+"""Seconds between two looks at the parent process, and between two signals once it is gone."""
+WATCH = "parent watch"
 
 
 class Process(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +45,24 @@ def is_alive(process: Process) -> bool:
     now, then = _started(process.pid), process.process_started
     # The system counts from its boot, whose time of day moves when the clock is set right.
     return now is not None and then is not None and abs(now - then) < SAME_START
+
+
+def end_with_parent() -> None:
+    """Let this worker end when the process that started it is gone: nobody would ever give it another job.
+
+    The first SIGTERM lets a job say how it ended, the next one ends a worker that waits for a job.
+    """
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(PAUSE)
+        while True:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(GRACE)
+
+    if not any(thread.name == WATCH for thread in threading.enumerate()):
+        threading.Thread(target=watch, name=WATCH, daemon=True).start()
 
 
 def stop_children() -> None:

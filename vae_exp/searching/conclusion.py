@@ -51,12 +51,13 @@ def _show_runs(findings: Findings, command: list[str], console: Console) -> None
     comparison = compare(runs)
     page = report.write(search.sweep.path, comparison, command)
     folders = [run.folder for run in runs]
-    reconcile(tracking, folders)
+    is_reached = reconcile(tracking, folders)
     set_tags(tracking, ((search.sweep.folder(job), _tags(findings, job)) for job in jobs))
     labelled = [(job.label, folder) for job, folder in zip(jobs, folders, strict=True)]
     best = search.sweep.folder(findings.ranking[0].jobs[0]) if findings.ranking else None
     said = ("\n".join(summary(findings)[2:3]), "\n".join(summary(findings)[:2]))
-    show_sweep(tracking, search.sweep.path, labelled, said, cells.plain(comparison), best, findings.is_over)
+    if is_reached:
+        show_sweep(tracking, search.sweep.path, labelled, said, cells.plain(comparison), best, findings.is_over)
     show_places(page, tracking, folders, search.sweep.path.name, console)
 
 

@@ -21,16 +21,43 @@ _NEEDED = ("epoch", "timestamp", "seconds")
 log = logging.getLogger(__name__)
 
 
-def read(path: Path) -> list[Record]:
-    """Return the records, in order; raise UserError, naming the line, for one that is none or of another epoch.
+class Reader:
+    """Reads what is new in a `metrics.jsonl`, to which another may be writing."""
 
-    A last line that was torn by a crash is left out.
-    """
-    if not path.exists():
-        return []
-    whole = read_bytes(path).split(b"\n")[:-1]  # what stands behind the last newline is empty, or torn
+    def __init__(self, path: Path) -> None:
+        self.path, self.records, self._at = path, list[Record](), 0
+
+    def update(self) -> list[Record]:
+        """Return all records so far; raise UserError, naming the line, for one that is none or of another epoch.
+
+        A last line that was torn by a crash, or is being written, is left out.
+        """
+        if self.path.exists():
+            for line in self._new_lines():
+                number = len(self.records) + 1
+                self.records.append(_parse(line, f"{self.path}:{number}", number))
+        return self.records
+
+    def _new_lines(self) -> list[bytes]:
+        try:
+            with files.open_file(self.path) as file:
+                size = os.fstat(file.fileno()).st_size
+                if size < self._at:  # somebody has cut it
+                    self.records, self._at = [], 0
+                if size - self._at > files.LARGEST_TEXT:
+                    raise UserError(f"{self.path} must have at most {files.LARGEST_TEXT} bytes, got {size}")
+                file.seek(self._at)
+                whole, newline, _ = file.read(size - self._at).rpartition(b"\n")
+        except OSError as error:
+            raise UserError(f"{self.path} can't be read: {one_line(error)}") from None
+        self._at += len(whole) + len(newline)
+        return whole.split(b"\n") if newline else []
+
+
+def read(path: Path) -> list[Record]:
+    """Return the records, in order; raise UserError, naming the line, for one that is none or of another epoch."""
     try:
-        return [_parse(line, f"{path}:{number}", number) for number, line in enumerate(whole, start=1)]
+        return Reader(path).update()
     except UserError as error:
         raise UserError(f"{error}; delete this line and all after it, and their epochs are trained again") from None
 

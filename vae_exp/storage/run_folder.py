@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -145,8 +146,13 @@ class RunFolder:
         return "interrupted" if status.state == "running" and not self._is_alive(status) else status.state
 
     def _is_alive(self, status: Status) -> bool:
-        """Say whether the process of this status lives. On another host only its lock can tell."""
-        return process.is_alive(status) if process.is_here(status) else lock.is_held(self.path)
+        """Say whether the process of this status lives.
+
+        On another host only its lock can tell; on this one it knows better than a clock that was set meanwhile.
+        """
+        if process.is_here(status):
+            return process.is_alive(status) or (os.access(self.path / lock.LOCK, os.W_OK) and lock.is_held(self.path))
+        return lock.is_held(self.path)
 
     # --- what happened -------------------------------------------------------------------------------------------
 

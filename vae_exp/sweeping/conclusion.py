@@ -53,10 +53,11 @@ def publish(sweep: SweepFolder, jobs: Sequence[Job], comparison: Comparison, com
     tracking = load_config(jobs[0].config, str(sweep.plan_file)).tracking
     page = report.write(sweep.path, comparison, command)
     folders = [run.folder for run in comparison.runs]
-    reconcile(tracking, folders)
+    is_reached = reconcile(tracking, folders)
     labelled = [(job.label, folder) for job, folder in zip(jobs, folders, strict=True)]
     said = (answer.sentence(comparison), answer.context(comparison))
-    show_sweep(tracking, sweep.path, labelled, said, cells.plain(comparison), best_run(comparison))
+    if is_reached:
+        show_sweep(tracking, sweep.path, labelled, said, cells.plain(comparison), best_run(comparison))
     return page
 
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from vae_exp import experiment
+from vae_exp import data, experiment
 from vae_exp.config import Config
 from vae_exp.config.saved import load_config
 from vae_exp.errors import Interrupted, UserError, complain, describe
 from vae_exp.machine import environment
+from vae_exp.machine.process import end_with_parent
 from vae_exp.machine.signals import EXIT_CODES, interruptible, is_interruptible
 from vae_exp.observers import Progress
 from vae_exp.progress import show_progress
 from vae_exp.storage.run_folder import RunFolder
-from vae_exp.storage.sweep_folder import SweepFolder
+from vae_exp.storage.sweep_folder import Job, SweepFolder
 from vae_exp.terminal import new_console, say, shown
-from vae_exp.tracking import connect, how_to_look, reconcile
+from vae_exp.tracking import connect, has_sent, how_to_look, reconcile
 
 console = new_console()
 
@@ -25,18 +26,28 @@ def run(config: Config, folder: Path, label: str, origin: str | None = None) -> 
     """Run one job by itself; return its exit code. What went wrong is said in one line."""
     try:
         with interruptible():
-            experiment.run(config, folder, connect(config.tracking, label, None), bar_or_lines(label), origin)
+            tracker = connect(config.tracking, label, None)
+            experiment.run(config, folder, tracker, bar_or_lines(label), origin)
+            if not has_sent(tracker):  # else it has said what is missing
+                reconcile(config.tracking, [RunFolder(folder)])
             _show(config, RunFolder(folder))
     except UserError as error:
         complain(str(error))
         return 2
     except Exception as error:
-        complain(f"{describe(error)}; see {shown(RunFolder(folder).log_file)}")
+        complain(_explain(error, RunFolder(folder)))
         return 1
     except (KeyboardInterrupt, Interrupted) as signal:
         complain(f"stopped; go on with: python -m vae_exp.resume {shown(folder)}")
         return EXIT_CODES[type(signal)]
     return 0
+
+
+def _explain(error: Exception, folder: RunFolder) -> str:
+    """Return why a run failed, and where more is said: not in a log that went with the folder."""
+    if folder.log_file.exists():
+        return f"{describe(error)}; see {shown(folder.log_file)}"
+    return f"{describe(error)}; {shown(folder.path)} was removed or renamed while the run trained"
 
 
 Watch = Callable[[str], Progress]
@@ -54,7 +65,8 @@ def run_planned(sweep: Path, name: str, at: int, until: int | None = None, watch
     What goes wrong is in the job's folder, so that no launcher gives up the other jobs. Only a signal is raised, and
     SIGTERM only in the sweeper's own process: whoever stops a worker stops one job.
     """
-    in_sweeper = is_interruptible()
+    if not (in_sweeper := is_interruptible()):
+        end_with_parent()
     folder = RunFolder(sweep / name)
     label = name
     try:
@@ -62,6 +74,7 @@ def run_planned(sweep: Path, name: str, at: int, until: int | None = None, watch
             planned = SweepFolder(sweep).job(name, at)
             label = planned.label
             config = load_config(planned.config, f"{folder.path}: its plan")
+            _require_planned_data(config, planned)
             folder.write_hydra(planned.config, planned.overrides)
             connected = connect(config.tracking, label, sweep.name)
             experiment.run(config, folder.path, connected, watch(label), until=until)
@@ -73,9 +86,16 @@ def run_planned(sweep: Path, name: str, at: int, until: int | None = None, watch
     return folder.state()
 
 
+def _require_planned_data(config: Config, planned: Job) -> None:
+    """Raise UserError unless a folder that an untrusted plan may have named holds the data that was planned for."""
+    if config.data.root is not None and planned.data is not None and data.load(config.data).digest != planned.data:
+        raise UserError(
+            f"data.root must hold the data that the job was planned for, got other images: {config.data.root}"
+        )
+
+
 def _show(config: Config, folder: RunFolder) -> None:
-    """Write a run's report, print what it ended with and where it is, and send what its tracking server lacks."""
-    reconcile(config.tracking, [folder])
+    """Write a run's report, and print what it ended with and where it is."""
     final = folder.read_final()
     assert final is not None
     named = {split: final.measures.get(f"{split}/loss") for split in ("val", "test")}

@@ -20,6 +20,7 @@ from vae_exp.sweeping.command import Command
 from vae_exp.sweeping.composing import Composer, combinations
 from vae_exp.sweeping.conclusion import conclude
 from vae_exp.sweeping.job import console
+from vae_exp.sweeping.known_data import with_known_data
 from vae_exp.sweeping.planning import Request, locked, plan, remembered_check
 
 
@@ -63,8 +64,9 @@ def _resume(command: Command) -> int:
         known = folder.read_plan()
         if not known.jobs:
             raise UserError(f"{folder.path} has no jobs in its plan; there is nothing to finish")
-        _check(command, known.jobs)
-        return _run(command, known.jobs, known.command)
+        jobs = with_known_data(known.jobs, command.config.data.root)
+        _check(command, jobs)
+        return _run(command, jobs, known.command)
 
 
 def _planned(command: Command, given: Sequence[str], known: Sequence[Job]) -> list[Job]:

@@ -12,7 +12,7 @@ from vae_exp.tracking.store import configured_store
 from vae_exp.tracking.sweep_run import show_sweep
 from vae_exp.tracking.tracker import MlflowTracker
 
-__all__ = ["connect", "fetch_model", "fetch_run", "how_to_look", "reconcile", "set_tags", "show_sweep"]
+__all__ = ["connect", "fetch_model", "fetch_run", "has_sent", "how_to_look", "reconcile", "set_tags", "show_sweep"]
 
 
 def connect(config: TrackingConfig, label: str, sweep: str | None) -> Tracker:
@@ -23,3 +23,8 @@ def connect(config: TrackingConfig, label: str, sweep: str | None) -> Tracker:
     if not isinstance(config, MlflowConfig):
         return NoTracker()
     return MlflowTracker(configured_store(), config.experiment, label, sweep)
+
+
+def has_sent(tracker: Tracker) -> bool:
+    """Say whether a tracker has sent a run, or said what it could not send."""
+    return isinstance(tracker, MlflowTracker) and tracker.thread is not None

@@ -11,6 +11,7 @@ import msgspec
 
 from vae_exp.errors import UserError
 from vae_exp.storage import files
+from vae_exp.tracking import address
 
 Ended = list[str | float | None]
 
@@ -33,6 +34,8 @@ class Receipt(msgspec.Struct):
     """Artifacts that the server has, each with the size and the time of change of the file that was sent."""
     ended: Ended
     """State and time (seconds since 1970) of the `status.json` up to which everything was sent; empty before."""
+    folder: str | None = None
+    """Absolute path of the folder that the run was shown from last; None in what version 0.1 wrote."""
 
 
 class Receipts(msgspec.Struct):
@@ -44,9 +47,15 @@ class Receipts(msgspec.Struct):
     """By the address of the server, without passwords."""
 
 
-def new(experiment: str, label: str, sweep: str | None) -> Receipt:
+def new(experiment: str, label: str, sweep: str | None, folder: str | None = None) -> Receipt:
     """Return the receipt of a server that has nothing yet."""
-    return Receipt(experiment, label, sweep, secrets.token_hex(16), int(time.time() * 1000), None, None, 0, {}, [])
+    now = int(time.time() * 1000)
+    return Receipt(experiment, label, sweep, new_token(), now, None, None, 0, {}, [], folder)
+
+
+def new_token() -> str:
+    """Return a token that no other folder has."""
+    return secrets.token_hex(16)
 
 
 def read(folder: Path) -> dict[str, Receipt]:
@@ -54,7 +63,8 @@ def read(folder: Path) -> dict[str, Receipt]:
     file = _file(folder)
     if not file.exists():
         return {}
-    return files.read_record(file, Receipts).shown
+    shown = files.read_record(file, Receipts).shown
+    return {address.shown(uri): told for uri, told in shown.items()}  # version 0.1 kept a database's options
 
 
 def write(folder: Path, uri: str, receipt: Receipt) -> None:

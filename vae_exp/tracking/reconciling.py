@@ -8,19 +8,22 @@ from vae_exp.config import MlflowConfig, TrackingConfig
 from vae_exp.errors import UserError
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import receipts
-from vae_exp.tracking.sender import Sender, is_complete
-from vae_exp.tracking.store import Store, be_quick, configured_store
+from vae_exp.tracking.copies import is_complete
+from vae_exp.tracking.sender import Sender
+from vae_exp.tracking.store import Store, be_quick, configured_store, import_client
 from vae_exp.tracking.talk import later, probe, reason, say
+from vae_exp.tracking.waiting import patiently
 
 
-def reconcile(config: TrackingConfig, folders: Iterable[RunFolder]) -> None:
+def reconcile(config: TrackingConfig, folders: Iterable[RunFolder]) -> bool:
     """Send what the caller's server lacks of these runs, and how they ended: a run whose process died is KILLED.
 
     Runs that are running now, and those that were never shown there, are left alone. Costs next to nothing when
     nothing is missing. What can't be sent is said; nothing is raised but UserError for a bad MLFLOW_TRACKING_URI.
+    Returns False when the server can't be reached, which is said.
     """
     if not isinstance(config, MlflowConfig):
-        return
+        return True
     store = configured_store()
     missing = [folder for folder in folders if _is_missing(folder, store)]
     for number, folder in enumerate(missing):
@@ -28,8 +31,9 @@ def reconcile(config: TrackingConfig, folders: Iterable[RunFolder]) -> None:
             probe(store)
         except OSError as error:
             say(f"{store.shown} can't be reached: {reason(error)}; {len(missing) - number} runs are not complete there")
-            return
+            return False
         _send(folder, store)
+    return True
 
 
 def _is_missing(folder: RunFolder, store: Store) -> bool:
@@ -48,9 +52,10 @@ def _is_missing(folder: RunFolder, store: Store) -> bool:
 
 def _send(folder: RunFolder, store: Store) -> None:
     be_quick()
+    import_client()  # takes seconds, in which no server is silent
     try:
         with folder.locked():
             receipt = receipts.read(folder.path)[store.shown]
-            Sender(folder, store, receipt, answered=lambda: None).send()
+            patiently(lambda answered: Sender(folder, store, receipt, answered).send())
     except Exception as error:  # whatever a server answers: the folder has everything, and can be sent again
         say(f"{store.shown} does not have all of {folder.path.name}: {reason(error)}; {later(folder.path)}")

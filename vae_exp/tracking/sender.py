@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import tempfile
 import time
@@ -11,12 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vae_exp.errors import UserError
+from vae_exp.storage import metrics
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import content, receipts
 from vae_exp.tracking.content import STATUS, Point
+from vae_exp.tracking.copies import TOKEN, ended, find, is_complete, own_run
 from vae_exp.tracking.inputs import data_inputs
 from vae_exp.tracking.models import send_model
-from vae_exp.tracking.receipts import Ended, Receipt
+from vae_exp.tracking.receipts import Receipt
 from vae_exp.tracking.store import Store, open_experiment
 from vae_exp.tracking.talk import say
 
@@ -29,9 +32,6 @@ log = logging.getLogger(__name__)
 LONGEST_BATCH = 1000
 """Points that MLflow takes in one call."""
 
-TOKEN = "vae_exp.token"
-"""The tag that says which folder a run belongs to."""
-
 
 class Sender:
     """One run folder and one tracking server."""
@@ -41,19 +41,26 @@ class Sender:
         self.folder, self.store, self.receipt, self.answered = folder, store, receipt, answered
         self.client: MlflowClient | None = None
         self.run_id = ""
+        self.version: tuple[int, int] | None = None
+        self.records = metrics.Reader(folder.metrics_file)
 
     def send(self) -> None:
         """Send everything that the server does not have; raises what MLflow raises."""
         state = self.folder.state()
-        ended = _ended(self.folder)
+        noted = ended(self.folder)
+        if self.client is not None and self.store.version() != self.version:
+            say(
+                f"{self.store.database} was removed or replaced while it was used; it is made again and gets everything"
+            )
+            self.reopen()
         client = self._open()
         self._send_points(client)
-        self._send_images(client)
         if state in ("running", "planned"):
+            self._send_images(client)
             self._send_files(client, content.first_files(self.folder))
             return
         self._end(client, state)
-        self.receipt.ended = ended
+        self.receipt.ended = noted
         self._note()
 
     def _note(self) -> None:
@@ -66,14 +73,21 @@ class Sender:
         if self.client is None:
             client, self.receipt.experiment_id = open_experiment(self.store, self.receipt.experiment)
             self.answered()
-            run = find(client, self.receipt)
+            run = own_run(client, self.receipt, self.folder.path, find(client, self.receipt))
             self.answered()
             if run is None:
                 self._create(client)
             else:
                 self._go_on(client, run)
-            self.client = client
+            self.client, self.version = client, self.store.version()
         return self.client
+
+    def reopen(self) -> None:
+        """Open the store anew before the next sending: it failed, or its database was removed or replaced."""
+        client, self.client = self.client, None
+        if client is not None and self.store.database:
+            with contextlib.suppress(Exception):  # MLflow keeps one engine for each address, with the file it opened
+                client._tracking_client.store.engine.dispose()
 
     def _create(self, client: MlflowClient) -> None:
         tags = {
@@ -103,6 +117,8 @@ class Sender:
             client.update_run(self.run_id, status="RUNNING")
         if "error" in run.data.tags:
             client.delete_tag(self.run_id, "error")
+        if self.receipt.folder and run.data.tags.get("folder") != self.receipt.folder:  # it was moved
+            client.set_tag(self.run_id, "folder", self.receipt.folder, synchronous=True)
         self.answered()
         self._note()
 
@@ -118,7 +134,7 @@ class Sender:
     # --- what is in it ---------------------------------------------------------------------------------------------
 
     def _send_points(self, client: MlflowClient) -> None:
-        records = self.folder.records()
+        records = self.records.update()
         if len(records) > self.receipt.epochs:
             self._log(client, content.points(records[self.receipt.epochs :]))
             self.receipt.epochs = len(records)
@@ -134,7 +150,7 @@ class Sender:
     def _send_images(self, client: MlflowClient) -> None:
         """Send the samples of each epoch as MLflow's `log_image` does, but under names that are the same each time."""
         times = {0: self.receipt.started}  # the slider of MLflow's page begins at 0, before the first epoch
-        times |= {int(record["epoch"]): int(record["timestamp"]) for record in self.folder.records()}
+        times |= {int(record["epoch"]): int(record["timestamp"]) for record in self.records.update()}
         for epoch, file in content.step_images(self.folder).items():
             name = f"images/samples+step+{epoch}+timestamp+{times.get(epoch)}+{self._uuid(epoch)}"
             if epoch in times and name not in self.receipt.files:
@@ -175,16 +191,24 @@ class Sender:
             self._note()
 
     def _end(self, client: MlflowClient, state: str) -> None:
-        """Send what a run ends with, its state last: FINISHED means that everything is there."""
+        """Send what a run ends with, its state last, and also where a file of it can't be sent: that is raised then."""
         status = self.folder.read_status()
+        failure, model_id = None, None
+        try:
+            model_id = self._send_model(client) if state == "finished" else None
+            self._send_images(client)
+            self._send_files(client, content.last_files(self.folder))
+        except Exception as error:  # the place of the artifacts may be full where the metrics have room
+            failure = error
         if state == "finished":
-            self._log(client, content.final_points(self.folder), self._send_model(client))
-        self._send_files(client, content.last_files(self.folder))
+            self._log(client, content.final_points(self.folder), model_id)
         if status and status.error:
             client.set_tag(self.run_id, "error", status.error, synchronous=True)
         seconds = max(status.time if status else time.time(), self._last_record() / 1000)
         client.set_terminated(self.run_id, STATUS[state], int(seconds * 1000))
         self.answered()
+        if failure:
+            raise failure
 
     def _send_model(self, client: MlflowClient) -> str | None:
         """Send the best weights as a model of the run's; return its id.
@@ -199,44 +223,8 @@ class Sender:
         return model_id
 
     def _last_record(self) -> float:
-        records = self.folder.records()
+        records = self.records.update()
         return records[-1]["timestamp"] if records else 0.0
-
-
-def begin(folder: Path, store: Store, experiment: str, label: str, sweep: str | None) -> Receipt:
-    """Return what the caller's server has of a folder. Other servers that the folder names are never asked."""
-    try:
-        shown = receipts.read(folder)
-    except UserError as error:
-        say(f"{error}; the run is shown anew")
-        shown = {}
-    if shown and store.shown not in shown:
-        others = ", ".join(sorted(shown))
-        say(f"{folder.name} was shown at {others}; it is shown anew at {store.shown} (or set MLFLOW_TRACKING_URI)")
-    receipt = shown.get(store.shown) or receipts.new(experiment, label, sweep)
-    receipts.write(folder, store.shown, receipt)
-    return receipt
-
-
-def is_complete(folder: RunFolder, receipt: Receipt) -> bool:
-    """Say whether a server has everything of a run that has ended, by what is written down here."""
-    return receipt.ended == _ended(folder)
-
-
-def _ended(folder: RunFolder) -> Ended:
-    """Return what a receipt notes of a run that has ended: its state, and when that was written."""
-    status = folder.read_status()
-    return [folder.state(), status.time if status else None]
-
-
-def find(client: MlflowClient, receipt: Receipt) -> Run | None:
-    """Return the run that carries a folder's token. An answer that was lost can have made two: one is deleted."""
-    wanted = f"tags.`{TOKEN}` = '{receipt.token}'"
-    runs = list(client.search_runs([str(receipt.experiment_id)], wanted, order_by=["start_time ASC"]))
-    runs.sort(key=lambda run: run.info.run_id != receipt.run_id)
-    for twin in runs[1:]:
-        client.delete_run(twin.info.run_id)
-    return runs[0] if runs else None
 
 
 def _batches(items: list[Any]) -> Iterator[list[Any]]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from vae_exp.errors import UserError
+from vae_exp.machine.environment import working_folder
 from vae_exp.tracking import address
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Store:
         """Return where the artifacts of a new experiment go; None where the server decides."""
         if self.is_server:
             return None
-        folder = self.database.parent if self.database else Path.cwd()
+        folder = self.database.parent if self.database else working_folder()
         return (folder / "mlartifacts").as_uri()
 
     @contextlib.contextmanager
@@ -95,7 +96,7 @@ class Store:
 def configured_store() -> Store:
     """Return the store of MLFLOW_TRACKING_URI, or `mlflow.db` in the folder where the command was started."""
     uri = address.configured()
-    file = address.database(uri) if uri else Path.cwd() / "mlflow.db"
+    file = address.database(uri) if uri else working_folder() / "mlflow.db"
     return Store(address.sqlite(file.absolute()) + address.options(uri) if file else uri)
 
 

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vae_exp.config import MlflowConfig, TrackingConfig
 from vae_exp.errors import one_line
 from vae_exp.storage.records import State
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import receipts
+from vae_exp.tracking.copies import TOKEN, begin, find, own_run
 from vae_exp.tracking.receipts import Receipt
-from vae_exp.tracking.sender import TOKEN, begin, find
-from vae_exp.tracking.store import Store, be_quick, configured_store, open_experiment
+from vae_exp.tracking.store import Store, be_quick, configured_store, import_client, open_experiment
 from vae_exp.tracking.talk import later, probe, reason, say
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
+from vae_exp.tracking.waiting import patiently
 
 LONGEST_NOTE = 7500
 """Characters of a description; MLflow takes 8000 in a tag."""
@@ -53,16 +50,25 @@ def show_sweep(
     be_quick()
     try:
         probe(store)
-        client, receipt.experiment_id = open_experiment(store, receipt.experiment)
-        _send(client, store, sweep, receipt, jobs, _note(store, jobs, answer, table, best), is_over)
+        import_client()  # takes seconds, in which no server is silent
+        note = _note(store, jobs, answer, table, best)
+        patiently(lambda answered: _send(store, sweep, receipt, jobs, note, is_over, answered))
         receipts.write(sweep, store.shown, receipt)
     except Exception as error:  # whatever a server answers: the folder has everything, and can be sent again
         say(f"{store.shown} does not show the sweep: {reason(error)}; {later(sweep)}")
 
 
 def _send(
-    client: MlflowClient, store: Store, sweep: Path, receipt: Receipt, jobs: Jobs, note: str, is_over: bool | None
+    store: Store,
+    sweep: Path,
+    receipt: Receipt,
+    jobs: Jobs,
+    note: str,
+    is_over: bool | None,
+    answered: Callable[[], None],
 ) -> None:
+    client, receipt.experiment_id = open_experiment(store, receipt.experiment)
+    answered()
     states = Counter(folder.state() for _, folder in jobs)
     tags = {
         "mlflow.note.content": note,
@@ -72,7 +78,8 @@ def _send(
         "mlflow.source.name": "vae_exp",
         "mlflow.source.type": "LOCAL",
     }
-    run = find(client, receipt)
+    run = own_run(client, receipt, sweep, find(client, receipt))
+    answered()
     if run is None:
         run = client.create_run(str(receipt.experiment_id), receipt.started, {TOKEN: receipt.token}, receipt.label)
     receipt.run_id = run.info.run_id
@@ -81,6 +88,7 @@ def _send(
     for name in FILES:
         if (sweep / name).is_file() and not (sweep / name).is_symlink():
             client.log_artifact(receipt.run_id, str(sweep / name))
+            answered()
     client.set_terminated(receipt.run_id, "FINISHED" if is_over else _status(states))
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import traceback
 
 from vae_exp.storage.run_folder import RunFolder
-from vae_exp.tracking.sender import Sender, begin
+from vae_exp.tracking import address
+from vae_exp.tracking.copies import begin
+from vae_exp.tracking.sender import Sender
 from vae_exp.tracking.store import Store, be_quick, import_client
 from vae_exp.tracking.talk import later, probe, reason, say
+from vae_exp.tracking.waiting import LONGEST_SILENCE
 
-LONGEST_SILENCE = 30.0
-"""Seconds without any answer of the server's after which the end of a run does not wait for it any longer."""
 LONGEST_SILENCE_WHEN_STOPPED = 5.0
 """The same for a run that was stopped by a signal."""
 LONGEST_PAUSE = 30.0
@@ -84,6 +86,7 @@ class MlflowTracker:
                 self.news.wait()
             except Exception as error:
                 self._note(error, failures)
+                sender.reopen()
                 failures += 1
                 if self.ending.is_set():
                     return
@@ -99,6 +102,7 @@ class MlflowTracker:
 
     def _note(self, error: Exception, failures: int) -> None:
         self.failure = error
-        log.info("tracking: %s", reason(error), exc_info=error if failures == 0 else None)
+        told = "".join(traceback.format_exception(error)) if failures == 0 else reason(error)
+        log.info("tracking: %s", address.without_secrets(told).rstrip())
         if failures == 0 and not self.ending.is_set():
             say(f"{self.store.shown} can't be used: {reason(error)}; training goes on, and it is tried again")
