@@ -134,7 +134,7 @@ def parallel(jobs: int) -> dict[str, float]:
         ]
         command = [sys.executable, "-m", "vae_exp.train", "-m", f"seed=range({jobs})", *EMPTY, *length]
         options = [f"hydra.launcher.n_jobs={workers}", f"hydra.sweep.dir={name}"]
-        subprocess.run([*command, *options], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([*command, *options], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         sweep = SweepFolder(Path(name))
         folders = [sweep.folder(each) for each in sweep.jobs()]
         began = min(folder.config_file.stat().st_mtime for folder in folders)
