@@ -61,11 +61,11 @@ def begin(tmp_path, monkeypatch, cluster):
 
 def until(found, what):
     """Return what `found` returns as soon as it is true."""
-    for _ in range(1200):
+    for _ in range(3000):
         if answer := found():
             return answer
         time.sleep(0.1)
-    raise AssertionError(f"in two minutes {what}")
+    raise AssertionError(f"in five minutes {what}")
 
 
 def in_the_store(cwd, *labels):

@@ -59,7 +59,9 @@ def _reason(folder: Path, index: int, job: Queued | None) -> str:
     """Return Slurm's word for how a task ended and its log; nothing where it has not ended."""
     if job is not None and job.state in ("PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "REQUEUED"):
         return ""
-    state = job.state.lower().replace("_", " ") if job else "gone from its queue"
     logs = sorted(folder.glob(f"*_{index}_0_log.*"))
+    if job is None and not logs:
+        return "Slurm: never started"
+    state = job.state.lower().replace("_", " ") if job else "ended"
     where = f"see {shown(logs[0])}" if logs else "it has no log, since it was never started"
     return f"Slurm: {state} before the run began; {where}"
