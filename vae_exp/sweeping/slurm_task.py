@@ -31,7 +31,8 @@ def main() -> None:
     try:
         with timely(record.with_name(f"timeouts_{index}"), tasks.max_num_timeout):
             code = run(sweep, tasks.tasks[index])
-    except Interrupted as interrupted:  # between two jobs
+    except Interrupted as interrupted:  # between two jobs, or before the first
+        complain("stopped while no job ran: Slurm says that the time is nearly up")
         code = EXIT_CODES[type(interrupted)]
     raise SystemExit(code)
 
