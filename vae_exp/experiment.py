@@ -24,13 +24,13 @@ from vae_exp.figures.steps import draw_step
 from vae_exp.loaded_run import LoadedRun
 from vae_exp.machine import environment
 from vae_exp.machine.memory import keep_freed_memory
-from vae_exp.models import Vae, build_model
+from vae_exp.models import build_model
 from vae_exp.objectives import PARTS
 from vae_exp.observers import NoProgress, NoTracker, Progress, Tracker
 from vae_exp.preparation import prepare
 from vae_exp.randomness import deterministic
+from vae_exp.restoring import restore
 from vae_exp.storage import metrics, run_log
-from vae_exp.storage.checkpoint import Damaged
 from vae_exp.storage.kept import remove_unkept
 from vae_exp.storage.metrics import Record
 from vae_exp.storage.records import Data, Final, State
@@ -143,31 +143,9 @@ class Experiment:
         metrics.drop_torn_line(self.folder.metrics_file)
         model = build_model(self.config.model, self.splits.shape, self.config.seed).to(self.device)
         training = Training.start(model, self.config)
-        for tensors, state in self.folder.saved_states(*training.layout(self.config)):
-            if self._has_records(state) and self._has_best(state, training.model):
-                training.load(tensors, state)
-                self._append(state["record"])
-                log.info("going on after epoch %s", training.epoch)
-                break
+        if record := restore(training, self.folder, self.config):
+            self._append(record)
         return training
-
-    def _has_records(self, state: dict[str, Any]) -> bool:
-        """Say whether the records of the epochs before this state's are on the disk; its own is inside it."""
-        known, needed = metrics.last_epoch(self.folder.metrics_file), int(state["epoch"]) - 1
-        if known < needed:
-            log.warning("%s ends with epoch %s; going back to it", self.folder.metrics_file, known)
-        return known >= needed
-
-    def _has_best(self, state: dict[str, Any], model: Vae) -> bool:
-        """Say whether the best weights of this state are on the disk, or are sure to be written again after it."""
-        if state["best_epoch"] == 0:  # nothing was evaluated yet
-            return True
-        try:
-            _, epoch = self.folder.read_weights("best", model.state_dict())
-        except Damaged as error:
-            log.warning("%s; going back to before it was written", error)
-            return False
-        return bool(epoch == state["best_epoch"] or epoch > state["epoch"])
 
     def train(self, training: Training) -> None:
         """Train until it is over. After each epoch everything is on the disk before anybody is told."""

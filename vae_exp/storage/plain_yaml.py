@@ -67,3 +67,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UserError(f"{path} must hold a mapping, got {type(content).__name__}")
     return content
+
+
+def text(content: object) -> str:
+    """Return plain data as YAML, keys in their order."""
+    written: str = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    return written

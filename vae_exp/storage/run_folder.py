@@ -14,15 +14,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
-import yaml
 
 from vae_exp.machine import process
 from vae_exp.machine.environment import Session
-from vae_exp.storage import checkpoint, files, lock, metrics, records
+from vae_exp.storage import checkpoint, files, lock, metrics, plain_yaml, records
 from vae_exp.storage.checkpoint import Damaged, Tensors
 from vae_exp.storage.files import read_json, read_record
 from vae_exp.storage.metrics import Record
-from vae_exp.storage.plain_yaml import read_yaml
 from vae_exp.storage.records import Data, Environment, Final, State, Status
 
 STATES: tuple[State, ...] = get_args(State)
@@ -113,19 +111,11 @@ class RunFolder:
         self.refuse_links()
         if not self.config_file.exists():
             return None
-        return read_yaml(self.config_file)
+        return plain_yaml.read_yaml(self.config_file)
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Save the resolved configuration."""
-        files.write_text(self.config_file, _yaml(config))
-
-    def write_hydra(self, config: dict[str, Any], overrides: list[str]) -> None:
-        """Write `.hydra/` as Hydra does in a single run, at the first start: the configuration, and what was given."""
-        self.refuse_links()
-        if not self.config_file.exists():
-            files.make_folder(self.path / ".hydra")
-            files.write_text(self.path / ".hydra" / "config.yaml", _yaml(config))
-            files.write_text(self.path / ".hydra" / "overrides.yaml", _yaml(overrides))
+        files.write_text(self.config_file, plain_yaml.text(config))
 
     def read_status(self) -> Status | None:
         """Return state, error and process as written; None when there is none."""
@@ -250,11 +240,6 @@ class RunFolder:
     def _saved_epochs(self) -> list[int]:
         names = (re.fullmatch(r"epoch_(\d{4,9})\.safetensors", path.name) for path in self.checkpoints.glob("epoch_*"))
         return sorted((int(name[1]) for name in names if name), reverse=True)
-
-
-def _yaml(content: object) -> str:
-    text: str = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
-    return text
 
 
 def is_run_folder(path: Path) -> bool:

@@ -14,6 +14,7 @@ from vae_exp.machine.process import end_with_parent
 from vae_exp.machine.signals import EXIT_CODES, interruptible, is_interruptible
 from vae_exp.observers import Progress
 from vae_exp.progress import show_progress
+from vae_exp.storage.hydra_record import write_hydra
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import Job, SweepFolder
 from vae_exp.terminal import new_console, say, shown
@@ -75,7 +76,7 @@ def run_planned(sweep: Path, name: str, at: int, until: int | None = None, watch
             label = planned.label
             config = load_config(planned.config, f"{folder.path}: its plan")
             _require_planned_data(config, planned)
-            folder.write_hydra(planned.config, planned.overrides)
+            write_hydra(folder, planned.config, planned.overrides)
             connected = connect(config.tracking, label, sweep.name)
             experiment.run(config, folder.path, connected, watch(label), until=until)
     except Exception as error:
