@@ -178,7 +178,9 @@ LIBRARIES = {
     "socket": {"process", "download"},  # the name of this host; a timeout
     "urllib.request": {"address", "download"},  # a path from an address; an error of the data sets' download
     "requests": {"talk", "download"},
-    **{name: set() for name in ("pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "runpy")},
+    "joblib": {"local"},  # processes for a sweep from Python; nothing is loaded from a file
+    "runpy": {"__main__"},  # the package's own verbs, by a fixed list
+    **{name: set() for name in ("pickle", "marshal", "shelve", "dill", "cloudpickle")},
     **{name: set() for name in ("http.server", "socketserver", "wsgiref", "xmlrpc", "asyncio", "flask")},
 }
 """Libraries that run code or use the network, with the files that may import them."""
