@@ -11,6 +11,7 @@ import vae_exp
 
 ROOT = Path(vae_exp.__file__).parent
 PROJECT = ROOT.parent / "pyproject.toml"
+FILES = [file for file in ROOT.rglob("*.py") if "templates" not in file.parts]
 
 
 def imported():

@@ -221,13 +221,13 @@ def test_a_read_only_folder_is_refused_in_one_line_and_can_be_read(tmp_path, who
         assert ended(folder) == ended(whole)
 
 
-def test_a_run_on_a_disk_that_is_full_already_is_refused_and_stays_as_it_is(tmp_path, whole):
+def test_on_a_disk_that_is_full_already_a_new_run_is_refused_and_a_finished_one_is_returned(tmp_path, whole):
     with small_disk(tmp_path / "disk", "1m") as disk:
         folder = shutil.copytree(whole, disk.folder / "run")
         disk.fill()
-        for place in (folder, disk.folder / "new" / "run"):
-            with pytest.raises(UserError, match=r"its disk is full \(0 bytes are free\); make room there"):
-                experiment.run(CONFIG, place)
+        with pytest.raises(UserError, match=r"its disk is full \(0 bytes are free\); make room there"):
+            experiment.run(CONFIG, disk.folder / "new" / "run")
+        assert experiment.run(CONFIG, folder).state == "finished"
         assert ended(folder) == ended(whole)
         assert not (disk.folder / "new").exists()
 

@@ -194,7 +194,7 @@ def edit(file, old, new):
         ("seed: 0", "seed: 0", ["colour"], "must be key=value, got 'colour'"),
         ("seed: 0", "seed: 0", ["tracking=paper"], "Could not find 'tracking/paper'"),
         ("seed: 0", "seed: 0\ncolour: red", [], r"config\.yaml: colour is no key of this version"),
-        ("threads: 1", "threads: 1\n  colour: red", [], r"config\.yaml: trainer\.colour: Key 'colour' not in"),
+        ("threads: 1", "threads: 1\n  colour: red", [], r"config\.yaml: trainer\.colour is no key of this version"),
         ("device: cpu", "device: cuda:99", [], r"trainer\.device must be a device that is here"),
     ],
 )

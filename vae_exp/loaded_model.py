@@ -26,9 +26,6 @@ def trained(config: Config, shape: Shape, read: Callable[[Tensors | None], Tenso
     sizes that torch can't hold.
     """
     weights = read(_expected(config, shape, where))
-    for name, tensor in weights.items():
-        if not tensor.isfinite().all():
-            raise UserError(f"{where}: the weights {name!a} must be finite numbers, got NaN or infinity")
     model = build_model(config.model, shape, config.seed)
     model.load_state_dict(weights)
     return model.eval().requires_grad_(False)

@@ -15,6 +15,8 @@ from vae_exp.config.saved import load_config
 from vae_exp.errors import UserError, printable
 from vae_exp.loaded_model import require_shape, trained
 from vae_exp.models.vae import Shape, Vae
+from vae_exp.storage import checkpoint
+from vae_exp.storage.checkpoint import Tensors
 from vae_exp.storage.kept import require_weights
 from vae_exp.storage.pictures import read_png
 from vae_exp.storage.run_folder import RunFolder
@@ -128,5 +130,10 @@ def image_shape(folder: RunFolder) -> Shape:
 def best_model(folder: RunFolder, config: Config) -> Vae:
     """Return the model with its best weights; raise UserError, naming the file, unless they fit the configuration."""
     require_weights(folder)
-    shape = image_shape(folder)
-    return trained(config, shape, lambda required: folder.read_weights("best", required)[0], str(folder.config_file))
+
+    def read(required: Tensors | None) -> Tensors:
+        weights, _ = folder.read_weights("best", required)
+        checkpoint.require_finite(folder.weights_file("best"), weights)
+        return weights
+
+    return trained(config, image_shape(folder), read, str(folder.config_file))

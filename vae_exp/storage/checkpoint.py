@@ -87,6 +87,13 @@ def require_fit(path: Path, tensors: Tensors, required: Tensors, optional: Tenso
             raise Damaged(f"{path} does not fit the configuration: {name!a} must be {wanted}, got {found}")
 
 
+def require_finite(path: Path, tensors: Tensors) -> None:
+    """Raise UserError, naming file and tensor, where weights hold NaN or infinity: a model of them says nothing."""
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise UserError(f"{path}: {name!a} must hold finite numbers, got NaN or infinity")
+
+
 def _described(tensor: Tensor | None) -> str:
     return "absent" if tensor is None else f"{list(tensor.shape)} of {tensor.dtype}"
 

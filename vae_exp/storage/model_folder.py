@@ -66,6 +66,7 @@ class ModelFolder:
         tensors, _ = checkpoint.read(self.weights_file, Weights)
         if required is not None:
             checkpoint.require_fit(self.weights_file, tensors, required)
+        checkpoint.require_finite(self.weights_file, tensors)
         return tensors
 
 
