@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+from pathlib import Path
+
 import nox
 
 # All sessions but those of other Pythons share the environment that nox runs in: torch alone is 5 GB.
@@ -76,3 +80,16 @@ def tests_elsewhere(session: nox.Session) -> None:
 
 for python in ("3.12", "3.13"):
     nox.session(tests_elsewhere, name=f"tests-{python}", python=python, venv_backend="venv")
+
+
+@nox.session(venv_backend="venv")
+def export(session: nox.Session) -> None:
+    """Export a run, and draw from it in an environment that has neither torch nor vae_exp."""
+    place = Path(session.create_tmp()) / "exported"
+    shutil.rmtree(place, ignore_errors=True)
+    run = "tests/fixtures/finished_run_0.1.0"
+    session.run(sys.executable, "-m", "vae_exp.export", run, str(place), external=True)
+    session.install("onnxruntime", "numpy", "pillow")
+    absent = "import importlib.util as u; assert not any(map(u.find_spec, ('torch', 'vae_exp')))"
+    session.run("python", "-c", absent)
+    session.run("python", str(place / "example.py"))

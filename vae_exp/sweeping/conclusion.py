@@ -36,12 +36,13 @@ def conclude(sweep: SweepFolder, jobs: Sequence[Job], command: list[str], resume
     for job, run in zip(jobs, runs, strict=True):
         say(console, _state(job, run, width, early.get(job.name)))
     is_finished = all(run.is_finished for run in runs)
-    if not is_finished:
-        say(console, f"Go on with: {resume}")
     comparison = compare(runs)
     page = publish(sweep, jobs, comparison, command)  # before anything that could fail on a terminal
     show(comparison, console)
     show_places(page, tracking, [run.folder for run in runs], sweep.path.name, console)
+    if not is_finished:  # the last line: what somebody who stopped it looks for
+        draw(console)
+        say(console, f"Go on with: {resume}")
     return 0 if is_finished else 1
 
 
