@@ -45,8 +45,8 @@ def train(folder):
 
 
 def without_hydra(found):
-    """Leave out what Hydra writes beside a run."""
-    return found | {"files": [name for name in found["files"] if not name.startswith(".hydra")]}
+    """Leave out what the command writes beside a run: Hydra's record and the run's report."""
+    return found | {"files": [name for name in found["files"] if not name.startswith((".hydra", "report.html"))]}
 
 
 @pytest.fixture(scope="module")

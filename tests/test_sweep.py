@@ -1,5 +1,6 @@
 """Sweeps that are killed, stopped, broken and extended, run as commands with a real store."""
 
+import itertools
 import random
 import signal
 import socket
@@ -52,9 +53,9 @@ def killed_and_resumed(cwd, moments, kills, options):
 
 def require_the_same_after_kills(cwd, alone, kills, seed, options):
     """Kill so often, in as many sweeps as that takes where the machine is fast, and hold each against `alone`."""
-    moments = random.Random(seed)
+    moments, names = random.Random(seed), itertools.count(1)
     while kills > 0:
-        new = cwd / f"{kills} kills to go"
+        new = cwd / f"sweep {next(names)}"
         new.mkdir(parents=True)
         kills -= killed_and_resumed(new, moments, kills, options)
         sweep = sweep_of(new)

@@ -30,7 +30,9 @@ def test_the_wheel_holds_the_package_the_sweeper_and_the_configurations_and_noth
     assert names == {"vae_exp", "hydra_plugins"}
     conf = {path.relative_to(ROOT / "conf") for path in (ROOT / "conf").rglob("*.yaml")}
     assert {path.relative_to(unpacked / "vae_exp/conf") for path in unpacked.glob("vae_exp/conf/**/*.yaml")} == conf
-    assert (unpacked / "vae_exp/comparison/page/report.html").is_file()
+    for place in ("vae_exp/comparison/page", "vae_exp/exporting/templates"):
+        files = {path.name for path in (ROOT / place).iterdir() if path.is_file()}
+        assert {path.name for path in (unpacked / place).iterdir()} == files
 
 
 def test_a_sweep_runs_from_the_wheel_in_any_folder(unpacked, tmp_path):
