@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from vae_exp.comparison.columns import MEASURES, describe
+from vae_exp.comparison.cells import columns
+from vae_exp.comparison.columns import describe, known
 from vae_exp.exporting.pictures import walked
 from vae_exp.exporting.source import Source
 from vae_exp.overrides import overrides_of
@@ -22,15 +21,13 @@ HUB_NAMES = {"mnist_5k": "mnist", "mnist": "mnist", "fashion_mnist": "fashion_mn
 """What model hubs call our data sets."""
 
 
-@dataclass(frozen=True)
-class Measure:
+class Measure(NamedTuple):
     """A row of the card's table."""
 
     name: str
+    text: str
+    """The value with its error: half the 95 % interval over seeds, or of one seed the standard error over images."""
     meaning: str
-    value: float
-    error: float
-    """Half the 95 % interval over seeds, or the standard error over images; NaN where there is neither."""
 
 
 def write(source: Source, licence: str | None, files: dict[str, str]) -> str:
@@ -67,10 +64,9 @@ def title(source: Source) -> str:
 def front_matter(source: Source, licence: str | None) -> dict[str, Any]:
     """Return the metadata of the card."""
     data = HUB_NAMES.get(source.config.data.name)
+    losses = {key: source.row.interval(key) for key in ("test/loss", "val/loss")}
     results = [
-        {"type": measure.name, "value": round(measure.value, 4)}
-        for measure in measures(source)
-        if measure.name in ("test loss", "val loss")
+        {"type": describe(key).name, "value": round(each.mean, 4)} for key, each in losses.items() if each.values
     ]
     dataset = {"name": source.config.data.name, "type": data or source.config.data.name}
     task = {"type": "unconditional-image-generation"}
@@ -85,16 +81,14 @@ def front_matter(source: Source, licence: str | None) -> dict[str, Any]:
 
 
 def measures(source: Source) -> list[Measure]:
-    """Return what was measured: means over seeds where there are several, else the run's own numbers."""
-    row, final = source.row, source.final
-    estimates = [name for name in final if "_iw" in name and not name.endswith("_se")]
+    """Return what was measured, in the words of the comparison's table."""
     found = []
-    for name in [name for name in [*MEASURES, *estimates] if name != "seconds"]:
-        interval, (called, _, meaning) = row.interval(name), describe(name)
-        if interval.values == 1:
-            found.append(Measure(called, meaning, interval.mean, float(final.get(f"{name}_se", math.nan))))
-        elif interval.values > 1:
-            found.append(Measure(called, meaning, interval.mean, interval.half))
+    for key in [key for key in known(source.comparison) if key != "seconds"]:
+        called = describe(key)
+        column = next(each for each in columns(source.comparison, [key]) if each.name == called.name)
+        error = source.final.get(f"{key}_se") if source.row.interval(key).values == 1 else None
+        text = column.cell(source.row).text + (f" ± {error:.2g}" if error is not None else "")
+        found.append(Measure(called.name, text, called.meaning))
     return found
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from vae_exp.comparison import compare, read_runs
 from vae_exp.comparison.rows import Row
 from vae_exp.comparison.runs import is_sweep
-from vae_exp.comparison.table import best_run
+from vae_exp.comparison.table import Comparison, best_run
 from vae_exp.config import Config
 from vae_exp.errors import UserError
 from vae_exp.loaded_run import image_shape, read_config
@@ -36,6 +36,8 @@ class Source:
     """The commit of vae_exp that began it."""
     versions: dict[str, str]
     final: dict[str, Any]
+    comparison: Comparison
+    """The run alone, or the sweep that it is the best of."""
     row: Row
     """The run, or all seeds of the best row of a sweep."""
 
@@ -51,14 +53,15 @@ def found(run: str | Path) -> Iterator[Source]:
         best = best_run(compared)
         if best is None or compared.best is None:
             raise UserError(f"{run} has no best run to export: {compared.why_unranked}; give the folder of a run")
-        yield _read(best, compared.best)
+        yield _read(best, compared, compared.best)
         return
     with opened(run) as folder:
         require_finished(folder, f"go on with it first: python -m vae_exp.resume {run}")
-        yield _read(folder, compare(read_runs([folder.path])).rows[0])
+        compared = compare(read_runs([folder.path]))
+        yield _read(folder, compared, compared.rows[0])
 
 
-def _read(folder: RunFolder, row: Row) -> Source:
+def _read(folder: RunFolder, comparison: Comparison, row: Row) -> Source:
     config = read_config(folder)
     config = dataclasses.replace(config, data=dataclasses.replace(config.data, root=None))
     environment, final = folder.read_environment(), folder.read_final()
@@ -74,5 +77,6 @@ def _read(folder: RunFolder, row: Row) -> Source:
         session.git.commit if session.git else None,
         {name: version for name, version in versions.items() if version},
         final.flat(),
+        comparison,
         row,
     )
