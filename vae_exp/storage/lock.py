@@ -8,7 +8,6 @@ process leaves its note behind; it counts only while the lock is held.
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,8 +19,6 @@ from vae_exp.machine.process import Process
 from vae_exp.storage import files
 
 LOCK, NOTE = ".lock", ".lock.json"
-_ours: dict[Path, int] = {}
-"""The folders that this process holds, with its number: a process that was forked from it holds none."""
 
 
 @contextlib.contextmanager
@@ -37,22 +34,18 @@ def held(folder: Path) -> Iterator[None]:
         who = holder(folder)
         name = f"process {who.pid} on {who.host}" if who else "another process"
         raise UserError(f"{folder} is in use by {name}; wait for it or stop it first") from None
-    _ours[folder.resolve()] = os.getpid()
     try:
         with contextlib.suppress(OSError):  # a full disk: the lock holds without its note
             files.write_json(folder / NOTE, process.this_process())
         yield
     finally:
-        _ours.pop(folder.resolve(), None)
         with contextlib.suppress(OSError):
             (folder / NOTE).unlink()
         lock.release()
 
 
 def is_held(folder: Path) -> bool:
-    """Say whether another process holds a folder, be it on another host."""
-    if _ours.get(folder.resolve()) == os.getpid():
-        return False
+    """Say whether a process holds a folder, be it on another host."""
     lock = FileLock(folder / LOCK)
     try:
         lock.acquire(timeout=0)

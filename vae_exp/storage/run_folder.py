@@ -138,11 +138,13 @@ class RunFolder:
     def _is_alive(self, status: Status) -> bool:
         """Say whether the process of this status lives.
 
-        On another host only its lock can tell; on this one it knows better than a clock that was set meanwhile.
+        On another host only its lock can tell. On this one, whose clock may have been set meanwhile, it tells where its
+        note names this process: whoever else holds the folder, as a command that sends the run, is not the run.
         """
-        if process.is_here(status):
-            return process.is_alive(status) or (os.access(self.path / lock.LOCK, os.W_OK) and lock.is_held(self.path))
-        return lock.is_held(self.path)
+        if not process.is_here(status):
+            return lock.is_held(self.path)
+        holder = lock.holder(self.path) if os.access(self.path / lock.LOCK, os.W_OK) else None
+        return process.is_alive(status) or (holder is not None and holder.pid == status.pid)
 
     # --- what happened -------------------------------------------------------------------------------------------
 

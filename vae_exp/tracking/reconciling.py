@@ -54,8 +54,9 @@ def _send(folder: RunFolder, store: Store) -> None:
     be_quick()
     import_client()  # takes seconds, in which no server is silent
     try:
+        state = folder.state()  # once this process holds the folder, its lock no longer tells who else did
         with folder.locked():
             receipt = receipts.read(folder.path)[store.shown]
-            patiently(lambda answered: Sender(folder, store, receipt, answered).send())
+            patiently(lambda answered: Sender(folder, store, receipt, answered).send(state))
     except Exception as error:  # whatever a server answers: the folder has everything, and can be sent again
         say(f"{store.shown} does not have all of {folder.path.name}: {reason(error)}; {later(folder.path)}")

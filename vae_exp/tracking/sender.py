@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from vae_exp.errors import UserError
 from vae_exp.storage import metrics
+from vae_exp.storage.records import State
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import content, receipts
 from vae_exp.tracking.content import STATUS, Point
@@ -44,9 +45,12 @@ class Sender:
         self.version: tuple[int, int] | None = None
         self.records = metrics.Reader(folder.metrics_file)
 
-    def send(self) -> None:
-        """Send everything that the server does not have; raises what MLflow raises."""
-        state = self.folder.state()
+    def send(self, state: State | None = None) -> None:
+        """Send everything that the server does not have; raises what MLflow raises.
+
+        `state` is the run's where the caller holds its folder, and so can't ask it any more.
+        """
+        state = state or self.folder.state()
         noted = ended(self.folder)
         if self.client is not None and self.store.version() != self.version:
             say(
