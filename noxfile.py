@@ -91,5 +91,6 @@ def export(session: nox.Session) -> None:
     session.run(sys.executable, "-m", "vae_exp.export", run, str(place), external=True)
     session.install("onnxruntime", "numpy", "pillow")
     absent = "import importlib.util as u; assert not any(map(u.find_spec, ('torch', 'vae_exp')))"
-    session.run("python", "-c", absent)
-    session.run("python", str(place / "example.py"))
+    with session.chdir(place):  # the checkout would be importable from its own folder
+        session.run("python", "-c", absent)
+        session.run("python", "example.py")
