@@ -30,6 +30,7 @@ MODELS = {
         ConvConfig(channels=[3, 8, 8], latent_dim=2, likelihood="continuous_bernoulli"),
         (3, 11, 11),
     ),
+    "mlp, 1×4×6, 8-bit pixels": (MlpConfig(hidden=[8], latent_dim=2, likelihood="discretized_logistic"), (1, 4, 6)),
     "mlp, 1×8×8, learned scale": (MlpConfig(hidden=[16], latent_dim=5, likelihood="gaussian"), (1, 8, 8)),
 }
 
