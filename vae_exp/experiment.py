@@ -148,7 +148,7 @@ class Experiment:
         return training
 
     def train(self, training: Training) -> None:
-        """Train until it is over. After each epoch everything is on the disk before anybody is told."""
+        """Train until it is over. After each epoch everything is on the disk before it is shown."""
         steps = -(-len(self.splits.train.images) // self.config.trainer.batch_size)
         last = self.until or self.config.trainer.epochs or 0
         self.progress.start(last, steps, training.epoch)

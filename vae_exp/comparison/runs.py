@@ -91,7 +91,7 @@ def is_sweep(path: Path) -> bool:
 
 
 def _run(folder: RunFolder, saved: dict[str, Any], where: str) -> Run:
-    """Return a run; what a stranger may have written into its files is one line without control characters."""
+    """Return a run; what its files hold, which may be untrusted, is one line without control characters."""
     folder.refuse_links()
     config = load_config(saved, where)
     keys = identity(as_dict(config)) | {"trainer.epochs": config.trainer.epochs}

@@ -100,7 +100,7 @@ class Comparison:
 
     @cached_property
     def best(self) -> Row | None:
-        """Return the row with the lowest mean of `ranked_by`, the earlier of two; None where none can be told."""
+        """Return the row with the lowest mean of `ranked_by`, the earlier of two; None where there is no ranking."""
         return None if self.why_unranked else self.ranked[0]
 
     @cached_property

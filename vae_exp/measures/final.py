@@ -37,7 +37,7 @@ def measure(model: Vae, splits: Splits, config: Config, say: Callable[[str], Non
     training images. All else is measured on the test images; on validation images where the data has no test split,
     and on training images where it has neither: `measured_on` names them. What is an estimate has its standard error
     beside it, `<name>_se`, and a share its 95 % interval, `<name>_interval`. A measure that is not defined here, or
-    not finite, is left out, and the log says why. `say` is told what is being done. `docs/measures.md` has every name.
+    not finite, is left out, and the log says why. `say` shows what is being done. `docs/measures.md` has every name.
     """
     subject = Subject(model, splits, config, say)
     codes = subject.codes(subject.measured_on)

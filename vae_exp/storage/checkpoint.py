@@ -1,6 +1,6 @@
 """Tensors and a little JSON in one safetensors file, with a digest over both.
 
-safetensors holds no code and can't claim more than its own size, so a file from a stranger does no harm. It has no
+safetensors holds no code and can't claim more than its own size, so an untrusted file does no harm. It has no
 checksum: the digest finds a flipped bit.
 """
 

@@ -102,7 +102,7 @@ class MlflowTracker:
 
     def _note(self, error: Exception, failures: int) -> None:
         self.failure = error
-        told = "".join(traceback.format_exception(error)) if failures == 0 else reason(error)
-        log.info("tracking: %s", address.without_secrets(told).rstrip())
+        text = "".join(traceback.format_exception(error)) if failures == 0 else reason(error)
+        log.info("tracking: %s", address.without_secrets(text).rstrip())
         if failures == 0 and not self.ending.is_set():
             say(f"{self.store.shown} can't be used: {reason(error)}; training goes on, and it is tried again")
