@@ -13,7 +13,7 @@ class Disk:
         self.folder = folder
 
     def mount(self, options, again=False):
-        """Say whether mounting was allowed."""
+        """Return whether mounting was allowed."""
         options = f"remount,{options}" if again else options
         command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(self.folder)]
         return subprocess.run(command, check=False, capture_output=True).returncode == 0

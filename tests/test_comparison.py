@@ -294,7 +294,7 @@ def test_a_linked_folder_of_figures_is_refused_in_a_sweep_too(tmp_path):
     made = sweep(tmp_path / "sweep", jobs({(2, 0): (1.0, 1.0)}))
     (tmp_path / "mine").mkdir()
     made.folder(made.jobs()[0]).figures.symlink_to(tmp_path / "mine")
-    with pytest.raises(UserError, match="figures must be no link"):
+    with pytest.raises(UserError, match="figures must not be a link"):
         read_runs([tmp_path / "sweep"])
 
 

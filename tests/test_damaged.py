@@ -178,7 +178,7 @@ def test_a_whole_checkpoint_of_something_else_is_named_and_passed_over(folder, c
     log = folder.log_file.read_text()
     assert f"WARNING {newest(folder)}" in log
     assert said in log
-    assert "going on after epoch 1" in log
+    assert "continuing after epoch 1" in log
     assert [strip(record) for record in folder.records()[:2]] == [strip(record) for record in records_before]
 
 
@@ -234,17 +234,17 @@ def test_a_last_line_torn_anywhere_is_left_out_and_written_again(folder, caplog)
     ("line", "said"),
     [
         (b"{}", "must have epoch, timestamp, seconds"),
-        (b"", "is no JSON"),
-        (b"{" * 100_000, "is no JSON"),
+        (b"", "is not valid JSON"),
+        (b"{" * 100_000, "is not valid JSON"),
         (b"[1]", "must hold an object, got list"),
         (b'{"epoch": 2, "timestamp": 1, "seconds": 1, "val/loss": "low"}', "must be int | float, got str"),
-        (b'{"epoch": 2, "timestamp": 1, "seconds": 1, "val/loss": NaN}', "is no JSON"),
-        (b'{"epoch": 2, "timestamp": 1, "seconds": 1, "val/loss": 1e999}', "is no JSON"),
-        (b'{"epoch": 2, "timestamp": 1, "seconds": 1, "val/loss": -1e39}', "is no JSON"),  # no float32 is as large
-        (b'{"epoch": 2, "timestamp": 1, "seconds": 1, "val/loss": 1' + b"0" * 5000 + b"}", "is no JSON"),
+        (b'{"epoch": 2, "timestamp": 1, "seconds": 1, "val/loss": NaN}', "is not valid JSON"),
+        (b'{"epoch": 2, "timestamp": 1, "seconds": 1, "val/loss": 1e999}', "is not valid JSON"),
+        (b'{"epoch": 2, "timestamp": 1, "seconds": 1, "val/loss": -1e39}', "is not valid JSON"),  # over float32
+        (b'{"epoch": 2, "timestamp": 1, "seconds": 1, "val/loss": 1' + b"0" * 5000 + b"}", "is not valid JSON"),
         (b'{"epoch": 3, "timestamp": 1, "seconds": 1}', "must be of epoch 2, got 3"),
         (b'{"epoch": 2.0, "timestamp": 1, "seconds": 1}', "must be of epoch 2, got 2.0"),
-        (b'{"epoch": 2, "timestamp": 1, "seconds": 1, "epoch": 2}', "is no JSON: a key stands there twice"),
+        (b'{"epoch": 2, "timestamp": 1, "seconds": 1, "epoch": 2}', "is not valid JSON: a key appears twice"),
         (b"\xff\xfe", "can't be read"),
     ],
 )

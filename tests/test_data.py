@@ -200,7 +200,7 @@ def test_a_damaged_cache_is_noticed_and_the_log_says_so(fresh_cache, caplog, dam
     assert np.array_equal(mnist_5k._read_cache(path), digits)
     path.write_bytes(damage(path.read_bytes()))
     assert mnist_5k._read_cache(path) is None
-    assert f"{path} is damaged and is made anew" in caplog.text
+    assert f"{path} is damaged and is built again" in caplog.text
 
 
 def test_a_damaged_cache_is_replaced_by_a_whole_one(fresh_cache, caplog):

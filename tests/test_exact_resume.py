@@ -147,7 +147,7 @@ def test_a_checkpoint_cut_short_is_named_and_the_one_before_it_used(tmp_path, al
     newest.write_bytes(newest.read_bytes()[: int(newest.stat().st_size * keep)])
     assert run(tmp_path / "run") == alone
     assert f"{newest} is damaged" in caplog.text
-    assert "going on after epoch 2" in caplog.text
+    assert "continuing after epoch 2" in caplog.text
 
 
 @pytest.mark.parametrize("place", [9, 3000, -1])

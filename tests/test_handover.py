@@ -56,7 +56,7 @@ def test_what_slurm_refuses_is_refused_in_its_own_words_and_leaves_nothing_behin
     process = begin(*THREE, *LAUNCHER, "hydra.launcher.partition=nowhere")
     _, stderr = process.communicate(timeout=120)
     assert process.returncode == 2
-    assert stderr.startswith("error: Slurm took no job: invalid partition specified: nowhere")
+    assert stderr.startswith("error: Slurm accepted no job: invalid partition specified: nowhere")
     assert len(stderr.splitlines()) == 1
     assert not (tmp_path / "outputs").exists()
     assert not (tmp_path / "mlruns").exists()
@@ -71,7 +71,7 @@ def test_what_is_stopped_is_concluded_and_says_how_slurm_ended_it(tmp_path, begi
     printed = require_concluded(sweep)
     assert list(states(sweep).values()) == ["interrupted", "interrupted", "planned", "planned"]
     assert printed.count("Slurm: cancelled before the run began") == 2
-    assert "Go on with: python -m vae_exp.resume" in printed
+    assert "Resume with: python -m vae_exp.resume" in printed
     assert {found.info.status for found in tracked(tmp_path)[1].values()} == {"KILLED"}
 
 
@@ -147,7 +147,7 @@ def test_a_sweep_that_was_left_alone_survives_a_fault(tmp_path, begin, seed):
     printed = require_concluded(sweep)
     found = states(sweep)
     assert set(found.values()) <= {"finished", "interrupted", "planned"}
-    assert ("Go on with: " in printed) == (set(found.values()) != {"finished"})
+    assert ("Resume with: " in printed) == (set(found.values()) != {"finished"})
     if fault is None:
         assert list(sessions(sweep).values()) == [1, 1, 1, 1]
     if set(found.values()) != {"finished"}:

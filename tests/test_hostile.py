@@ -322,7 +322,7 @@ def test_a_link_in_place_of_the_newest_checkpoint_is_passed_over_and_what_it_nam
     newest.symlink_to(mine)
     experiment.run(longer(), folder.path)
     assert f"WARNING {newest} must be a file" in folder.log_file.read_text()
-    assert "going on after epoch" not in folder.log_file.read_text()
+    assert "continuing after epoch" not in folder.log_file.read_text()
     assert mine.read_bytes() == before
     assert not newest.is_symlink()
 
@@ -394,7 +394,7 @@ def test_a_job_that_is_a_link_is_refused(tmp_path):
     sweep.write_plan([Job("seed=0_12345678", "seed=0", [], as_dict(config()))], [])
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "sweep" / "seed=0_12345678").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(UserError, match="must be no link"):
+    with pytest.raises(UserError, match="must not be a link"):
         sweep.jobs()
 
 
@@ -410,7 +410,7 @@ def test_nothing_is_written_through_a_link_in_a_run_folder(folder, tmp_path, nam
     before = tree(outside)
     inside.parent.mkdir(exist_ok=True)
     inside.symlink_to(outside)
-    with pytest.raises(UserError, match="must be no link: what is written here stays in its folder"):
+    with pytest.raises(UserError, match="must not be a link: what is written here stays in its folder"):
         experiment.run(longer(), folder.path)
     assert tree(outside) == before
 
@@ -523,10 +523,10 @@ LAUGHS = "a: &a [x, x]\n" + "\n".join(
         ("{a: " * 30 + "1" + "}" * 30, "is nested too deeply"),
         ("- " * 30 + "x", "is nested too deeply"),
         ("seed: " + "9" * 5001, "has a value that is too long"),
-        ("seed: " + "9" * 4500, "is no plain YAML"),
-        ("seed: 2001-99-99", "is no plain YAML"),
-        ("? [a]\n: 1", "is no plain YAML"),
-        ("seed: \0", "is no plain YAML"),
+        ("seed: " + "9" * 4500, "is not plain YAML"),
+        ("seed: 2001-99-99", "is not plain YAML"),
+        ("? [a]\n: 1", "is not plain YAML"),
+        ("seed: \0", "is not plain YAML"),
         ("x" * 300_000, "must have at most 262144 bytes"),
         ("[1, 2]", "must hold a mapping, got list"),
         ("a: 02", "not written in plain digits"),
@@ -536,7 +536,7 @@ LAUGHS = "a: &a [x, x]\n" + "\n".join(
         ("a: 1\nb: 2\na: 3", "has a key twice"),
         ("a: {b: 1, b: 2}", "has a key twice"),
         ("", "must hold a mapping, got NoneType"),
-        ("a: 1\n---\nb: 2", "is no plain YAML"),
+        ("a: 1\n---\nb: 2", "is not plain YAML"),
     ],
 )
 def test_a_configuration_made_to_exhaust_is_refused(folder, text, said):

@@ -101,9 +101,9 @@ def test_a_launcher_that_starts_nothing_is_asked_once(folder):
 def test_a_job_that_an_earlier_command_left_interrupted_is_no_suspect_of_a_launcher_that_starts_nothing(folder):
     class Refused:
         def launch(self, jobs):
-            raise UserError("Slurm took no job: no partition")
+            raise UserError("Slurm accepted no job: no partition")
 
     folder.folder(folder.jobs()[0]).write_status("interrupted")
-    with pytest.raises(CannotStart, match=r"^Slurm took no job: no partition$"):
+    with pytest.raises(CannotStart, match=r"^Slurm accepted no job: no partition$"):
         launch(Refused(), folder, folder.jobs())
     assert states(folder) == ["interrupted", "planned", "planned", "planned"]

@@ -209,7 +209,7 @@ def test_tuples_start_the_same_run_again(tmp_path):
 
 
 def test_what_is_no_run_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"nowhere is no run: it has no config\.yaml"):
+    with pytest.raises(UserError, match=r"nowhere is not a run: it has no config\.yaml"):
         vae_exp.load_run(tmp_path / "nowhere")
     with pytest.raises(UserError, match=r"is no run: it has no config\.yaml"):
         vae_exp.load_run(tmp_path, allow_unfinished=True)
@@ -227,8 +227,8 @@ def edit(file, old, new):
         ("latent_dim: 3", "latent_dim: 4", r"best\.safetensors does not fit the configuration"),
         ("latent_dim: 3", "latent_dim: 1000000000", r"best\.safetensors does not fit the configuration"),
         ("latent_dim: 3", f"latent_dim: {2**62}", r"config\.yaml: model\.\* must have sizes that torch can hold"),
-        ("latent_dim: 3", "latent_dim: 3\n  colour: red", r"config\.yaml: model\.colour is no key of this version"),
-        ("seed: 0", "seed: 0\ncolour: red", r"config\.yaml: colour is no key of this version"),
+        ("latent_dim: 3", "latent_dim: 3\n  colour: red", r"config\.yaml: model\.colour is not a key of this version"),
+        ("seed: 0", "seed: 0\ncolour: red", r"config\.yaml: colour is not a key of this version"),
         ("latent_dim: 3", "latent_dim: ${oc.env:HOME}", r"model\.latent_dim must be .*, got .\${oc\.env:HOME}"),
         ("name: conv", "name: torch.nn.Linear", r"model\.name must be one of conv, mlp"),
     ],

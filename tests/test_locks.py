@@ -140,6 +140,6 @@ def test_a_lock_that_is_a_link_or_a_folder_is_refused(tmp_path, name):
     (tmp_path / "link" / name).symlink_to(tmp_path / "outside")
     (tmp_path / "folder" / name).mkdir(parents=True)
     for folder in (tmp_path / "link", tmp_path / "folder"):
-        with pytest.raises(UserError, match="must be a file, no folder and no link"):
+        with pytest.raises(UserError, match="must be a file, not a folder or a link"):
             enter(SweepFolder(folder))
     assert not (tmp_path / "outside").exists()

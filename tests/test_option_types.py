@@ -41,7 +41,7 @@ anything = st.recursive(
 
 
 def is_of(value, declared):
-    """Say whether a value is exactly of a declared type: no subclass, such as bool for int or NumPy's float64."""
+    """Return whether a value is exactly of a declared type: no subclass, such as bool for int or NumPy's float64."""
     if get_origin(declared) is types.UnionType:
         return any(is_of(value, kind) for kind in get_args(declared))
     if get_origin(declared) is list:
@@ -131,7 +131,7 @@ def test_a_group_must_be_an_instance_of_its_options(value):
 
 def test_a_misspelt_attribute_is_refused():
     made = Config()
-    with pytest.raises(UserError, match=r"^model\.latentdim is no key of ConvConfig; it has name, latent_dim"):
+    with pytest.raises(UserError, match=r"^model\.latentdim is not a key of ConvConfig; it has name, latent_dim"):
         made.model.latentdim = 4
 
 

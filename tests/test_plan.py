@@ -38,7 +38,7 @@ def test_a_job_is_read_by_its_place_whatever_the_other_lines_hold(sweep):
     lines = sweep.path / "jobs.jsonl"
     lines.write_bytes(b"x" * second.at + lines.read_bytes()[second.at :])
     assert sweep.job(second.name, second.at) == job(1)
-    with pytest.raises(UserError, match="byte 0 is no JSON"):
+    with pytest.raises(UserError, match="byte 0 is not valid JSON"):
         sweep.jobs()
 
 

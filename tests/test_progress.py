@@ -87,7 +87,7 @@ def test_a_file_gets_a_line_for_each_epoch_and_python_nothing():
     assert isinstance(lines, Lines)
     lines.start(epochs=50, steps=35, done=11)
     lines.epoch(RECORD)
-    expected = "run  going on after epoch 11\nrun  epoch 12/50  train 171.20  val 170.83  test 171.04 nats  3.2 s\n"
+    expected = "run  continuing after epoch 11\nrun  epoch 12/50  train 171.20  val 170.83  test 171.04 nats  3.2 s\n"
     assert file.getvalue() == expected
     assert isinstance(watched("run"), NoProgress)  # the output of a test is no terminal
 

@@ -112,9 +112,9 @@ def test_values_of_numpy_and_tuples_are_named_as_the_command_names_them():
     [
         ({"model.latent_dim": [2, 0]}, r"^job 2 of 2 \(model\.latent_dim=0\): .*model\.latent_dim must be at least 1"),
         ({"model.latent_dim": [2, "4"]}, r"model\.latent_dim must be an integer of at most 64 bits, got '4'"),
-        ({"model.latent_dims": [2]}, r"model\.latent_dims is no key"),
-        ({"colour": ["red"]}, r"colour is no key"),
-        ({"seed.x": [1]}, r"seed\.x is no key"),
+        ({"model.latent_dims": [2]}, r"model\.latent_dims is not a key"),
+        ({"colour": ["red"]}, r"colour is not a key"),
+        ({"seed.x": [1]}, r"seed\.x is not a key"),
         ({"model": ["mlp"]}, r"model must be "),
         ({"seed": 3}, r"^seed must have a list of values, got 3"),
         ({"seed": "123"}, r"^seed must have a list of values, got '123'"),

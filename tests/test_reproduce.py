@@ -193,8 +193,8 @@ def edit(file, old, new):
         ("seed: 0", "seed: 0", ["model.latent_dim=0"], r"model\.latent_dim must be at least 1, got 0"),
         ("seed: 0", "seed: 0", ["colour"], "must be key=value, got 'colour'"),
         ("seed: 0", "seed: 0", ["tracking=paper"], "Could not find 'tracking/paper'"),
-        ("seed: 0", "seed: 0\ncolour: red", [], r"config\.yaml: colour is no key of this version"),
-        ("threads: 1", "threads: 1\n  colour: red", [], r"config\.yaml: trainer\.colour is no key of this version"),
+        ("seed: 0", "seed: 0\ncolour: red", [], r"config\.yaml: colour is not a key of this version"),
+        ("threads: 1", "threads: 1\n  colour: red", [], r"config\.yaml: trainer\.colour is not a key of this version"),
         ("device: cpu", "device: cuda:99", [], r"trainer\.device must be a device that is here"),
     ],
 )
@@ -253,7 +253,7 @@ def test_a_folder_of_images_must_be_given_again(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nowhere"], "error: nowhere is no run: it has no config.yaml\n"),
+        (["nowhere"], "error: nowhere is not a run: it has no config.yaml\n"),
         (["nowhere", "--tolerance", "-1"], "argument --tolerance: must be a number of at least 0, got -1\n"),
         (["nowhere", "--tolerance", "some"], "argument --tolerance: must be a number of at least 0, got some\n"),
     ],

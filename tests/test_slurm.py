@@ -21,7 +21,7 @@ def test_a_cancelled_job_stops_no_other_and_resuming_the_sweep_finishes_it(tmp_p
     assert process.returncode == 1, stderr
     assert list(states(sweep).values()) == ["interrupted", "finished", "finished", "finished"]
     assert [tracked(tmp_path)[1][job.label].info.status for job in sweep.jobs()] == ["KILLED", *3 * ["FINISHED"]]
-    way_on = f"Go on with: python -m vae_exp.resume outputs/{sweep.path.name} {' '.join(WAIT)}"
+    way_on = f"Resume with: python -m vae_exp.resume outputs/{sweep.path.name} {' '.join(WAIT)}"
     assert way_on in stdout.splitlines()
     assert "1 of 4 runs is not finished" in stdout
     assert stderr == ""
@@ -47,7 +47,7 @@ def test_a_stopped_sweep_leaves_no_job_in_the_queue_and_says_how_to_go_on(tmp_pa
     assert jobs_of(sweep) == {}
     assert list(states(sweep).values()) == ["interrupted", "interrupted", "planned", "planned"]
     assert {found.info.status for found in tracked(tmp_path)[1].values()} == {"KILLED"}
-    assert f"Go on with: python -m vae_exp.resume outputs/{sweep.path.name}" in stdout
+    assert f"Resume with: python -m vae_exp.resume outputs/{sweep.path.name}" in stdout
     assert "Traceback" not in stdout + stderr
 
 

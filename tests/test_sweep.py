@@ -169,7 +169,7 @@ def test_a_stopped_sweep_says_so_leaves_no_process_and_goes_on(tmp_path, number,
     assert found.count("interrupted") == (2 if launcher else 1)
     _, runs = tracked(tmp_path)
     assert {tracked_run.info.status for tracked_run in runs.values()} == {"KILLED"}
-    assert f"Go on with: python -m vae_exp.resume outputs/{sweep.path.name}" in stdout
+    assert f"Resume with: python -m vae_exp.resume outputs/{sweep.path.name}" in stdout
     assert all(option in stdout for option in launcher)
     assert (sweep.path / "report.html").exists()
     assert "Traceback" not in stdout + stderr
@@ -275,7 +275,7 @@ def test_a_sweep_that_is_being_run_is_refused_to_another_process(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["-m", "model.latent_dims=2,4"], "model.latent_dims is no key of the configuration"),
+        (["-m", "model.latent_dims=2,4"], "model.latent_dims is not a key of the configuration"),
         (["-m", "model.latent_dim=1,2,3,4,5,6,0,7"], "job 7 of 8 (model.latent_dim=0): model.latent_dim must be at"),
         (["-m", "data=digits,mnist_6k"], "mnist_6k"),
         (["-m", "optimizer.lr=0.1,quick"], "job 2 of 2 (optimizer.lr=quick): "),
@@ -310,7 +310,7 @@ COMMANDS = pytest.mark.parametrize("main", [resume.main, compare.main], ids=["re
 @COMMANDS
 def test_a_folder_that_holds_neither_a_run_nor_a_sweep_is_refused(tmp_path, complaint, main):
     for folder in (tmp_path / "missing", tmp_path):
-        assert complaint(main, folder).startswith(f"{folder} is no run and no sweep")
+        assert complaint(main, folder).startswith(f"{folder} is neither a run nor a sweep")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -370,7 +370,7 @@ def test_a_link_among_the_artifacts_is_refused(strange_run, tmp_path):
     run_id, artifacts = strange_run()
     (tmp_path / "secret").write_text("secret: 1")
     (artifacts / "config.yaml").symlink_to(tmp_path / "secret")
-    with pytest.raises(UserError, match="must be no link"):
+    with pytest.raises(UserError, match="must not be a link"):
         fetch_run(run_id, tmp_path / "fetched")
     assert not list((tmp_path / "fetched").iterdir())
 
@@ -381,7 +381,7 @@ def test_a_linked_folder_among_the_artifacts_is_refused(strange_run, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "best.safetensors").write_text("secret")
     (artifacts / "checkpoints").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(UserError, match=r"must be no link|outside the artifact directory"):
+    with pytest.raises(UserError, match=r"must not be a link|outside the artifact directory"):
         fetch_run(run_id, tmp_path / "fetched")
 
 

@@ -70,7 +70,7 @@ def test_a_run_takes_more_epochs_behind_those_it_has(finished, tmp_path):
     assert done.returncode == 0, done.stderr
     assert finished.records()[:3] == before
     assert [record["epoch"] for record in finished.records()] == [1, 2, 3, 4]
-    assert "going on after epoch 3" in finished.log_file.read_text()
+    assert "continuing after epoch 3" in finished.log_file.read_text()
     assert finished.read_final().epochs == 4
     assert len(finished.read_environment().sessions) == 2
 

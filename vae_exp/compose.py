@@ -126,7 +126,7 @@ def refuse_unknown(composed: DictConfig) -> None:
 def _refuse_unknown(node: DictConfig, key: str, prefix: str) -> None:
     schema = OmegaConf.get_type(node)
     if dataclasses.is_dataclass(schema) and key not in {field.name for field in dataclasses.fields(schema)}:
-        raise UserError(f"{prefix}{key} is no key of the configuration; see: python -m vae_exp.train --help")
+        raise UserError(f"{prefix}{key} is not a key of the configuration; see: python -m vae_exp.train --help")
     child = node._get_node(key)
     if isinstance(child, DictConfig) and not child._is_none() and not child._is_missing():
         for below in child:
@@ -200,14 +200,14 @@ def explain(error: Exception) -> str:
     if isinstance(cause := error.__cause__, OmegaConfBaseException) and (key := getattr(cause, "full_key", None)):
         return explain_value(cause, key)
     if unknown := re.search(r"Could not override '([^']*)'", str(error)):
-        return f"{unknown[1]} is no key of the configuration; see: python -m vae_exp.train --help"
+        return f"{unknown[1]} is not a key of the configuration; see: python -m vae_exp.train --help"
     return one_line(str(error).partition("Config search path")[0].partition("\nSee https://hydra.cc")[0])
 
 
 def explain_value(error: OmegaConfBaseException, key: str) -> str:
     """Return `key: what is wrong with its value`, or that there is no such key."""
     if isinstance(error, ConfigKeyError | ConfigAttributeError):
-        return f"{key} is no key of the configuration; see: python -m vae_exp.train --help"
+        return f"{key} is not a key of the configuration; see: python -m vae_exp.train --help"
     return f"{key}: {one_line(str(error).partition(chr(10))[0])}"
 
 

@@ -115,7 +115,7 @@ def read_config(folder: RunFolder) -> Config:
     """Return a run's configuration; raise UserError when the folder holds none, or a bad one."""
     saved = folder.read_config()
     if saved is None:
-        raise UserError(f"{folder.path} is no run: it has no {folder.config_file.name}")
+        raise UserError(f"{folder.path} is not a run: it has no {folder.config_file.name}")
     return load_config(saved, str(folder.config_file))
 
 

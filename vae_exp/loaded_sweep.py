@@ -78,6 +78,6 @@ def load_sweep(folder: str | Path) -> LoadedSweep:
     """Return the sweep of a folder; raise UserError when it holds none, or its plan is damaged."""
     path = Path(folder)
     if is_run_folder(path):
-        raise UserError(f"{path} is no sweep but a run; read it with load_run")
+        raise UserError(f"{path} is a run, not a sweep; read it with load_run")
     SweepFolder(path).jobs()
     return LoadedSweep(path)

@@ -82,7 +82,7 @@ def keys_of_check(config: Config) -> str:
 
 
 def _is_new(folder: RunFolder) -> bool:
-    """Say whether neither a run nor the plan of one is saved here: what was saved is not refused by a later rule."""
+    """Return whether neither a run nor the plan of one is saved here: what was saved is not refused by a later rule."""
     return folder.read_config() is None and not SweepFolder(folder.path.parent).plan_file.exists()
 
 

@@ -40,7 +40,7 @@ class Door(io.TextIOBase):
             stream.flush()
 
     def isatty(self) -> bool:
-        """Say whether it is a terminal."""
+        """Return whether it is a terminal."""
         stream = getattr(sys, self.name)
         return stream is not None and not stream.closed and stream.isatty()
 

@@ -51,7 +51,7 @@ class Lines:
         """Say where it begins."""
         self.epochs = epochs
         if done:
-            self._print(f"going on after epoch {done}")
+            self._print(f"continuing after epoch {done}")
 
     def step(self) -> None:
         """Say nothing."""

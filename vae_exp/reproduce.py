@@ -67,7 +67,7 @@ def _ours(saved: Config, overrides: list[str]) -> Config:
 
 
 def _is_same(saved: Config, config: Config) -> bool:
-    """Say whether the overrides leave the experiment as it was, so that its numbers can be compared."""
+    """Return whether the overrides leave the experiment as it was, so that its numbers can be compared."""
     return _identity(saved) == _identity(config) and saved.trainer.epochs == config.trainer.epochs
 
 

@@ -24,14 +24,14 @@ def restore(training: Training, folder: RunFolder, config: Config) -> Record | N
     for tensors, state in folder.saved_states(*training.layout(config)):
         if _has_records(folder, state) and _has_best(folder, state, training.model):
             training.load(tensors, state)
-            log.info("going on after epoch %s", training.epoch)
+            log.info("continuing after epoch %s", training.epoch)
             record: Record = state["record"]
             return record
     return None
 
 
 def _has_records(folder: RunFolder, state: dict[str, Any]) -> bool:
-    """Say whether the records of the epochs before this state's are on the disk; its own is inside it."""
+    """Return whether the records of the epochs before this state's are on the disk; its own is inside it."""
     known, needed = metrics.last_epoch(folder.metrics_file), int(state["epoch"]) - 1
     if known < needed:
         log.warning("%s ends with epoch %s; going back to it", folder.metrics_file, known)
@@ -39,7 +39,7 @@ def _has_records(folder: RunFolder, state: dict[str, Any]) -> bool:
 
 
 def _has_best(folder: RunFolder, state: dict[str, Any], model: Vae) -> bool:
-    """Say whether the best weights of this state are on the disk, or are sure to be written again after it."""
+    """Return whether the best weights of this state are on the disk, or are sure to be written again after it."""
     if state["best_epoch"] == 0:  # nothing was evaluated yet
         return True
     try:

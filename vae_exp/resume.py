@@ -47,7 +47,7 @@ def resume(folder: Path, overrides: list[str]) -> int:
     if is_sweep(folder) or record_file(folder).is_file():
         return _sweep(folder, overrides)
     if not is_run_folder(folder):
-        raise UserError(f"{folder} is no run and no sweep: it has neither status.json and config.yaml nor sweep.json")
+        raise UserError(f"{folder} is neither a run nor a sweep: it has no config.yaml and no sweep.json")
     run = RunFolder(folder)
     config = compose.override(read_config(run), overrides, "overrides")
     _require_known_data(run, config, overrides)

@@ -78,11 +78,11 @@ class Training:
         load_optimizer_tensors(self.optimizer, _strip_prefix("optimizer/", tensors))
 
     def is_over(self, config: Config) -> bool:
-        """Say whether the last epoch is done, or `trainer.patience` epochs have passed without a better one."""
+        """Return whether the last epoch is done, or `trainer.patience` epochs have passed without a better one."""
         return self.epoch >= (config.trainer.epochs or 0) or self.stopped_early(config)
 
     def stopped_early(self, config: Config) -> bool:
-        """Say whether patience is what ended the training."""
+        """Return whether patience is what ended the training."""
         patience = config.trainer.patience
         return patience is not None and self.best_epoch > 0 and self.epoch - self.best_epoch >= patience
 

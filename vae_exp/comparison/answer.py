@@ -33,7 +33,7 @@ class Gap(NamedTuple):
 
     @property
     def is_decided(self) -> bool:
-        """Say whether the 95 % interval leaves 0 out; a difference without an interval decides nothing."""
+        """Return whether the 95 % interval leaves 0 out; a difference without an interval decides nothing."""
         return abs(self.interval.mean) > self.interval.half
 
 

@@ -70,7 +70,7 @@ def columns(comparison: Comparison, measures: Sequence[str]) -> list[Column]:
 
 
 def is_starred(comparison: Comparison, row: Row) -> bool:
-    """Say whether a row has the star: it is the first of several by validation."""
+    """Return whether a row has the star: it is the first of several by validation."""
     return row is comparison.best and len(comparison.rows) > 1
 
 

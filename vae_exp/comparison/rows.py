@@ -54,5 +54,5 @@ class Row:
         return {}
 
     def is_bound(self, measure: str) -> bool:
-        """Say whether a measure of any finished run is a bound alone, and so the mean."""
+        """Return whether a measure of any finished run is a bound alone, and so the mean."""
         return any(run.final.get(f"{measure}_is_bound") is True for run in self.finished)

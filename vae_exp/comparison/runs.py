@@ -45,7 +45,7 @@ class Run:
 
     @property
     def is_finished(self) -> bool:
-        """Say whether it counts in means and in the ranking."""
+        """Return whether it counts in means and in the ranking."""
         return self.state == "finished"
 
     @cached_property
@@ -82,11 +82,11 @@ def _read(path: Path) -> Iterable[Run]:
     if is_run_folder(path):
         folder = RunFolder(path)
         return [_run(folder, folder.read_config() or {}, str(folder.config_file))]
-    raise UserError(f"{path} is no run and no sweep: it has neither status.json and config.yaml nor sweep.json")
+    raise UserError(f"{path} is neither a run nor a sweep: it has no config.yaml and no sweep.json")
 
 
 def is_sweep(path: Path) -> bool:
-    """Say whether a folder is a sweep's."""
+    """Return whether a folder is a sweep's."""
     return SweepFolder(path).plan_file.is_file()
 
 

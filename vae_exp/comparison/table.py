@@ -53,7 +53,7 @@ class Comparison:
 
     @cached_property
     def has_seeds(self) -> bool:
-        """Say whether any configuration was run with several seeds."""
+        """Return whether any configuration was run with several seeds."""
         return any(len({run.seed for run in row.runs}) > 1 for row in self.rows)
 
     @cached_property
@@ -64,7 +64,7 @@ class Comparison:
 
     @cached_property
     def has_repeats(self) -> bool:
-        """Say whether any configuration has several runs with one seed."""
+        """Return whether any configuration has several runs with one seed."""
         return any(len({run.seed for run in row.runs}) < len(row.runs) for row in self.rows)
 
     @cached_property

@@ -28,7 +28,7 @@ class Options:
         types = field_types(type(self))  # type: ignore[arg-type]  # a class can be hashed
         key = f"{self._group}.{name}".lstrip(".")
         if name not in types:
-            raise UserError(f"{key} is no key of {type(self).__name__}; it has {', '.join(types)}")
+            raise UserError(f"{key} is not a key of {type(self).__name__}; it has {', '.join(types)}")
         super().__setattr__(name, convert(value, types[name], key))
 
     def __post_init__(self) -> None:

@@ -37,4 +37,4 @@ def _group(group: str, options: Any) -> Any:
 def _require_known(saved: dict[str, Any], cls: type, prefix: str) -> None:
     known = [field.name for field in dataclasses.fields(cls)]
     if unknown := [key for key in saved if key not in known]:
-        raise UserError(f"{prefix}{unknown[0]} is no key of this version's configuration")
+        raise UserError(f"{prefix}{unknown[0]} is not a key of this version's configuration")

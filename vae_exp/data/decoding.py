@@ -69,7 +69,7 @@ def read_image(name: str, file: File, size: Size | None, channels: int | None = 
                 pixels = _stretched(_in_channels(_upright(image), name, channels), size)
     except UserError:
         raise
-    except Exception as error:  # What Pillow raises for damaged files is no closed list: SyntaxError, struct.error …
+    except Exception as error:  # What Pillow raises for damaged files is not documented: SyntaxError, struct.error …
         _refuse(name, f"can't be read as PNG or JPEG: {one_line(error) or type(error).__name__}")
     return pixels, printable(str(caught[0].message)) if caught else None
 

@@ -40,7 +40,7 @@ class Source:
 
 
 def is_there(path: Path) -> bool:
-    """Say whether a file is there, as it is or compressed, with `.gz` behind its name."""
+    """Return whether a file is there, as it is or compressed, with `.gz` behind its name."""
     return path.is_file() or path.with_name(f"{path.name}.gz").is_file()
 
 

@@ -41,7 +41,7 @@ def huggingface(config: HuggingfaceConfig) -> Splits:
         raise UserError("data=huggingface needs datasets: python -m pip install vae_exp[datasets]") from None
     except UserError:
         raise
-    except Exception as error:  # What datasets, pyarrow and the hub raise is no closed list.
+    except Exception as error:  # What datasets, pyarrow and the hub raise is not documented.
         reason = one_line(error) or type(error).__name__
         raise UserError(f"data.root={config.root} can't be opened as a data set: {short(reason)}") from None
     names = split_names(parts, config.root)

@@ -55,7 +55,7 @@ def _read_cache(path: Path) -> NDArray[np.uint8] | None:
     except OSError:
         return None
     if len(content) != size + _CHECKSUM or hashlib.sha256(content[:size]).digest() != content[size:]:
-        log.warning("%s is damaged and is made anew", path)
+        log.warning("%s is damaged and is built again", path)
         return None
     return np.frombuffer(content, np.uint8, count=size).reshape(NUMBER, PIXELS + 1).copy()
 

@@ -121,5 +121,5 @@ def _reading(where: str) -> Iterator[None]:
             yield
     except UserError:
         raise
-    except Exception as error:  # What zipfile, zlib and NumPy raise for damaged files is no closed list.
+    except Exception as error:  # What zipfile, zlib and NumPy raise for damaged files is not documented.
         raise UserError(f"{where} can't be read: {one_line(error) or type(error).__name__}") from None

@@ -20,7 +20,7 @@ REQUIRED = ("onnx", "onnxscript")
 
 
 def is_available() -> bool:
-    """Say whether the packages that write ONNX are installed."""
+    """Return whether the packages that write ONNX are installed."""
     return all(find_spec(name) is not None for name in REQUIRED)
 
 
@@ -38,7 +38,7 @@ def write(network: Network, file: Path, metadata: dict[str, str]) -> None:
                 dynamo=True,
                 verbose=False,
             )
-    except Exception as error:  # the exporter's errors are no closed list
+    except Exception as error:  # the exporter's errors are not documented
         raise UserError(f"{file.name} can't be written: torch can't export this model: {_reason(error)}") from None
     assert program is not None
     for node in program.model.graph.all_nodes():

@@ -72,7 +72,7 @@ def best_epoch(records: Sequence[Record]) -> int | None:
 
 
 def _is_other(record: Record) -> bool:
-    """Say whether the objective of an epoch was something else than the loss."""
+    """Return whether the objective of an epoch was something else than the loss."""
     return abs(record.get("train/objective", 0) - record.get("train/loss", 0)) > 1e-6
 
 

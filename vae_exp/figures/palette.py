@@ -47,7 +47,7 @@ class Palette:
 
     @property
     def is_coloured(self) -> bool:
-        """Say whether there are labels, and few enough that a reader can tell the colours apart."""
+        """Return whether there are labels, and few enough that a reader can tell the colours apart."""
         return 0 < len(self.names) <= len(self.ten) * len(MARKERS)
 
     @property

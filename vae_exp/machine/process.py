@@ -36,12 +36,12 @@ def this_process() -> Process:
 
 
 def is_here(process: Process) -> bool:
-    """Say whether a process is, or was, of this host."""
+    """Return whether a process is, or was, of this host."""
     return process.host == socket.gethostname()
 
 
 def is_alive(process: Process) -> bool:
-    """Say whether a process of this host still lives."""
+    """Return whether a process of this host still lives."""
     now, then = _started(process.pid), process.process_started
     # The system counts from its boot, whose time of day moves when the clock is set right.
     return now is not None and then is not None and abs(now - then) < SAME_START

@@ -42,7 +42,7 @@ def _numbers() -> list[int]:
 
 
 def is_interruptible() -> bool:
-    """Say whether `interruptible` lasts already."""
+    """Return whether `interruptible` lasts already."""
     return signal.getsignal(signal.SIGTERM) is _raise
 
 

@@ -64,6 +64,6 @@ def importances(findings: Findings) -> Mapping[str, float]:
 
 
 def is_logarithmic(findings: Findings, key: str) -> bool:
-    """Say whether a key is searched by its ratios, so that a chart's axis should be logarithmic."""
+    """Return whether a key is searched by its ratios, so that a chart's axis should be logarithmic."""
     dimension = next(each for each in findings.search.record.space.dimensions if each.key == key)
     return isinstance(dimension, Interval) and dimension.log

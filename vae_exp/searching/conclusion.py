@@ -97,7 +97,7 @@ def way_on(findings: Findings, resume: str) -> list[str]:
         return []
     blocking = findings.blocking
     lines = [_failed(findings, trial) for trial in blocking]
-    lines.append(f"Go on with: {resume}")
+    lines.append(f"Resume with: {resume}")
     if blocking:
         numbers = sorted({*findings.search.record.options.leave_out, *(trial.number for trial in blocking)})
         left_out = ",".join(map(str, numbers))

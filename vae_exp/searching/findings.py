@@ -24,7 +24,7 @@ class Findings:
 
     @property
     def is_over(self) -> bool:
-        """Say whether the last rung is over, and all trials that were asked for were tried."""
+        """Return whether the last rung is over, and all trials that were asked for were tried."""
         epochs = self.search.record.rungs()
         return len(self.rungs) == len(epochs) and self.rungs[-1].is_over and not self.search.is_due()
 

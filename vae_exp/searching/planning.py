@@ -48,7 +48,7 @@ class Planner:
             return None
 
     def _has_begun(self, point: Point) -> bool:
-        """Say whether all runs of a point are here, one a seed, with the first rung's epochs."""
+        """Return whether all runs of a point are here, one a seed, with the first rung's epochs."""
         names = {job.name for job in self._others.values()}
         return all(
             job.name in names and has_reached(self._sweep.folder(job), job, self._record.rungs()[0])

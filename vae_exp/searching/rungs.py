@@ -74,7 +74,7 @@ def front(values: Mapping[int, Value]) -> list[int]:
 
 
 def dominates(one: Value, other: Value) -> bool:
-    """Say whether `one` is nowhere larger than `other`, and smaller in at least one measure."""
+    """Return whether `one` is nowhere larger than `other`, and smaller in at least one measure."""
     return one != other and all(a <= b for a, b in zip(one, other, strict=True))
 
 

@@ -30,7 +30,7 @@ class Rung:
 
     @property
     def is_over(self) -> bool:
-        """Say whether nothing is left to be trained for it."""
+        """Return whether nothing is left to be trained for it."""
         return len(self.values) == len(self.trials)
 
 
@@ -81,7 +81,7 @@ class Search:
         return next((rung for rung in self.rungs() if not rung.is_over), None)
 
     def is_due(self) -> bool:
-        """Say whether trials that were asked for are missing, and the space has some left."""
+        """Return whether trials that were asked for are missing, and the space has some left."""
         size = self.record.space.size
         asked = self.record.options.trials or 0
         return len(self.trials) < (asked if size is None else min(asked, size))

@@ -76,7 +76,7 @@ class Interval(msgspec.Struct, frozen=True, tag="interval"):
 
     @property
     def is_integer(self) -> bool:
-        """Say whether it holds integers alone."""
+        """Return whether it holds integers alone."""
         return isinstance(self.low, int) and isinstance(self.high, int)
 
     @property
@@ -126,7 +126,7 @@ class Space(msgspec.Struct, frozen=True):
                 yield first | {dimension.key: end}
 
     def holds(self, point: Point) -> bool:
-        """Say whether a point has these keys, each with one of its values."""
+        """Return whether a point has these keys, each with one of its values."""
         return point.keys() == set(self.keys) and all(_holds(each, point[each.key]) for each in self.dimensions)
 
     def point(self, overrides: Iterable[str]) -> Point:

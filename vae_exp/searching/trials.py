@@ -74,7 +74,7 @@ def _first_final_epoch(job: Job) -> int:
 
 
 def has_reached(folder: RunFolder, job: Job, epoch: int) -> bool:
-    """Say whether a run has all that a rung needs: this many epochs, or fewer where its patience has ended it.
+    """Return whether a run has all that a rung needs: this many epochs, or fewer where its patience has ended it.
 
     At the job's last epoch it must be finished too, with its final measures.
     """
@@ -89,7 +89,7 @@ def has_reached(folder: RunFolder, job: Job, epoch: int) -> bool:
 
 
 def has_diverged(folder: RunFolder) -> bool:
-    """Say whether a run ended because its loss became NaN or infinite: a result, and no fault of the machine's."""
+    """Return whether a run ended because its loss became NaN or infinite: a result, and no fault of the machine's."""
     status = folder.read_status()
     return status is not None and status.state == "failed" and status.diverged
 

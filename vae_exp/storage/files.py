@@ -109,14 +109,14 @@ def require_file(path: Path) -> os.stat_result:
 
 def _require_regular(status: os.stat_result, path: Path) -> os.stat_result:
     if not stat.S_ISREG(status.st_mode):
-        raise UserError(f"{path} must be a file, no folder, link, pipe or device")
+        raise UserError(f"{path} must be a file, not a folder, link, pipe or device")
     return status
 
 
 def open_file(path: Path, flags: int = os.O_RDONLY) -> BinaryIO:
     """Open a file that may be untrusted; raise UserError, without waiting, when it is no regular file."""
     if path.is_symlink():  # where the system knows no O_NOFOLLOW
-        raise UserError(f"{path} must be a file, no folder, link, pipe or device")
+        raise UserError(f"{path} must be a file, not a folder, link, pipe or device")
     safe = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags | safe, 0o666)
     try:
@@ -134,7 +134,7 @@ def refuse_links(folder: Path, *names: str) -> None:
         for part in PurePath(name).parts:
             path /= part
             if path.is_symlink():
-                raise UserError(f"{path} must be no link: what is written here stays in its folder")
+                raise UserError(f"{path} must not be a link: what is written here stays in its folder")
 
 
 def read_bytes(path: Path, largest: int = LARGEST_TEXT) -> bytes:
@@ -194,7 +194,7 @@ def parse_json(text: str, where: str) -> dict[str, Any]:
         )
         _require_shallow(content)
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{where} is no JSON: {one_line(error)}") from None
+        raise UserError(f"{where} is not valid JSON: {one_line(error)}") from None
     if not isinstance(content, dict):
         raise UserError(f"{where} must hold an object, got {type(content).__name__}")
     return content
@@ -218,12 +218,12 @@ def _items(content: object) -> list[Any]:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
-        raise ValueError("a key stands there twice")
+        raise ValueError("a key appears twice")
     return content
 
 
 def _refuse_number(text: str) -> float:
-    raise ValueError(f"{text[:20]} is no number that is written here")
+    raise ValueError(f"{text[:20]} is not a number that this package writes")
 
 
 def _parse_int(text: str) -> int:

@@ -45,7 +45,7 @@ def held(folder: Path) -> Iterator[None]:
 
 
 def is_held(folder: Path) -> bool:
-    """Say whether a process holds a folder, be it on another host."""
+    """Return whether a process holds a folder, be it on another host."""
     lock = FileLock(folder / LOCK)
     try:
         lock.acquire(timeout=0)
@@ -66,4 +66,4 @@ def holder(folder: Path) -> Process | None:
 def _refuse_others(folder: Path) -> None:
     for name in (LOCK, NOTE):
         if (folder / name).is_symlink() or (folder / name).is_dir():
-            raise UserError(f"{folder / name} must be a file, no folder and no link")
+            raise UserError(f"{folder / name} must be a file, not a folder or a link")

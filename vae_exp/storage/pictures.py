@@ -28,5 +28,5 @@ def read_png(file: Path) -> tuple[bytes, Image.Image]:
             if image.width * image.height > MOST_PIXELS:
                 raise ValueError(f"it has more than {MOST_PIXELS} pixels")
             return content, image.convert("RGB")
-    except Exception as error:  # what Pillow raises for damaged files is no closed list
+    except Exception as error:  # what Pillow raises for damaged files is not documented
         raise UserError(f"{file} can't be read as PNG: {one_line(error) or type(error).__name__}") from None

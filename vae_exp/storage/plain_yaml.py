@@ -63,7 +63,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         content = yaml.load(files.read_text(path, LARGEST), _PlainLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: 2001-99-99, which is no date
-        raise UserError(f"{path} is no plain YAML: {one_line(error)}") from None
+        raise UserError(f"{path} is not plain YAML: {one_line(error)}") from None
     if not isinstance(content, dict):
         raise UserError(f"{path} must hold a mapping, got {type(content).__name__}")
     return content

@@ -136,7 +136,7 @@ class RunFolder:
         return "interrupted" if status.state == "running" and not self._is_alive(status) else status.state
 
     def _is_alive(self, status: Status) -> bool:
-        """Say whether the process of this status lives.
+        """Return whether the process of this status lives.
 
         On another host only its lock can tell. On this one, whose clock may have been set meanwhile, it tells where its
         note names this process: whoever else holds the folder, as a command that sends the run, is not the run.
@@ -245,5 +245,5 @@ class RunFolder:
 
 
 def is_run_folder(path: Path) -> bool:
-    """Say whether a folder holds a run."""
+    """Return whether a folder holds a run."""
     return (path / "config.yaml").is_file() and (path / "status.json").is_file()

@@ -31,7 +31,7 @@ class SweepFolder:
         return RunFolder(self.path / job.name)
 
     def needs_run(self, job: Job) -> bool:
-        """Say whether a job has not finished, or has finished fewer epochs than are planned now.
+        """Return whether a job has not finished, or has finished fewer epochs than are planned now.
 
         What is refused is never run.
         """
@@ -55,7 +55,7 @@ class SweepFolder:
     def read_plan(self) -> Plan:
         """Return the plan; raise UserError when there is none, or it is damaged or of another version."""
         if not self.plan_file.is_file():
-            raise UserError(f"{self.path} is no sweep: it has no sweep.json")
+            raise UserError(f"{self.path} is not a sweep: it has no sweep.json")
         found = plan.read(self.plan_file)
         for job in found.jobs:
             self._refuse_link(job.name)

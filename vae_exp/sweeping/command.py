@@ -110,12 +110,12 @@ class Command:
 
     @property
     def uses_slurm(self) -> bool:
-        """Say whether jobs outlive this command, in Slurm's queue."""
+        """Return whether jobs outlive this command, in Slurm's queue."""
         return "array_parallelism" in self.config.hydra.launcher
 
     @property
     def is_handed_over(self) -> bool:
-        """Say whether the command returns when it has submitted its jobs."""
+        """Return whether the command returns when it has submitted its jobs."""
         return self.uses_slurm and not self.config.hydra.sweeper.get("wait")
 
     def refuse_queued(self) -> None:

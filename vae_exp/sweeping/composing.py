@@ -113,12 +113,12 @@ class Composer:
 
 
 def _is_choice(override: Override) -> bool:
-    """Say whether an override of a group names one of its options, and not values of it."""
+    """Return whether an override of a group names one of its options, and not values of it."""
     return isinstance(override.value(), str | list)
 
 
 def _is_plain(override: Override) -> bool:
-    """Say whether an override gives a key that exists a value without interpolations."""
+    """Return whether an override gives a key that exists a value without interpolations."""
     is_change = override.type is OverrideType.CHANGE and override.package is None
     return is_change and "${" not in str(override.input_line)
 

@@ -42,7 +42,7 @@ def conclude(sweep: SweepFolder, jobs: Sequence[Job], command: list[str], resume
     show_places(page, tracking, [run.folder for run in runs], sweep.path.name, console)
     if not is_finished:  # the last line: what somebody who stopped it looks for
         draw(console)
-        say(console, f"Go on with: {resume}")
+        say(console, f"Resume with: {resume}")
     return 0 if is_finished else 1
 
 

@@ -90,7 +90,7 @@ def locked(sweep: SweepFolder, plan: Callable[[Sequence[Job]], list[Job]]) -> It
     jobs = None if sweep.plan_file.exists() else plan([])
     with sweep.locked():
         if jobs is not None and sweep.plan_file.exists():
-            raise UserError(f"{sweep.path} was begun by another command; give this one again to extend it")
+            raise UserError(f"{sweep.path} was started by another command meanwhile; run this one again to extend it")
         yield plan(sweep.jobs()) if jobs is None else jobs
 
 

@@ -47,7 +47,7 @@ class Queued:
 
     @property
     def concludes(self) -> bool:
-        """Say whether it writes the report when the others have ended."""
+        """Return whether it writes the report when the others have ended."""
         return self.script.name == CONCLUSION
 
     @property
@@ -158,11 +158,11 @@ def _ask_sbatch(command: list[str], script: str | None = None) -> str:
     try:
         done = subprocess.run(command, input=script, capture_output=True, text=True, timeout=PATIENCE_TO_SUBMIT)
     except (OSError, subprocess.SubprocessError) as error:
-        raise UserError(f"Slurm took no job: {one_line(error)}") from None
+        raise UserError(f"Slurm accepted no job: {one_line(error)}") from None
     if done.returncode:
         lines = [line.removeprefix("sbatch: ").removeprefix("error: ") for line in done.stderr.splitlines()]
         words = "; ".join(dict.fromkeys(line for line in lines if line))
-        raise UserError(f"Slurm took no job: {printable(words) or f'sbatch ended with {done.returncode}'}")
+        raise UserError(f"Slurm accepted no job: {printable(words) or f'sbatch ended with {done.returncode}'}")
     return done.stdout
 
 

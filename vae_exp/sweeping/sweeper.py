@@ -59,7 +59,7 @@ def _sweep(command: Command, given: Sequence[str]) -> int:
 def _resume(command: Command) -> int:
     folder = command.sweep
     if not folder.plan_file.is_file():
-        raise UserError(f"{folder.path} is no sweep: it has no sweep.json")
+        raise UserError(f"{folder.path} is not a sweep: it has no sweep.json")
     with folder.locked():
         known = folder.read_plan()
         if not known.jobs:

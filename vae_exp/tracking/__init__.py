@@ -26,5 +26,5 @@ def connect(config: TrackingConfig, label: str, sweep: str | None) -> Tracker:
 
 
 def has_sent(tracker: Tracker) -> bool:
-    """Say whether a tracker has sent a run, or said what it could not send."""
+    """Return whether a tracker has sent a run, or said what it could not send."""
     return isinstance(tracker, MlflowTracker) and tracker.thread is not None

@@ -75,7 +75,7 @@ def begin(folder: Path, store: Store, experiment: str, label: str, sweep: str | 
 
 
 def is_complete(folder: RunFolder, receipt: Receipt) -> bool:
-    """Say whether a server has everything of a run that has ended, by what is written down here."""
+    """Return whether a server has everything of a run that has ended, by what is written down here."""
     return receipt.ended == ended(folder)
 
 

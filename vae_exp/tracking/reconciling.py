@@ -37,7 +37,7 @@ def reconcile(config: TrackingConfig, folders: Iterable[RunFolder]) -> bool:
 
 
 def _is_missing(folder: RunFolder, store: Store) -> bool:
-    """Say whether a run has ended and the caller's server, where it is shown, does not know all of it."""
+    """Return whether a run has ended and the caller's server, where it is shown, does not know all of it."""
     try:
         shown = receipts.read(folder.path)
         if store.shown not in shown:

@@ -47,7 +47,7 @@ class Overview:
 
     @property
     def is_over(self) -> bool:
-        """Say whether nothing runs and nothing is queued."""
+        """Return whether nothing runs and nothing is queued."""
         return not self.queue and not any(job.is_running for job in self.jobs)
 
     @property
@@ -106,7 +106,7 @@ def read(path: Path) -> list[Overview]:
     children = sorted(path.iterdir()) if path.is_dir() else []
     found_below = [overview for child in children if child.is_dir() and (overview := _read_one(child))]
     if not found_below:
-        raise UserError(f"{path} holds no run and no sweep; give the folder of one, or a folder of them")
+        raise UserError(f"{path} holds neither runs nor sweeps; give the folder of one, or a folder of several")
     return found_below
 
 

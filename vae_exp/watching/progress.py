@@ -39,7 +39,7 @@ class Progress:
 
     @property
     def is_running(self) -> bool:
-        """Say whether a process works on it, as far as this host can know."""
+        """Return whether a process works on it, as far as this host can know."""
         return self.state == "running"
 
     @property

@@ -26,12 +26,12 @@ def values_of(rows: Sequence[Row], key: str) -> list[Any]:
 
 
 def are_numbers(values: Sequence[Any]) -> bool:
-    """Say whether all values are finite numbers."""
+    """Return whether all values are finite numbers."""
     return all(type(value) in (int, float) and math.isfinite(value) for value in values)
 
 
 def is_log(values: Sequence[float]) -> bool:
-    """Say whether numbers, in ascending order, are spread more evenly by their logarithms: 2, 4, 8 and 1e-4, 1e-3."""
+    """Return whether ascending numbers are spaced more evenly by their logarithms: 2, 4, 8 or 1e-4, 1e-3."""
     if len(values) < 3 or values[0] <= 0:
         return len(values) == 2 and values[0] > 0 and values[1] >= 10 * values[0]
     steps, ratios = np.diff(values), np.diff(np.log(values))
