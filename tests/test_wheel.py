@@ -31,8 +31,8 @@ def test_the_wheel_holds_the_package_the_sweeper_and_the_configurations_and_noth
     conf = {path.relative_to(ROOT / "conf") for path in (ROOT / "conf").rglob("*.yaml")}
     assert {path.relative_to(unpacked / "vae_exp/conf") for path in unpacked.glob("vae_exp/conf/**/*.yaml")} == conf
     for place in ("vae_exp/comparison/page", "vae_exp/exporting/templates"):
-        files = {path.name for path in (ROOT / place).iterdir() if path.is_file()}
-        assert {path.name for path in (unpacked / place).iterdir()} == files
+        files = {path.relative_to(ROOT) for path in (ROOT / place).rglob("*.*")}
+        assert {path.relative_to(unpacked) for path in (unpacked / place).rglob("*.*")} == files
 
 
 def test_a_sweep_runs_from_the_wheel_in_any_folder(unpacked, tmp_path):

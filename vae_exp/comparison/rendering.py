@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Iterable
 from functools import cache
 from typing import Any
@@ -13,7 +14,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from vae_exp.comparison.charts.svg import theme, variable
 from vae_exp.figures.colours import Shade
 
-SCRIPTS = ("sort.js", "fold.js", "enlarge.js")
+SCRIPTS = ("elements", "data", "choice", "sort", "fold", "enlarge")
+"""Files of `page/scripts`, joined in this order into one script, of which each sees what the earlier ones declare."""
 
 
 def render(template: str, shades: Iterable[Shade], **values: Any) -> str:
@@ -21,7 +23,7 @@ def render(template: str, shades: Iterable[Shade], **values: Any) -> str:
 
     Only the page's own script runs in it, which the content security policy names by its hash.
     """
-    script = "\n".join(map(_part, SCRIPTS))
+    script = _script()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     style = _theme(shades) + _part("report.css")
     return (
@@ -29,6 +31,22 @@ def render(template: str, shades: Iterable[Shade], **values: Any) -> str:
         .get_template(template)
         .render(style=style, script=script, script_hash=digest, variable=variable, **values)
     )
+
+
+def block(name: str, value: Any) -> str:
+    """Return a block of data that the page's script reads: JSON in which no text can end the element.
+
+    `name` is its id. Raises ValueError for a number that is not finite.
+    """
+    content = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    for letter in "<>&":
+        content = content.replace(letter, f"\\u{ord(letter):04x}")
+    return f'<script type="application/json" id="{name}">{content}</script>'
+
+
+def _script() -> str:
+    parts = "\n".join(_part(f"scripts/{name}.js") for name in SCRIPTS)
+    return f'(() => {{\n"use strict";\n{parts}}})();'
 
 
 def _theme(shades: Iterable[Shade]) -> str:

@@ -13,6 +13,7 @@ from vae_exp.comparison import answer, cells, charts, columns, rendering
 from vae_exp.comparison.cells import Cell, Column
 from vae_exp.comparison.gallery import galleries
 from vae_exp.comparison.intervals import Interval
+from vae_exp.comparison.run_data import run_data
 from vae_exp.comparison.runs import Run, read_runs
 from vae_exp.comparison.table import Comparison, compare
 from vae_exp.config.identity import written
@@ -76,6 +77,7 @@ def page(folder: Path, comparison: Comparison, command: Sequence[str]) -> str:
         galleries=pictures.found,
         left_out=pictures.note,
         shared=_shared(comparison),
+        blocks=[rendering.block("runs-data", run_data(comparison))],
         command=printable(shlex.join(map(str, command))),
         made=time.strftime("%Y-%m-%d %H:%M"),
         place=_place(comparison.runs),

@@ -1,10 +1,10 @@
 /* A click on a picture shows it as large as the page holds it; Escape, or a click, closes it. */
 {
-  const dialog = document.querySelector("dialog");
-  const large = dialog.querySelector("img");
-  for (const button of document.querySelectorAll("button.enlarge")) {
+  const dialog = find(document, "dialog", HTMLDialogElement);
+  const large = find(dialog, "img", HTMLImageElement);
+  for (const button of findAll(document, "button.enlarge", HTMLButtonElement)) {
     button.addEventListener("click", () => {
-      const small = button.querySelector("img");
+      const small = find(button, "img", HTMLImageElement);
       large.src = small.src;
       large.alt = small.alt;
       dialog.showModal();

@@ -1,0 +1,27 @@
+"""The scripts of the page, as the language and TypeScript's checker read them: they have no build step of their own."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import vae_exp
+from vae_exp.comparison.rendering import SCRIPTS
+
+FOLDER = Path(vae_exp.__file__).parent / "comparison" / "page" / "scripts"
+CHECKER = Path(__file__).parents[1] / ".ci" / "node_modules" / "typescript" / "bin" / "tsc"
+NODE = shutil.which("node")
+OPTIONS = ["--noEmit", "--allowJs", "--checkJs", "--strict", "--target", "es2023", "--lib", "es2023,dom,dom.iterable"]
+
+
+def test_every_script_is_joined_into_the_page_and_has_at_most_250_lines():
+    assert {file.stem for file in FOLDER.iterdir()} == set(SCRIPTS)
+    assert [file.name for file in FOLDER.iterdir() if len(file.read_text().splitlines()) > 250] == []
+
+
+@pytest.mark.process
+@pytest.mark.skipif(not (NODE and CHECKER.exists()), reason="node, or TypeScript below .ci/, is not installed")
+def test_the_types_of_all_scripts_agree():
+    done = subprocess.run([NODE, CHECKER, *OPTIONS, *FOLDER.glob("*.js")], capture_output=True, text=True, cwd=FOLDER)
+    assert done.stdout == ""
