@@ -225,7 +225,7 @@ def test_a_last_line_torn_anywhere_is_left_out_and_written_again(folder, caplog)
     with caplog.at_level(logging.WARNING):
         metrics.drop_torn_line(folder.metrics_file)
     assert folder.metrics_file.read_bytes() == content[:second]
-    assert f"{folder.metrics_file}: the last line was torn by a crash and is written again" in caplog.text
+    assert f"{folder.metrics_file}: the last line is incomplete" in caplog.text
     experiment.run(config(epochs=3), folder.path)
     assert [record["epoch"] for record in folder.records()] == [1, 2, 3]
 

@@ -62,7 +62,7 @@ def test_what_is_kept_is_no_part_of_the_identity():
 @pytest.mark.parametrize("keep", ["last", "none"])
 def test_more_epochs_are_refused_without_full_states_and_nothing_changes(runs, keep):
     before = {file: file.read_bytes() for file in runs[keep].path.rglob("*") if file.is_file()}
-    with pytest.raises(UserError, match=f"can't go on: with trainer.keep={keep} it has no full state"):
+    with pytest.raises(UserError, match=f"can't continue: with trainer.keep={keep} it has no full state"):
         experiment.run(kept(keep, epochs=4), runs[keep].path)
     assert {file: file.read_bytes() for file in runs[keep].path.rglob("*") if file.is_file()} == before
 

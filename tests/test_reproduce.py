@@ -175,7 +175,7 @@ def test_an_override_of_nothing_that_counts_is_compared(origin, capsys, override
 @pytest.mark.parametrize("state", ["interrupted", "failed", "planned"])
 def test_an_unfinished_run_is_refused_and_nothing_is_made(origin, tmp_path, state):
     origin.write_status(state)
-    with pytest.raises(UserError, match=f"must be a finished run, got one that is {state}; go on with it first"):
+    with pytest.raises(UserError, match=f"must be a finished run, got one that is {state}; resume it first"):
         reproduce("origin", ["tracking=none"], None)
     assert not (tmp_path / "outputs").exists()
 

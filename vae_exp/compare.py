@@ -1,4 +1,4 @@
-"""`python -m vae_exp.compare FOLDER ...`: compare runs and sweeps side by side, wherever they came from."""
+"""`python -m vae_exp.compare FOLDER ...`: compare runs and sweeps side by side."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vae_exp.tracking import reconcile
 
 
 def main() -> None:
-    """Read the command line and call; nothing else."""
+    """Parse the command line, compare, and open the report with `--open`."""
     parser = argparse.ArgumentParser(prog="python -m vae_exp.compare", description=compare.__doc__)
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="folder of a run or of a sweep")
     parser.add_argument("--open", action="store_true", help="open the report in a browser")
@@ -36,10 +36,10 @@ def main() -> None:
 
 
 def compare(folders: list[Path], console: Console) -> Path | None:
-    """Print the table of these runs and write their report; return the page, None where no folder could be written.
+    """Print the table of these runs and write their report; return its path, or None when it can't be written.
 
-    That of one run or one sweep goes into its folder, others, with comparison.csv, into a new one below outputs/;
-    there, too, goes what a folder refuses to take.
+    The report of one run or sweep goes into its folder. The report of several, or of a folder that can't be written,
+    goes with comparison.csv into a new folder below outputs/.
     """
     runs = comparison.read_runs(folders)
     if not runs:
@@ -55,7 +55,7 @@ def compare(folders: list[Path], console: Console) -> Path | None:
 
 
 def _write(folders: list[Path], compared: comparison.Comparison) -> Path | None:
-    """Write the report where it belongs or, where that can't be written, below outputs/; None where neither can."""
+    """Write the report into its folder, else below outputs/; return None when both fail."""
     command, new = environment.command_line(), Path("outputs") / compose.unique_name()
     with contextlib.suppress(UserError):
         if len(folders) == 1:

@@ -38,7 +38,7 @@ _GROUPS_WITHOUT_OPTIONS = {"trainer": TrainerConfig, "evaluation": EvaluationCon
 
 @cache
 def register() -> None:
-    """Tell Hydra the schemas, so that a typing error fails when the configuration is composed."""
+    """Register the schemas with Hydra, so that a misspelled key is refused when the configuration is composed."""
     store = ConfigStore.instance()
     root = OmegaConf.structured(Config)
     for group, options in schemas().items():
@@ -53,12 +53,12 @@ def register() -> None:
 
 
 def unique_name() -> str:
-    """Return a folder's name that sorts by time and that no two processes share."""
+    """Return a unique folder name that sorts by time."""
     return f"{time.strftime('%Y-%m-%d_%H-%M-%S')}_{secrets.token_hex(4)}"
 
 
 def to_config(composed: DictConfig) -> Config:
-    """Return what Hydra composed as the typed configuration; raise UserError where a value breaks its rule."""
+    """Convert what Hydra composed to the typed configuration; raise UserError where a value breaks its rule."""
     task = copy.deepcopy(composed)
     with read_write(task), open_dict(task):
         task.pop("hydra", None)
@@ -71,7 +71,7 @@ def to_config(composed: DictConfig) -> Config:
 
 
 def place() -> tuple[Path, list[str]]:
-    """Return the folder of the run that Hydra started, and what was given for it; only inside a task of Hydra's."""
+    """Return the folder and the overrides of the run that Hydra started. Call it only inside a Hydra task."""
     hydra = HydraConfig.get()
     return Path(hydra.runtime.output_dir), list(hydra.overrides.task)
 
@@ -88,7 +88,7 @@ class CheckFirst(Callback):
             refuse_unsupported(config.hydra, is_sweep=False)
             refuse_unknown(config)
             typed = to_config(config)
-            from vae_exp.preparation import prepare  # torch takes seconds, and what the schema refuses needs none
+            from vae_exp.preparation import prepare  # importing torch takes seconds; the schema needs none
             from vae_exp.storage import files
             from vae_exp.storage.run_folder import RunFolder
 
@@ -101,12 +101,12 @@ class CheckFirst(Callback):
 
 
 SUPPORTED = {"job.chdir": (None, False), "output_subdir": (".hydra", None)}
-"""Values of Hydra's own keys that can be honoured; any other would break what a run writes."""
+"""Supported values of Hydra's own keys. Any other would break what a run writes."""
 SUPPORTED_IN_SWEEP = {"job.chdir": (None, False), "output_subdir": (".hydra",), "sweep.subdir": ("${hydra.job.num}",)}
 
 
 def refuse_unsupported(hydra: DictConfig, is_sweep: bool) -> None:
-    """Raise UserError, naming the key, when one of Hydra's own has a value that can't be honoured."""
+    """Raise UserError, naming the key, when one of Hydra's own keys has an unsupported value."""
     given: Any = OmegaConf.to_container(hydra, resolve=False)
     for key, allowed in (SUPPORTED_IN_SWEEP if is_sweep else SUPPORTED).items():
         value = given
@@ -117,7 +117,7 @@ def refuse_unsupported(hydra: DictConfig, is_sweep: bool) -> None:
 
 
 def refuse_unknown(composed: DictConfig) -> None:
-    """Raise UserError for a key that the schema doesn't have: Hydra adds any that is given with a +."""
+    """Raise UserError for a key that the schema doesn't have: Hydra adds any key that follows a `+`."""
     for key in composed:
         if key != "hydra":
             _refuse_unknown(composed, str(key), "")
@@ -134,7 +134,7 @@ def _refuse_unknown(node: DictConfig, key: str, prefix: str) -> None:
 
 
 def defaults(options: list[str]) -> Config:
-    """Return what `conf/` says with these options of its groups (`tracking=none`), as the caller has it here."""
+    """Return the configuration that `conf/` composes with these options of its groups, such as `tracking=none`."""
     register()
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
@@ -177,7 +177,7 @@ def _is_group(key: str) -> bool:
 
 
 def _preset(group: str, option: str) -> tuple[dict[str, str], Any]:
-    """Return the options of our groups that an option of another group overrides, and the values that it sets."""
+    """Return what a preset such as `experiment=reference` selects: options of our groups, and values."""
     path = f"{group}/{option}"
     source = next((each for each in _loader().get_sources() if each.is_config(path)), None)
     if source is None:
@@ -189,14 +189,14 @@ def _preset(group: str, option: str) -> tuple[dict[str, str], Any]:
 
 @cache
 def _loader() -> ConfigLoader:
-    """Return Hydra's loader of what lies in `conf/`, for what is composed outside of a command of Hydra's."""
+    """Return Hydra's loader of `conf/`, to compose outside a Hydra command."""
     register()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return GlobalHydra.instance().config_loader()
 
 
 def explain(error: Exception) -> str:
-    """Return what Hydra refuses in one line, with the key and without its advice to add unknown keys."""
+    """Return Hydra's error in one line, with the key and without its advice to add unknown keys."""
     if isinstance(cause := error.__cause__, OmegaConfBaseException) and (key := getattr(cause, "full_key", None)):
         return explain_value(cause, key)
     if unknown := re.search(r"Could not override '([^']*)'", str(error)):
@@ -218,7 +218,7 @@ def _explain(error: OmegaConfBaseException) -> str:
 
 
 def quote(value: str) -> str:
-    """Return a value as Hydra's grammar reads it back, whatever is in it.
+    """Quote a value, whatever its characters, so that Hydra's grammar reads it back unchanged.
 
     A backslash is doubled only where it stands before a quote: elsewhere the grammar takes it as it is.
     """

@@ -1,4 +1,4 @@
-"""What is decided before a run begins. Nothing here makes or changes a file."""
+"""Checks and decisions before a run starts. Nothing here creates or changes a file."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Prepared:
-    """A run that may start."""
+    """A run that has passed every check."""
 
     config: Config
     """Complete: what `config.yaml` will hold."""
     splits: Splits
     status: Status | None
-    """What the folder said of itself when this was decided."""
+    """The folder's `status.json` at that time."""
     final: Final | None
-    """What the run ended with, where nothing is left to do."""
+    """The result, when the run is already finished."""
 
 
 def prepare(config: Config, folder: RunFolder, origin: str | None = None) -> Prepared:
-    """Decide whether and how a run starts in a folder; raise UserError when it can't.
+    """Check a run and its folder; raise UserError when the run can't start there.
 
-    That is when data, model and machine don't fit together, or when the folder holds another experiment, more epochs
-    or other data. `origin` names the run that it repeats, whatever rule came later.
+    It can't when data, model and machine don't fit together, or when the folder holds another experiment, more
+    epochs or other data. A run that repeats `origin` is not checked against rules that are newer than `origin`.
     """
     splits, status = check(config), folder.read_status()
     if origin is None and _is_new(folder):
@@ -62,7 +62,7 @@ def prepare(config: Config, folder: RunFolder, origin: str | None = None) -> Pre
 
 
 def check(config: Config) -> Splits:
-    """Return the data; raise UserError where data, model and machine don't fit together."""
+    """Load the data; raise UserError when data, model and machine don't fit together."""
     splits = data.load(config.data)
     images = len(splits.train.images)
     if config.trainer.batch_size > images:
@@ -82,12 +82,12 @@ def keys_of_check(config: Config) -> str:
 
 
 def _is_new(folder: RunFolder) -> bool:
-    """Return whether neither a run nor the plan of one is saved here: what was saved is not refused by a later rule."""
+    """Return whether no run and no plan is saved here. What is saved is not checked against newer rules."""
     return folder.read_config() is None and not SweepFolder(folder.path.parent).plan_file.exists()
 
 
 def require_final_objective(config: Config) -> None:
-    """Raise UserError when no epoch trains with the final weights of the objective, so that none could be the best."""
+    """Raise UserError when no epoch has the objective's final weights: there would be no best epoch."""
     first = first_final_epoch(build_objective(config.objective))
     epochs = fill_defaults(config).trainer.epochs or 0
     if first > max(epochs, 1):
@@ -97,14 +97,14 @@ def require_final_objective(config: Config) -> None:
 
 
 def require_memory(config: Config, shape: Shape) -> None:
-    """Raise UserError when the configuration fits no image of this shape, or a training step not the free memory.
+    """Raise UserError when the model doesn't fit the image shape, or a training step doesn't fit the free memory.
 
-    Nothing is allocated to find out: the model is built and run without data. What is counted is a lower bound.
+    Nothing is allocated: the model is built and run on the device `meta`. The count is a lower bound.
     """
     try:
         with without_memory():
             needed = _bytes_of_a_step(config, shape)
-    except NotImplementedError:  # an extension's model that looks at its data can't run without
+    except NotImplementedError:  # an extension's model that reads values can't run on `meta`
         build_model(config.model, shape, config.seed)
         return
     free = psutil.virtual_memory().available
@@ -127,7 +127,7 @@ def without_memory(where: str = "") -> Iterator[None]:
 
 
 def _bytes_of_a_step(config: Config, shape: Shape) -> int:
-    """Return the bytes of weights and gradients, and of what each layer puts out for a batch and keeps."""
+    """Return the bytes of weights, gradients and the layers' outputs for one batch."""
     outputs: list[int] = []
 
     def note(_module: nn.Module, _inputs: object, output: object) -> None:
@@ -146,7 +146,7 @@ def _bytes_of_a_step(config: Config, shape: Shape) -> int:
 
 
 def fill_defaults(config: Config, threads: int | None = None) -> Config:
-    """Return the configuration with the numbers that `null` stood for: epochs of the stages, threads of this job."""
+    """Replace `null` by numbers: the epochs of the optimizer's stages, and this job's number of threads."""
     trainer = config.trainer
     if trainer.epochs is None and config.optimizer.stages is not None:
         trainer = dataclasses.replace(trainer, epochs=epochs_of_stages(config.optimizer.stages))
@@ -156,7 +156,7 @@ def fill_defaults(config: Config, threads: int | None = None) -> Config:
 
 
 def match_saved(config: Config, folder: RunFolder, splits: Splits) -> Config:
-    """Return the complete configuration for this folder, whose number of threads holds once it has begun.
+    """Return the complete configuration for this folder, with the number of threads that the folder's run began with.
 
     Raises UserError, naming the keys, when the folder holds another experiment, more epochs or other data.
     """
@@ -171,7 +171,7 @@ def match_saved(config: Config, folder: RunFolder, splits: Splits) -> Config:
     if (config.trainer.epochs or 0) < epochs:
         raise UserError(f"trainer.epochs must be at least {epochs}, as in {folder.path}, got {config.trainer.epochs}")
     require_same_data(folder, splits)
-    folder.records()  # a broken line is refused here, not after hours of training
+    folder.records()  # refuse a damaged line now, not after hours of training
     return config
 
 
@@ -184,9 +184,9 @@ def require_same_data(folder: RunFolder, splits: Splits) -> None:
 
 
 def _finished(config: Config, folder: RunFolder) -> Final | None:
-    """Return what the run ended with if it is finished, and had all the epochs that are asked for."""
+    """Return the result of a finished run that has all requested epochs; None otherwise."""
     final, epochs = folder.read_final(), config.trainer.epochs or 0
-    if folder.state() != "finished" or final is None:  # somebody deleted final.json: it can be measured again
+    if folder.state() != "finished" or final is None:  # final.json was deleted: measure again
         return None
     if final.stopped_early and final.epochs < epochs:
         log.warning("%s stopped early after epoch %s and stays as it is", folder.path, final.epochs)

@@ -1,4 +1,4 @@
-"""The one door to standard output and standard error: what goes through it is text, and never stops what prints it."""
+"""The only way to standard output and standard error. Control characters are escaped; a failed write raises nothing."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any, TextIO
 
 
 def printable(text: str) -> str:
-    """Return a text in one line; what a terminal would not print but obey is shown as its escape."""
+    """Return a text in one line, its control characters as escapes such as `\\x1b`."""
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 class Door(io.TextIOBase):
-    """`sys.stdout` or `sys.stderr`, whatever it is now. A character that its encoding lacks becomes a `?`.
+    """The current `sys.stdout` or `sys.stderr`. A character that its encoding lacks becomes a `?`.
 
-    When nobody reads any more (`| head -1`, a closed terminal, a full disk behind `>`), the rest is left out.
+    When the output is closed (`| head -1`, a closed terminal) or its disk is full, the rest is dropped.
     """
 
     def __init__(self, name: str) -> None:
@@ -35,22 +35,22 @@ class Door(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Hand over what was printed."""
+        """Flush the stream."""
         with self._surviving() as stream:
             stream.flush()
 
     def isatty(self) -> bool:
-        """Return whether it is a terminal."""
+        """Return whether the stream is a terminal."""
         stream = getattr(sys, self.name)
         return stream is not None and not stream.closed and stream.isatty()
 
     def fileno(self) -> int:
-        """Return the system's number of it."""
+        """Return the stream's file descriptor."""
         return int(getattr(sys, self.name).fileno())
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        """Its encoding, which says whether a frame can be drawn."""
+        """The stream's encoding. rich reads it to decide which characters a frame has."""
         return getattr(getattr(sys, self.name), "encoding", None) or "ascii"
 
     @contextlib.contextmanager
@@ -61,7 +61,7 @@ class Door(io.TextIOBase):
         try:
             yield stream
         except (OSError, ValueError):
-            with contextlib.suppress(OSError, ValueError):  # what is left in the buffer would fail at the exit
+            with contextlib.suppress(OSError, ValueError):  # else the buffer's rest would fail at exit
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
@@ -69,13 +69,13 @@ OUT, ERR = Door("stdout"), Door("stderr")
 
 
 def print_line(text: str, door: Door = OUT) -> None:
-    """Print a text as one line, whatever is in it."""
+    """Print a text as one line, control characters escaped."""
     door.write(printable(text) + "\n")
     door.flush()
 
 
 class _LastResort(logging.Handler):
-    """Prints what the package warns of where nobody has set up logging, and no run keeps it in its `run.log`."""
+    """Prints the package's warnings when neither logging nor a run's `run.log` is set up."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a warning as one line."""

@@ -1,4 +1,4 @@
-"""How far a run is: a bar on a terminal or in a notebook, a line for each epoch in a file."""
+"""The progress of a run: a bar on a terminal or in a notebook, a line for each epoch in a file."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ T = TypeVar("T")
 
 
 def show_progress(label: str, console: Console) -> Progress:
-    """Return what suits a command's console: a bar that moves on a terminal, a line for each epoch elsewhere."""
+    """Return the progress of a command: a bar on a terminal, a line for each epoch elsewhere."""
     return Bar(label, console) if console.is_terminal else Lines(label, console)
 
 
 def watched(label: str, is_wanted: bool = True, unit: str = "epoch") -> Progress:
-    """Return a bar where somebody looks, on a terminal or in a notebook, and nothing elsewhere."""
+    """Return a bar on a terminal or in a notebook, and `NoProgress` elsewhere."""
     console = new_console()
     if is_wanted and console.is_jupyter:
         return NotebookBar(label, unit)
@@ -36,7 +36,7 @@ def watched(label: str, is_wanted: bool = True, unit: str = "epoch") -> Progress
 
 
 def counted(console: Console, items: Sequence[T], work: str) -> Iterable[T]:
-    """Yield items, and show on a terminal how many of them are done; nothing of it stays there."""
+    """Yield items and show on a terminal how many are done; clear that at the end."""
     return track(items, work, console=console, transient=True, disable=not console.is_terminal)
 
 
@@ -48,30 +48,30 @@ class Lines:
         self.epochs = 0
 
     def start(self, epochs: int, steps: int, done: int) -> None:
-        """Say where it begins."""
+        """Print the epoch that a resumed run continues after."""
         self.epochs = epochs
         if done:
             self._print(f"continuing after epoch {done}")
 
     def step(self) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
     def epoch(self, record: Record) -> None:
-        """Say the losses."""
+        """Print the losses."""
         self._print(f"epoch {record['epoch']}/{self.epochs}  {losses(record)} nats  {record['seconds']:.1f} s")
 
     def say(self, text: str) -> None:
-        """Say nothing: the log file has it."""
+        """Print nothing: the log file has it."""
 
     def stop(self) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
     def _print(self, text: str) -> None:
         say(self.console, f"{self.label}  {text}")
 
 
 class Bar:
-    """A line that moves: the label, a bar, the epoch, its losses and the time that is left."""
+    """A bar with the label, the epoch, its losses and the time left."""
 
     def __init__(self, label: str, console: Console, unit: str = "epoch") -> None:
         self.standing = Standing(printable(label), unit)
@@ -93,7 +93,7 @@ class Bar:
         self.standing.epoch, self.standing.record = int(record["epoch"]), record
 
     def say(self, text: str) -> None:
-        """Show what is being done."""
+        """Show the current activity."""
         self.standing.doing = text
 
     def stop(self) -> None:
@@ -103,7 +103,7 @@ class Bar:
 
 
 class _Line(ProgressColumn):
-    """The whole line, as wide as the terminal is now."""
+    """The whole line, in the terminal's current width."""
 
     def __init__(self, standing: Standing, console: Console) -> None:
         super().__init__()

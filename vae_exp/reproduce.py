@@ -22,7 +22,7 @@ from vae_exp.terminal import say
 
 
 def main() -> None:
-    """Read the command line and call; nothing else."""
+    """Parse the command line and exit with the code of `reproduce`."""
     parser = argparse.ArgumentParser(prog="python -m vae_exp.reproduce", description=reproduce.__doc__)
     parser.add_argument("run", help="folder of a finished run, or the id of an MLflow run")
     parser.add_argument("overrides", nargs="*", help="key=value; where they change the experiment, nothing is compared")
@@ -42,7 +42,7 @@ def reproduce(run: str, overrides: list[str], tolerance: float | None) -> int:
     Exit codes: 0 equal, 1 different or failed, 2 refused.
     """
     with opened(run) as origin:
-        require_finished(origin, f"go on with it first: python -m vae_exp.resume {run}")
+        require_finished(origin, f"resume it first: python -m vae_exp.resume {run}")
         saved = read_config(origin)
         config = _ours(saved, overrides)
         is_same = _is_same(saved, config)
@@ -58,7 +58,7 @@ def reproduce(run: str, overrides: list[str], tolerance: float | None) -> int:
 
 
 def _ours(saved: Config, overrides: list[str]) -> Config:
-    """Return the saved configuration with the caller's own tracking and folder of data: the saved ones are not used."""
+    """Return the saved configuration with the caller's tracking and `data.root` in place of the saved ones."""
     data = dataclasses.replace(saved.data, root=None)
     is_tracked = not isinstance(saved.tracking, NoTrackingConfig)
     tracking = compose.defaults([]).tracking if is_tracked else saved.tracking
@@ -67,7 +67,7 @@ def _ours(saved: Config, overrides: list[str]) -> Config:
 
 
 def _is_same(saved: Config, config: Config) -> bool:
-    """Return whether the overrides leave the experiment as it was, so that its numbers can be compared."""
+    """Return whether the overrides leave the experiment unchanged, so that the results can be compared."""
     return _identity(saved) == _identity(config) and saved.trainer.epochs == config.trainer.epochs
 
 
@@ -88,7 +88,7 @@ def _check(saved: Config, config: Config, origin: RunFolder) -> None:
 
 
 def _compare(origin: RunFolder, again: RunFolder, run: str, tolerance: float | None) -> int:
-    """Say which measures only one has, then in one line that all is equal, or what differs; return the exit code."""
+    """Print whether the runs are equal, or what differs, and which measures only one has; return the exit code."""
     different = reproduction.metric_differences(origin, again, tolerance or 0)
     if tolerance is None:
         different += reproduction.weight_differences(origin, again)

@@ -1,4 +1,4 @@
-"""The training of a run as its newest good checkpoint left it."""
+"""Restore the training of a run from its newest valid checkpoint."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ log = logging.getLogger(__name__)
 
 
 def restore(training: Training, folder: RunFolder, config: Config) -> Record | None:
-    """Put the training back to the newest state that is whole; return that epoch's record, None where there is none.
+    """Restore the newest valid state and return its epoch's record; return None when there is no such state.
 
-    A state counts when the records before it and its best weights are on the disk too.
+    A state is valid when the records before it and its best weights are on the disk too.
     """
     for tensors, state in folder.saved_states(*training.layout(config)):
         if _has_records(folder, state) and _has_best(folder, state, training.model):
@@ -31,7 +31,7 @@ def restore(training: Training, folder: RunFolder, config: Config) -> Record | N
 
 
 def _has_records(folder: RunFolder, state: dict[str, Any]) -> bool:
-    """Return whether the records of the epochs before this state's are on the disk; its own is inside it."""
+    """Return whether all records before this state's epoch are on the disk. The state itself holds its own."""
     known, needed = metrics.last_epoch(folder.metrics_file), int(state["epoch"]) - 1
     if known < needed:
         log.warning("%s ends with epoch %s; going back to it", folder.metrics_file, known)
@@ -39,7 +39,7 @@ def _has_records(folder: RunFolder, state: dict[str, Any]) -> bool:
 
 
 def _has_best(folder: RunFolder, state: dict[str, Any], model: Vae) -> bool:
-    """Return whether the best weights of this state are on the disk, or are sure to be written again after it."""
+    """Return whether this state's best weights are on the disk, or will be written again by the epochs after it."""
     if state["best_epoch"] == 0:  # nothing was evaluated yet
         return True
     try:

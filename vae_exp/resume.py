@@ -20,13 +20,13 @@ from vae_exp.sweeping import job
 from vae_exp.sweeping.command import SLURM_KEYS
 
 LAUNCHER = ("hydra/launcher=", "hydra.launcher.", "data.root=")
-"""What may be given for a sweep: where its jobs run, and where its data lies. Everything else was planned."""
+"""Overrides for a sweep: where its jobs run, and where its data is. Everything else is planned."""
 SEARCH = tuple(f"{PREFIX}{key}=" for key in MAY_CHANGE)
-"""What may also be given for a search."""
+"""More overrides for a search."""
 
 
 def main() -> None:
-    """Read the command line and call; nothing else."""
+    """Parse the command line and exit with the code of `resume`."""
     parser = argparse.ArgumentParser(prog="python -m vae_exp.resume", description=resume.__doc__)
     parser.add_argument("folder", type=Path, help="folder of a run or of a sweep")
     parser.add_argument("overrides", nargs="*", help="a run: trainer.epochs=80; a sweep: hydra/launcher=joblib …")
@@ -40,9 +40,9 @@ def main() -> None:
 
 
 def resume(folder: Path, overrides: list[str]) -> int:
-    """Finish a run or a sweep: what is finished stays, the rest goes on from its last good checkpoint.
+    """Finish a run or a sweep. Finished runs are not touched; the others continue from their last valid checkpoint.
 
-    Sends what the tracking server missed. Exit codes: 0 all finished, 1 a run failed, 2 refused.
+    Send what the tracking server missed. Exit codes: 0 all finished, 1 a run failed, 2 refused.
     """
     if is_sweep(folder) or record_file(folder).is_file():
         return _sweep(folder, overrides)
@@ -55,9 +55,9 @@ def resume(folder: Path, overrides: list[str]) -> int:
 
 
 def _require_known_data(run: RunFolder, config: Config, overrides: list[str]) -> None:
-    """Raise UserError when only the saved configuration names a folder of data, and no digest says what is in it.
+    """Raise UserError when only the saved configuration names `data.root`, and no saved digest identifies that data.
 
-    The configuration may be untrusted, and the folder may hold the caller's own pictures.
+    An untrusted configuration could name a folder of private pictures.
     """
     environment = run.read_environment()
     is_given = any(text.startswith(("data.root=", "data=")) for text in overrides)
@@ -69,7 +69,7 @@ def _require_known_data(run: RunFolder, config: Config, overrides: list[str]) ->
 
 
 def _sweep(folder: Path, overrides: list[str]) -> int:
-    """Let Hydra's launcher run what `sweep.json` planned: nothing of the sweep's configuration is read by Hydra."""
+    """Run the planned jobs with Hydra's launcher. Hydra reads none of their configurations."""
     is_search = record_file(folder).is_file()
     allowed = LAUNCHER + (SEARCH if is_search else SLURM_KEYS)
     for override in overrides:

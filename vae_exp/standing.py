@@ -1,4 +1,4 @@
-"""How far a run is, in words, as long as there is room for."""
+"""The text of a progress bar, as long as its width allows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def losses(record: Record) -> str:
 
 @dataclass
 class Standing:
-    """How far a run is, in words of three lengths."""
+    """The progress of a run, as texts of several lengths."""
 
     label: str
     unit: str = "epoch"
@@ -29,10 +29,10 @@ class Standing:
     epoch: int = 0
     record: Record = field(default_factory=dict)
     doing: str = ""
-    """What is being done outside the epochs."""
+    """The current activity outside the epochs."""
 
     def texts(self, left: str) -> list[str]:
-        """Return what stands behind the bar, the longest first; `left` is the time that is left."""
+        """Return the texts to show after the bar, the longest first; `left` is the remaining time."""
         if self.doing:
             return [self.doing]
         count, every, brief = f"{self.epoch}/{self.epochs}", losses(self.record), losses(self._validation())
@@ -43,7 +43,7 @@ class Standing:
         ]
 
     def _validation(self) -> Record:
-        """Return the validation loss alone; the training loss where there are no validation images."""
+        """Return only the validation loss, or the training loss when there are no validation images."""
         name = "val/loss" if "val/loss" in self.record else "train/loss"
         return {name: self.record[name]} if name in self.record else {}
 
@@ -79,7 +79,7 @@ def _cut(text: str, longest: int) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Return `0:01:12`; dashes while nothing is known."""
+    """Return `0:01:12`, or dashes while the duration is unknown."""
     if seconds is None:
         return "-:--:--"
     minutes, second = divmod(int(seconds), 60)

@@ -14,11 +14,11 @@ from vae_exp.errors import complain, describe
 from vae_exp.sweeping import naming
 
 RAISE = "HYDRA_FULL_ERROR"
-"""Environment variable that makes Hydra raise its errors, which we explain, instead of printing them."""
+"""Environment variable that makes Hydra raise its errors, so that they can be printed in one line."""
 
 
 def main() -> None:
-    """Compose and call; what Hydra refuses is one line and exit code 2."""
+    """Compose the configuration and run it; print an error of Hydra's as one line and exit with code 2."""
     compose.register()
     os.environ.setdefault(RAISE, "1")
     try:
@@ -32,8 +32,8 @@ def main() -> None:
 
 
 def task(composed: DictConfig) -> None:
-    """Run what Hydra composed by itself; the jobs of a sweep have a task of their own (`sweeping.launchers`)."""
-    from vae_exp.sweeping import job  # torch takes seconds, and --help needs none
+    """Run one composed configuration. The jobs of a sweep have their own task (`sweeping.launchers`)."""
+    from vae_exp.sweeping import job  # importing torch takes seconds; --help needs none
 
     folder, overrides = compose.place()
     label = naming.label(overrides) or "defaults"

@@ -1,1 +1,1 @@
-"""What lies on the disk: the folders of runs and sweeps, and every file in them."""
+"""The files on the disk: the folders of runs and sweeps, and every file in them."""

@@ -1,4 +1,4 @@
-"""The user's cache of this package: data sets that were downloaded or parsed, and who has which GPU."""
+"""The user's cache folder: downloaded and parsed data sets, thumbnails, and the locks of GPUs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Tensors and a little JSON in one safetensors file, with a digest over both.
+"""Tensors and JSON in one safetensors file, with a digest of both.
 
-safetensors holds no code and can't claim more than its own size, so an untrusted file does no harm. It has no
-checksum: the digest finds a flipped bit.
+safetensors holds no code, and its header can't claim more than the file's size, so an untrusted file does no harm.
+It has no checksum of its own: the digest finds a flipped bit.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from vae_exp.storage import files
 Tensors = dict[str, Tensor]
 
 METADATA = "vae_exp"
-"""Key of the digest and the state. There is one: safetensors writes several in any order, and files of the same content
-shall have the same bytes."""
+"""The only metadata key; it holds digest and state. safetensors writes several keys in any order, and files of the same
+content must have the same bytes."""
 
 
 class Damaged(UserError):
-    """A checkpoint that can't be read, or whose bytes are not those that were written."""
+    """A checkpoint that can't be read, or doesn't match its digest."""
 
 
 def write(path: Path, tensors: Tensors, state: dict[str, Any]) -> None:
@@ -39,10 +39,10 @@ def write(path: Path, tensors: Tensors, state: dict[str, Any]) -> None:
 
 
 def read(path: Path, kind: type) -> tuple[Tensors, dict[str, Any]]:
-    """Return tensors on the CPU and the state, which must be a record of this kind and may hold more.
+    """Return tensors on the CPU, and the state, which must have the keys of this record.
 
     Raises Damaged, naming the file, if anything is wrong with it. The file's size is checked before anything is
-    allocated, and its header can't claim more than that.
+    allocated.
     """
     try:
         _require_room(path)
@@ -68,17 +68,17 @@ def read(path: Path, kind: type) -> tuple[Tensors, dict[str, Any]]:
 
 
 def _require_room(path: Path) -> None:
-    """Refuse what is no file, and one that the free memory can't hold: a sparse file of any size costs nothing."""
+    """Raise Damaged when the file is larger than the free memory. A sparse file can claim any size."""
     size, free = files.require_file(path).st_size, psutil.virtual_memory().available
     if size > free:
         raise Damaged(f"{path} has {size} bytes, more than the free memory ({free})")
 
 
 def require_fit(path: Path, tensors: Tensors, required: Tensors, optional: Tensors | None = None) -> None:
-    """Raise Damaged, naming file and tensor, unless the names, shapes and types are those that the run needs.
+    """Raise Damaged, naming file and tensor, unless names, shapes and types match those that the run needs.
 
-    Only shapes and types of `required` and `optional` count: they may be on the device `meta`. An optimizer that was
-    given a shorter state than its parameters would read beyond its end.
+    Only the shapes and types of `required` and `optional` matter: they may be on the device `meta`. An optimizer would
+    read beyond the end of a state that is shorter than its parameters.
     """
     allowed = required | (optional or {})
     for name in sorted(required.keys() | tensors.keys()):
@@ -88,7 +88,7 @@ def require_fit(path: Path, tensors: Tensors, required: Tensors, optional: Tenso
 
 
 def require_finite(path: Path, tensors: Tensors) -> None:
-    """Raise UserError, naming file and tensor, where weights hold NaN or infinity: a model of them says nothing."""
+    """Raise UserError, naming file and tensor, when weights hold NaN or infinity."""
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
             raise UserError(f"{path}: {name!a} must hold finite numbers, got NaN or infinity")

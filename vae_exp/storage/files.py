@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, also in a power cut, and read with suspicion."""
+"""Write files atomically, also in a power cut, and read files that may be untrusted."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ import msgspec
 from vae_exp.errors import UserError, one_line
 
 LARGEST_TEXT = 64 * 2**20
-"""Bytes of a JSON file above which it is refused: no run writes one as large."""
+"""Bytes of a JSON file above which it is refused. No run writes one this large."""
 DEEPEST_JSON = 20
-"""Levels of a JSON file."""
+"""Nesting levels of a JSON file above which it is refused."""
 LARGEST_NUMBER = 3.5e38
-"""Size of a number in a JSON file above which it is refused: float32, in which everything is computed, ends below."""
+"""Size of a number in a JSON file above which it is refused: float32 ends below."""
 LEAST_ROOM = 2**17
-"""Bytes that must be free where a run begins: several times what it writes before its first checkpoint."""
+"""Bytes that must be free when a run starts: several times what it writes before its first checkpoint."""
 
 T = TypeVar("T")
 _RULES = {
@@ -31,11 +31,11 @@ _RULES = {
     "Object missing required field": "must have",
     "Invalid enum value": "must be one of the known words, got",
 }
-"""How msgspec's messages begin, and what they are with a key in front."""
+"""Beginnings of msgspec's messages, and what replaces them when a key precedes the message."""
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it; raise UserError where that can't be done."""
+    """Create a folder and its parents; raise UserError when that fails."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -43,7 +43,7 @@ def make_folder(path: Path) -> None:
 
 
 def require_room(folder: Path) -> None:
-    """Raise UserError where a folder can't be written to, or its disk is full. Makes and changes nothing."""
+    """Raise UserError when a folder can't be written to, or its disk is full. Create and change nothing."""
     place = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     if not os.access(place, os.W_OK | os.X_OK):
         raise UserError(f"{folder} can't be written to: {place} is read-only here; choose another folder")
@@ -73,7 +73,7 @@ def write(path: Path, content: bytes) -> None:
 
 @contextlib.contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """Let an error name the file: a full disk is reported without a name, or with that of a temporary file."""
+    """Name the file in an error: the system names no file for a full disk, or the temporary one."""
     try:
         yield
     except OSError as error:
@@ -92,7 +92,7 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Append one line and flush it to the disk. A crash can tear the last line, never an earlier one."""
+    """Append one line and flush it to the disk. A crash can leave the last line incomplete, never an earlier one."""
     with _naming(path), open_file(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT) as file:
         file.write(line.encode() + b"\n")
         file.flush()
@@ -100,9 +100,9 @@ def append_line(path: Path, line: str) -> None:
 
 
 def require_file(path: Path) -> os.stat_result:
-    """Return what the system says of a file; raise UserError for a link, a pipe or a device, OSError for none.
+    """Return a file's status; raise UserError for a link, a pipe or a device, OSError when there is no file.
 
-    An untrusted folder may hold a link to a file of ours, or a pipe that never ends.
+    An untrusted folder may hold a link to one of the user's files, or a pipe that never ends.
     """
     return _require_regular(path.lstat(), path)
 
@@ -114,8 +114,8 @@ def _require_regular(status: os.stat_result, path: Path) -> os.stat_result:
 
 
 def open_file(path: Path, flags: int = os.O_RDONLY) -> BinaryIO:
-    """Open a file that may be untrusted; raise UserError, without waiting, when it is no regular file."""
-    if path.is_symlink():  # where the system knows no O_NOFOLLOW
+    """Open a file that may be untrusted; raise UserError, without blocking, when it is not a regular file."""
+    if path.is_symlink():  # for systems without O_NOFOLLOW
         raise UserError(f"{path} must be a file, not a folder, link, pipe or device")
     safe = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags | safe, 0o666)
@@ -128,7 +128,7 @@ def open_file(path: Path, flags: int = os.O_RDONLY) -> BinaryIO:
 
 
 def refuse_links(folder: Path, *names: str) -> None:
-    """Raise UserError when a part of these paths below a folder is a link. The folder itself may be one."""
+    """Raise UserError when any part of these paths below a folder is a symbolic link. The folder itself may be one."""
     for name in names:
         path = folder
         for part in PurePath(name).parts:
@@ -138,7 +138,7 @@ def refuse_links(folder: Path, *names: str) -> None:
 
 
 def read_bytes(path: Path, largest: int = LARGEST_TEXT) -> bytes:
-    """Return a file's content; raise UserError when it is no file, larger than `largest` bytes or unreadable."""
+    """Return a file's content; raise UserError when it is not a file, larger than `largest` bytes or unreadable."""
     try:
         with open_file(path) as file:
             size = os.fstat(file.fileno()).st_size
@@ -151,7 +151,7 @@ def read_bytes(path: Path, largest: int = LARGEST_TEXT) -> bytes:
 
 
 def read_text(path: Path, largest: int = LARGEST_TEXT) -> str:
-    """Return a text file; raise UserError when it is too large to be ours, unreadable or no UTF-8."""
+    """Return a text file; raise UserError when it is larger than `largest` bytes, unreadable or not UTF-8."""
     try:
         return read_bytes(path, largest).decode()
     except UnicodeDecodeError as error:
@@ -182,7 +182,8 @@ def as_record(content: object, kind: type[T], where: str) -> T:
 def parse_json(text: str, where: str) -> dict[str, Any]:
     """Return the object that a text holds.
 
-    NaN, infinities, numbers beyond 64 bits or float32, repeated keys and many levels are refused: we write none.
+    NaN, infinities, numbers beyond 64 bits or float32, repeated keys and deep nesting are refused: the package writes
+    none of them.
     """
     try:
         content = json.loads(
@@ -201,7 +202,7 @@ def parse_json(text: str, where: str) -> dict[str, Any]:
 
 
 def _require_shallow(content: object) -> None:
-    """Raise ValueError for data of many levels: whoever walks through it would run out of stack."""
+    """Raise ValueError for deeply nested data: recursion over it would exhaust the stack."""
     level = [content]
     for _ in range(DEEPEST_JSON):
         level = [item for each in level for item in _items(each)]

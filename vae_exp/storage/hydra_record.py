@@ -1,4 +1,4 @@
-"""`.hydra/` of a run: what Hydra writes in a single run, written by us for a job of a sweep."""
+"""`.hydra/` of a run: Hydra writes it for a single run; this module writes it for a job of a sweep."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from vae_exp.storage.run_folder import RunFolder
 
 
 def write_hydra(folder: RunFolder, config: dict[str, Any], overrides: list[str]) -> None:
-    """Write configuration and overrides at the first start of a job; later starts leave them as they are."""
+    """Write configuration and overrides when a job starts for the first time."""
     folder.refuse_links()
     if not folder.config_file.exists():
         place = folder.path / ".hydra"

@@ -1,4 +1,4 @@
-"""What of a run's checkpoints is left when it is finished: `trainer.keep`, and what can't be done without the rest."""
+"""Which checkpoints a finished run keeps (`trainer.keep`), and what needs the removed ones."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from vae_exp.storage.run_folder import RunFolder
 
 
 def remove_unkept(folder: RunFolder, keep: str) -> None:
-    """Remove from a finished run what isn't kept: with `last` the full states, with `none` the weights too."""
+    """Remove what a finished run doesn't keep: with `last` the full states, with `none` the weights too."""
     pattern = {"all": None, "last": "epoch_*.safetensors", "none": "*.safetensors"}[keep]
     for file in folder.checkpoints.glob(pattern) if pattern else ():
         file.unlink(missing_ok=True)
 
 
 def require_states(folder: RunFolder) -> None:
-    """Raise UserError when a finished run can't go on because its full states were not kept."""
+    """Raise UserError when a finished run can't continue because its full states were not kept."""
     if folder.state() == "finished" and (keep := _keep(folder)) != "all" and not list(_states(folder)):
         raise UserError(
-            f"{folder.path} can't go on: with trainer.keep={keep} it has no full state; train it in another folder"
+            f"{folder.path} can't continue: with trainer.keep={keep} it has no full state; train it in another folder"
         )
 
 

@@ -1,8 +1,8 @@
-"""One process at a time in a folder. The lock is the system's: it is gone when its process is.
+"""One process at a time in a folder. The operating system releases the lock when its process ends.
 
-Beside `.lock` lies a note, `.lock.json`, of who holds it: `host`, `pid` and `process_started` (see
+The note `.lock.json` beside `.lock` names the process that holds it: `host`, `pid` and `process_started` (see
 `machine.process.this_process`), so that another command can name that process, or signal it and no other. A killed
-process leaves its note behind; it counts only while the lock is held.
+process leaves its note behind; the note is valid only while the lock is held.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LOCK, NOTE = ".lock", ".lock.json"
 
 @contextlib.contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Hold a folder alone, making it where there is none; raise UserError, naming who has it, when another does."""
+    """Lock a folder, and create it if necessary; raise UserError, naming the other process, when one holds it."""
     files.require_room(folder)
     files.make_folder(folder)
     _refuse_others(folder)
@@ -35,7 +35,7 @@ def held(folder: Path) -> Iterator[None]:
         name = f"process {who.pid} on {who.host}" if who else "another process"
         raise UserError(f"{folder} is in use by {name}; wait for it or stop it first") from None
     try:
-        with contextlib.suppress(OSError):  # a full disk: the lock holds without its note
+        with contextlib.suppress(OSError):  # a full disk: the lock works without its note
             files.write_json(folder / NOTE, process.this_process())
         yield
     finally:
@@ -45,21 +45,21 @@ def held(folder: Path) -> Iterator[None]:
 
 
 def is_held(folder: Path) -> bool:
-    """Return whether a process holds a folder, be it on another host."""
+    """Return whether a process, also on another host, holds a folder."""
     lock = FileLock(folder / LOCK)
     try:
         lock.acquire(timeout=0)
-    except (Timeout, OSError):  # what is read-only here may be written elsewhere
+    except (Timeout, OSError):  # a folder that is read-only here may be written on another host
         return True
     lock.release()
     return False
 
 
 def holder(folder: Path) -> Process | None:
-    """Return the process that holds a folder; None where none does, or none is noted."""
+    """Return the process that holds a folder, or None when none does or the note is missing."""
     try:
         return files.read_record(folder / NOTE, Process) if is_held(folder) else None
-    except UserError:  # it has just begun, or its disk is full
+    except UserError:  # the lock is new, or its disk is full
         return None
 
 

@@ -22,15 +22,15 @@ log = logging.getLogger(__name__)
 
 
 class Reader:
-    """Reads what is new in a `metrics.jsonl`, to which another may be writing."""
+    """Read new lines of a `metrics.jsonl` that another process may be writing."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.records, self._at = path, list[Record](), 0
 
     def update(self) -> list[Record]:
-        """Return all records so far; raise UserError, naming the line, for one that is none or of another epoch.
+        """Return all records so far; raise UserError, naming the line, for an invalid record or a wrong epoch.
 
-        A last line that was torn by a crash, or is being written, is left out.
+        An incomplete last line is left out: it is being written, or a crash interrupted it.
         """
         if self.path.exists():
             for line in self._new_lines():
@@ -42,7 +42,7 @@ class Reader:
         try:
             with files.open_file(self.path) as file:
                 size = os.fstat(file.fileno()).st_size
-                if size < self._at:  # somebody has cut it
+                if size < self._at:  # the file was truncated
                     self.records, self._at = [], 0
                 if size - self._at > files.LARGEST_TEXT:
                     raise UserError(f"{self.path} must have at most {files.LARGEST_TEXT} bytes, got {size}")
@@ -55,7 +55,7 @@ class Reader:
 
 
 def read(path: Path) -> list[Record]:
-    """Return the records, in order; raise UserError, naming the line, for one that is none or of another epoch."""
+    """Return the records in order; raise UserError, naming the line, for an invalid record or a wrong epoch."""
     try:
         return Reader(path).update()
     except UserError as error:
@@ -63,17 +63,17 @@ def read(path: Path) -> list[Record]:
 
 
 def drop_torn_line(path: Path) -> None:
-    """Cut a torn last line off, so that the next one can be appended."""
+    """Remove an incomplete last line, so that the next one can be appended."""
     if not path.exists():
         return
     content = read_bytes(path)
     if content and not content.endswith(b"\n"):
-        log.warning("%s: the last line was torn by a crash and is written again", path)
+        log.warning("%s: the last line is incomplete and is written again", path)
         files.write(path, content[: content.rfind(b"\n") + 1])
 
 
 def last_epoch(path: Path) -> int:
-    """Return the epoch of the last record, 0 when there is none. Reads the end of the file alone."""
+    """Return the epoch of the last record, 0 when there is none. Read only the end of the file."""
     if not path.exists():
         return 0
     with files.open_file(path) as file:

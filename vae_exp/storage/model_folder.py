@@ -1,4 +1,4 @@
-"""A trained model by itself: `model.safetensors` and `config.json`, as an export and an MLflow model hold it."""
+"""The folder of a trained model, `model.safetensors` and `config.json`, in exports and MLflow models."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VERSION = 1
 
 
 class Description(msgspec.Struct, frozen=True):
-    """`config.json`: what the weights are of. Where the run ran, and where its data lay, is no part of it."""
+    """`config.json`: the model that the weights belong to. It names neither the machine nor the data's folder."""
 
     version: int
     config: dict[str, Any]
@@ -33,7 +33,7 @@ class Description(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """The folder of a trained model. It may come from anybody and is read as data."""
+    """The folder of a trained model. It may be untrusted; nothing in it is executed."""
 
     path: Path
 
@@ -44,7 +44,7 @@ class ModelFolder:
 
     @property
     def description_file(self) -> Path:
-        """What the weights are of."""
+        """The description of the model that the weights belong to."""
         return self.path / "config.json"
 
     def write(self, weights: Tensors, epoch: int, description: Description) -> None:
@@ -53,7 +53,7 @@ class ModelFolder:
         files.write_json(self.description_file, description)
 
     def read(self) -> Description:
-        """Return what the weights are of; raise UserError when there is no description, or it is damaged."""
+        """Return the description; raise UserError when it is missing or damaged."""
         if not self.description_file.is_file():
             raise UserError(f"{self.path} holds no exported model: it has no {self.description_file.name}")
         found = files.read_record(self.description_file, Description)

@@ -1,4 +1,4 @@
-"""PNG files of run folders, read with suspicion: no other format is tried, whatever a file's content claims."""
+"""Read untrusted PNG files. No other format is tried, whatever a file contains."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from vae_exp.errors import UserError, one_line
 from vae_exp.storage import files
 
 LARGEST = 8 * 2**20
-"""Bytes of a picture above which it is refused: a run draws none as large."""
+"""Bytes of a picture above which it is refused. No run draws one this large."""
 MOST_PIXELS = 40_000_000
 
 
 def read_png(file: Path) -> tuple[bytes, Image.Image]:
-    """Return a picture's bytes and its pixels; raise UserError, naming the file, where it is no PNG within the limits.
+    """Return a picture's bytes and its pixels; raise UserError, naming the file, unless it is a PNG within the limits.
 
-    Pillow would otherwise start Ghostscript for what calls itself PostScript.
+    Without this restriction, Pillow would start Ghostscript for a PostScript file.
     """
     content = files.read_bytes(file, LARGEST)
     try:

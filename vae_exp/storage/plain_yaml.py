@@ -1,4 +1,4 @@
-"""Configurations as YAML, read with suspicion: plain mappings, lists and values."""
+"""Read untrusted configurations in YAML: plain mappings, lists and values only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vae_exp.storage import files
 LARGEST = 2**18
 """Bytes of a file above which it is refused. A configuration has 2,000."""
 DEEPEST = 20
-"""Levels of a file."""
+"""Nesting levels of a file above which it is refused."""
 LONGEST_VALUE = 5000
 """Characters of a value: longer than any path."""
 NUMBERS = {
@@ -25,15 +25,15 @@ NUMBERS = {
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """YAML without tags, anchors, aliases and repeated keys, and not deep: what `yaml.safe_dump` writes.
+    """A loader of YAML as `yaml.safe_dump` writes it: no tags, anchors, aliases, repeated keys or deep nesting.
 
-    A few aliases of aliases are a list of a billion entries (a "billion laughs").
+    A few aliases of aliases can expand to a billion entries (the "billion laughs" attack).
     """
 
     depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # as yaml has it
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # yaml has no types here
         self._refuse_unless(getattr(event, "anchor", None) is None, "must have no anchors and aliases", event)
         self._refuse_unless(getattr(event, "tag", None) is None, "must have no tags", event)
         self._refuse_unless(len(getattr(event, "value", "")) <= LONGEST_VALUE, "has a value that is too long", event)
@@ -44,7 +44,7 @@ class _PlainLoader(yaml.SafeLoader):
         return node
 
     def construct_object(self, node: Any, deep: bool = False) -> Any:
-        """Return a node's value; refuse what another reader of YAML would take for another number, and a second key."""
+        """Return a node's value; refuse repeated keys, and numbers that other YAML readers would read differently."""
         written = NUMBERS.get(node.tag)
         is_plain = written is None or re.fullmatch(written, node.value, re.IGNORECASE)
         self._refuse_unless(is_plain, "has a number that is not written in plain digits", node)
@@ -62,7 +62,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """Return a file's mapping as plain data; raise UserError, naming the file, when it is anything else."""
     try:
         content = yaml.load(files.read_text(path, LARGEST), _PlainLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: 2001-99-99, which is no date
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: 2001-99-99, an invalid date
         raise UserError(f"{path} is not plain YAML: {one_line(error)}") from None
     if not isinstance(content, dict):
         raise UserError(f"{path} must hold a mapping, got {type(content).__name__}")

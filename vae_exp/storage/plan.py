@@ -8,10 +8,10 @@ Version 2 of the layout has two files:
     has more epochs, or another device.
 
 `sweep.json`
-    The header: `version`, `command` and `bytes`, how much of `jobs.jsonl` counts. It is written after the lines, so a
-    plan is extended as a whole or not at all, whatever is killed in between.
+    The header: `version`, `command` and `bytes`, the valid length of `jobs.jsonl`. It is written after the lines, so a
+    plan is extended as a whole or not at all, even if the process is killed in between.
 
-So extending a plan costs what is new, and a job whose line is known by its first byte is read without the others.
+So the cost of extending a plan is that of its new jobs, and one job can be read by the position of its line.
 Version 1 (vae_exp 0.1) held the jobs in `sweep.json`. It is read, and becomes version 2 when jobs are written.
 """
 
@@ -39,9 +39,9 @@ MOST_BYTES = 2**30
 """Bytes of `jobs.jsonl` above which it is refused: several hundred thousand jobs."""
 
 NAME = r"[A-Za-z0-9=_,+][A-Za-z0-9=._,+-]{0,119}"
-"""What a job's folder may be called: one name, no path, not hidden and no option of a command."""
+"""Valid names of a job's folder: no path, not hidden, and not an option of a command."""
 OVERRIDE = r"\+{0,2}(?!hydra\b)[A-Za-z_][\w.]*=.*"
-"""What a planned job may have been given: no key of Hydra's, which could name code to run."""
+"""Valid overrides of a planned job: no key of Hydra's, since that could name code to run."""
 DIGEST = r"[0-9a-f]{64}"
 
 
@@ -64,12 +64,12 @@ class Job:
     trial: int | None = None
     """The number of the search's trial that it is a run of; None outside a search."""
     refused: str | None = None
-    """The rule that its configuration breaks, so that it is never run; None where it can be. A search's proposals are
-    planned all the same: they count among its results."""
+    """The rule that its configuration breaks, so that it never runs; None when it can run. A search plans it all the
+    same: it counts among the results."""
     at: int | None = field(default=None, compare=False)
-    """First byte of its line in `jobs.jsonl`; None where it has no line yet."""
+    """Position of its line in `jobs.jsonl`, in bytes; None when it has no line yet."""
     until: int | None = field(default=None, compare=False)
-    """The epoch after which it pauses when it is launched, a search's rung; None goes on to the last. Never saved."""
+    """The epoch after which a launched job pauses, a search's rung; None trains to the last. Never saved."""
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -98,7 +98,7 @@ class Plan:
 
 
 def read(header: Path) -> Plan:
-    """Return the plan whose header this file is; raise UserError when it is damaged or of another version."""
+    """Return the plan with this header; raise UserError when it is damaged or of another version."""
     content = _read_header(header)
     if isinstance(content, HeaderOf1):
         jobs = [_checked(job, str(header)) for job in content.jobs]
@@ -122,9 +122,9 @@ def read_job(header: Path, name: str, at: int) -> Job:
 
 
 def write(header: Path, jobs: Sequence[Job], command: list[str]) -> list[Job]:
-    """Append the jobs that have no line yet, then write the header; return all of them, each with its line's place.
+    """Append the jobs that have no line yet, then write the header; return all jobs with the positions of their lines.
 
-    Only for who holds the sweep's lock. Raises OSError (disk full) and leaves the plan as it was.
+    The caller must hold the sweep's lock. Raises OSError (disk full) and leaves the plan unchanged.
     """
     at = _counted_bytes(header)
     placed, added = list[Job](), list[bytes]()
@@ -154,13 +154,13 @@ def _read_header(header: Path) -> Header | HeaderOf1:
 
 
 def _counted_bytes(header: Path) -> int:
-    """Return how many bytes of `jobs.jsonl` count: none before the first plan, and in version 1."""
+    """Return the valid length of `jobs.jsonl` in bytes: 0 before the first plan, and in version 1."""
     content = _read_header(header) if header.exists() else None
     return content.bytes if isinstance(content, Header) else 0
 
 
 def _lines(file: Path, size: int) -> Iterator[tuple[int, bytes]]:
-    """Yield each line that counts, with the place of its first byte."""
+    """Yield each valid line with its position in bytes."""
     try:
         with files.open_file(file) as lines:
             found, at = os.fstat(lines.fileno()).st_size, 0
@@ -175,7 +175,7 @@ def _lines(file: Path, size: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _append(file: Path, lines: bytes, size: int) -> None:
-    """Append lines so that the file has `size` bytes. What is there beyond what counts was left by a killed process."""
+    """Append lines so that the file has `size` bytes. Remove what a killed process left behind them."""
     with files.open_file(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT) as opened:
         opened.truncate(size - len(lines))
         opened.write(lines)
@@ -201,7 +201,7 @@ def _parse(line: bytes, file: Path, at: int) -> Job:
 
 
 def _checked(job: Job, where: str) -> Job:
-    """Return a job of a plan that may be untrusted, as it has no line yet; raise UserError for one we can't rely on."""
+    """Check a job of a plan that may be untrusted; return it without a position. Raise UserError when it is invalid."""
     if not re.fullmatch(NAME, job.name):
         raise UserError(f"{where}: a job's name must be that of a folder inside the sweep's, got {short(job.name)}")
     if not job.label.isprintable():

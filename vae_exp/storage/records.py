@@ -1,4 +1,4 @@
-"""What the files of a run folder hold. A file may hold more, which is ignored: a later version may have written it."""
+"""The records in the files of a run folder. Unknown keys are ignored: a later version may have written them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vae_exp.storage.checkpoint import Damaged
 from vae_exp.storage.files import as_record
 
 State = Literal["planned", "running", "paused", "finished", "failed", "interrupted"]
-"""`paused`: a run of a search has reached the epoch it was to stop at, and may go on. It has no final measures yet."""
+"""`paused`: a run of a search stopped at a rung, and can continue. It has no final measures yet."""
 
 
 class Status(Process, frozen=True):
@@ -27,9 +27,9 @@ class Status(Process, frozen=True):
     time: float
     """When it was written, in seconds since 1970."""
     until: int | None = None
-    """The epoch after which it was to pause, where it is paused."""
+    """The epoch after which it paused; None unless it is paused."""
     diverged: bool = False
-    """Whether it failed because its loss became NaN or infinite: the same again wherever it is trained."""
+    """Whether it failed because its loss became NaN or infinite. Training it again gives the same."""
 
 
 class Data(msgspec.Struct, frozen=True):
@@ -40,9 +40,9 @@ class Data(msgspec.Struct, frozen=True):
     image_shape: list[int] = []
     """Channels, height and width, in pixels."""
     images: dict[str, int] = {}
-    """How many images each split has; empty where version 0.1 trained it, which didn't note that."""
+    """Number of images of each split; empty for a run of version 0.1, which didn't save it."""
     classes: int | None = None
-    """How many labels there are; None where there are none, or version 0.1 trained it."""
+    """Number of distinct labels; None without labels, and for a run of version 0.1."""
 
 
 class Environment(msgspec.Struct, frozen=True):
@@ -50,9 +50,9 @@ class Environment(msgspec.Struct, frozen=True):
 
     data: Data
     origin: str | None
-    """The run that it was derived from."""
+    """The run that this one reproduces or was derived from."""
     sessions: list[Session]
-    """One a start, in their order."""
+    """One for each start, in order."""
 
 
 class Final(msgspec.Struct, frozen=True):
@@ -78,7 +78,7 @@ _ENDING = ("epochs", "best_epoch", "stopped_early", "seconds")
 
 
 def parse_final(content: dict[str, Any], where: str) -> Final:
-    """Return the record that a file's content, or a run's end, is; raise UserError where it is none."""
+    """Convert plain data to the record; raise UserError when it is invalid."""
     ending = {key: content[key] for key in _ENDING if key in content}
     measures = {key: value for key, value in content.items() if key not in _ENDING}
     return as_record(ending | {"measures": measures}, Final, where)
@@ -107,7 +107,7 @@ class Training(msgspec.Struct, frozen=True):
 
 
 class Trainer(msgspec.Struct, frozen=True):
-    """What must be known of a saved configuration before it is read as one: its `trainer.epochs` and `.threads`."""
+    """The keys of a saved configuration that are needed before it is loaded: `trainer.epochs` and `.threads`."""
 
     epochs: int
     threads: int
@@ -118,7 +118,7 @@ class _Saved(msgspec.Struct, frozen=True):
 
 
 def saved_trainer(config: dict[str, Any], where: str) -> Trainer:
-    """Return the numbers of a saved configuration; raise UserError where they are none."""
+    """Return epochs and threads of a saved configuration; raise UserError when they are not integers."""
     return as_record(config, _Saved, where).trainer
 
 

@@ -1,4 +1,4 @@
-"""The only file that knows what a run folder holds: names, state, results and checkpoints."""
+"""The layout of a run folder: file names, state, results and checkpoints. No other module knows it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RunFolder:
-    """One run on the disk. Reading needs no lock; whoever writes holds `locked()`."""
+    """One run on the disk. Reading needs no lock; writing needs `locked()`."""
 
     path: Path
 
@@ -60,7 +60,7 @@ class RunFolder:
 
     @property
     def log_file(self) -> Path:
-        """What was said while it ran, with the traceback of a failure."""
+        """The log, with the traceback of a failure."""
         return self.path / "run.log"
 
     @property
@@ -70,26 +70,26 @@ class RunFolder:
 
     @property
     def checkpoints(self) -> Path:
-        """The folder of full states (`epoch_0010.safetensors`) and of weights alone (`best`, `last`)."""
+        """The folder of full states (`epoch_0010.safetensors`) and of weights (`best`, `last`)."""
         return self.path / "checkpoints"
 
     @property
     def codes_file(self) -> Path:
-        """Posteriors of the first images that were measured, by the best weights."""
+        """Posteriors of the first measured images, by the best weights."""
         return self.path / "codes.safetensors"
 
     def weights_file(self, which: str) -> Path:
-        """The weights alone of the `best` or the `last` epoch."""
+        """The weights of the `best` or the `last` epoch."""
         return self.checkpoints / f"{which}.safetensors"
 
-    # --- who is here ---------------------------------------------------------------------------------------------
+    # --- access and state ----------------------------------------------------------------------------------------
 
     def refuse_links(self) -> None:
-        """Raise UserError when something that is read or written leads elsewhere; the folder itself may be a link."""
+        """Raise UserError when a file or folder of the run is a symbolic link. The run folder itself may be one."""
         files.refuse_links(self.path, ".hydra", "figures/steps", *(path.name for path in self._written()))
 
     def remove_leftovers(self) -> None:
-        """Remove what a killed process had begun to write; only for who holds `locked()`."""
+        """Remove temporary files of a killed process. The caller must hold `locked()`."""
         names = (self.path.glob(f".{file.name}.*.tmp") for file in self._written())
         for file in [*chain(*names), *self.checkpoints.glob(".*.tmp"), *self.figures.rglob(".*.tmp")]:
             file.unlink(missing_ok=True)
@@ -100,14 +100,14 @@ class RunFolder:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder alone. The lock dies with its process. Raises UserError when another process has it."""
+        """Lock the folder; raise UserError when another process holds it. The lock ends with its process."""
         files.require_room(self.path)
         self.refuse_links()
         with lock.held(self.path):
             yield
 
     def read_config(self) -> dict[str, Any] | None:
-        """Return the saved configuration as plain data; None when there is none. Raises UserError where damaged."""
+        """Return the saved configuration as plain data, or None; raise UserError when it is damaged."""
         self.refuse_links()
         if not self.config_file.exists():
             return None
@@ -118,64 +118,64 @@ class RunFolder:
         files.write_text(self.config_file, plain_yaml.text(config))
 
     def read_status(self) -> Status | None:
-        """Return state, error and process as written; None when there is none."""
+        """Return the saved status, or None."""
         return read_record(self.status_file, Status) if self.status_file.exists() else None
 
     def write_status(
         self, state: State, error: str | None = None, *, until: int | None = None, diverged: bool = False
     ) -> None:
-        """Write the state and the process that is in it; `until` and `diverged` are those of `Status`."""
+        """Write the state with the calling process; see `Status` for `until` and `diverged`."""
         me = msgspec.structs.asdict(process.this_process())
         files.write_json(self.status_file, Status(state, error, time.time(), until, diverged, **me))
 
     def state(self) -> State:
-        """Return the true state: a run whose process is gone is `interrupted`, whatever the file still says."""
+        """Return the current state. A run whose process has ended is `interrupted` even if the file says `running`."""
         status = self.read_status()
         if status is None:
             return "planned"
         return "interrupted" if status.state == "running" and not self._is_alive(status) else status.state
 
     def _is_alive(self, status: Status) -> bool:
-        """Return whether the process of this status lives.
+        """Return whether the process of this status is alive.
 
-        On another host only its lock can tell. On this one, whose clock may have been set meanwhile, it tells where its
-        note names this process: whoever else holds the folder, as a command that sends the run, is not the run.
+        On another host only the lock can tell. On this host the process table tells; should the clock have been set
+        meanwhile, the lock does, if its note names this process. Another command may hold the lock to send the run.
         """
         if not process.is_here(status):
             return lock.is_held(self.path)
         holder = lock.holder(self.path) if os.access(self.path / lock.LOCK, os.W_OK) else None
         return process.is_alive(status) or (holder is not None and holder.pid == status.pid)
 
-    # --- what happened -------------------------------------------------------------------------------------------
+    # --- records and results -------------------------------------------------------------------------------------
 
     def records(self) -> list[Record]:
-        """Return the epochs' records, in order. A last line that was torn by a crash is left out."""
+        """Return the epochs' records in order, without an incomplete last line."""
         return metrics.read(self.metrics_file)
 
     def write_environment(self, session: Session, data: Data, origin: str | None) -> None:
-        """Note one more start of this run: where, with what, on which data."""
+        """Add a session of this run: machine, versions and data."""
         known = self.read_environment() or Environment(data, origin, [])
         files.write_json(self.environment_file, Environment(data, known.origin, [*known.sessions, session]))
 
     def read_environment(self) -> Environment | None:
-        """Return the data's digest and shape, the origin and every session; None before the first."""
+        """Return the data's digest and shape, the origin and all sessions; None before the first."""
         return read_record(self.environment_file, Environment) if self.environment_file.exists() else None
 
     def write_final(self, final: Final) -> None:
-        """Write what the run ended with."""
+        """Write the result of the run."""
         files.write_json(self.final_file, final.flat())
 
     def remove_final(self) -> None:
-        """Take back what the run ended with: it goes on."""
+        """Remove the result, because the run continues."""
         self.final_file.unlink(missing_ok=True)
 
     def read_final(self) -> Final | None:
-        """Return what the run ended with; None before its end."""
+        """Return the result, or None before the run is finished."""
         file = self.final_file
         return records.parse_final(read_json(file), str(file)) if file.exists() else None
 
     def write_figure(self, name: str, content: bytes, suffix: str = "png") -> None:
-        """Write a picture under its name; `steps/epoch_0010` is one of a series."""
+        """Write a figure; a name such as `steps/epoch_0010` belongs to a series."""
         file = self.figures / f"{name}.{suffix}"
         file.parent.mkdir(parents=True, exist_ok=True)
         files.write(file, content)
@@ -185,7 +185,7 @@ class RunFolder:
     def write_checkpoint(self, epoch: int, tensors: Tensors, state: dict[str, Any], keep_every: int) -> None:
         """Write the full state of an epoch; keep the two newest up to it and every `keep_every`-th.
 
-        Later ones were passed over when the run went on; each is written again in its turn.
+        Later states are left from training that is now repeated. Each is overwritten at its epoch.
         """
         self.checkpoints.mkdir(exist_ok=True)
         checkpoint.write(self._state_file(epoch), tensors, state)
@@ -194,9 +194,9 @@ class RunFolder:
                 self._state_file(old).unlink(missing_ok=True)
 
     def saved_states(self, required: Tensors, optional: Tensors) -> Iterator[tuple[Tensors, dict[str, Any]]]:
-        """Yield the full states that are whole and have the tensors of this run (see `checkpoint.require_fit`).
+        """Yield the valid full states with the tensors of this run (see `checkpoint.require_fit`), newest first.
 
-        Newest first; a damaged one is named in the log and passed over.
+        Log a damaged state and skip it.
         """
         for epoch in self._saved_epochs():
             path = self._state_file(epoch)
@@ -210,14 +210,14 @@ class RunFolder:
                 yield tensors, state
 
     def write_weights(self, which: str, tensors: Tensors, epoch: int) -> None:
-        """Write the weights alone as `best` or `last`."""
+        """Write the weights as `best` or `last`."""
         self.checkpoints.mkdir(exist_ok=True)
         checkpoint.write(self.weights_file(which), tensors, {"epoch": epoch})
 
     def read_weights(self, which: str, required: Tensors | None = None) -> tuple[Tensors, int]:
-        """Return the weights alone and their epoch; raise Damaged, naming the file.
+        """Return the weights and their epoch; raise Damaged, naming the file.
 
-        Where `required` is given, they must have its names, shapes and types.
+        With `required`, the weights must have its names, shapes and types.
         """
         tensors, state = checkpoint.read(self.weights_file(which), records.Weights)
         if required is not None:
@@ -225,11 +225,11 @@ class RunFolder:
         return tensors, int(state["epoch"])
 
     def write_codes(self, codes: Tensors, split: str, epoch: int) -> None:
-        """Write what `read_codes` returns: codes of images of this split, by the weights of this epoch."""
+        """Write the codes of images of this split, by the weights of this epoch."""
         checkpoint.write(self.codes_file, codes, {"split": split, "epoch": epoch})
 
     def read_codes(self) -> tuple[Tensors, str]:
-        """Return the codes by name and the split of their images; raise Damaged, naming the file.
+        """Return the codes by name, and the split of their images; raise Damaged, naming the file.
 
         `mean` and `log_variance` of q(z|x) are (N, D) in float32; `labels`, where there are any, (N,) in int64.
         """

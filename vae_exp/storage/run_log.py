@@ -1,4 +1,4 @@
-"""`run.log`: what was said while a run ran, with the traceback of a failure."""
+"""`run.log`: the log of a run, with the traceback of a failure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def appended(file: Path) -> Iterator[None]:
-    """Append what the package logs to this file."""
+    """Append the package's log messages to this file."""
     handler = _LogFile(file, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     package = logging.getLogger("vae_exp")
@@ -24,12 +24,12 @@ def appended(file: Path) -> Iterator[None]:
 
 
 class _LogFile(logging.FileHandler):
-    """A log that is silent where it can't be written: on a full disk, what is reported is what could not be saved."""
+    """A log file that ignores its own write errors. On a full disk, the run reports the file that it could not save."""
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Leave the line out, instead of a traceback on the terminal."""
+        """Drop the line instead of printing a traceback."""
 
     def close(self) -> None:
-        """Close the file, with or without the lines that it had no room for."""
+        """Close the file, even if its last lines could not be written."""
         with contextlib.suppress(OSError):
             super().close()

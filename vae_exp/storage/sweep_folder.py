@@ -1,4 +1,4 @@
-"""A sweep on the disk: what is planned, in which folder each job is, and how far it got."""
+"""A sweep on the disk: its plan, and the folder of each job."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class SweepFolder:
         return RunFolder(self.path / job.name)
 
     def needs_run(self, job: Job) -> bool:
-        """Return whether a job has not finished, or has finished fewer epochs than are planned now.
+        """Return whether a job is unfinished, or has fewer epochs than are planned now.
 
-        What is refused is never run.
+        A refused job never runs.
         """
         if job.refused:
             return False
@@ -44,16 +44,16 @@ class SweepFolder:
         return final is None or (not final.stopped_early and final.epochs < job.config["trainer"]["epochs"])
 
     def job(self, name: str, at: int) -> Job:
-        """Return the planned job of this name whose line begins at byte `at`, at a cost that no other job adds to."""
+        """Return the planned job of this name whose line begins at byte `at`, without reading the others."""
         self._refuse_link(name)
         return plan.read_job(self.plan_file, name, at)
 
     def jobs(self) -> list[Job]:
-        """Return the planned jobs; raise UserError when the plan is damaged or of another version."""
+        """Return the planned jobs; raise UserError when the plan is missing, damaged or of another version."""
         return self.read_plan().jobs
 
     def read_plan(self) -> Plan:
-        """Return the plan; raise UserError when there is none, or it is damaged or of another version."""
+        """Return the plan; raise UserError when it is missing, damaged or of another version."""
         if not self.plan_file.is_file():
             raise UserError(f"{self.path} is not a sweep: it has no sweep.json")
         found = plan.read(self.plan_file)
@@ -62,12 +62,12 @@ class SweepFolder:
         return found
 
     def write_plan(self, jobs: Sequence[Job], command: list[str]) -> list[Job]:
-        """Write the jobs that are not in the plan yet; return all of them, each with the place of its line."""
+        """Write the jobs that are not in the plan yet; return all jobs with the positions of their lines."""
         files.make_folder(self.path)
         return plan.write(self.plan_file, jobs, command)
 
     def locked(self) -> AbstractContextManager[None]:
-        """Hold the sweep alone; raises UserError when another process runs it. The lock dies with its process."""
+        """Lock the sweep; raise UserError when another process holds it. The lock ends with its process."""
         files.refuse_links(self.path, ".submitit", "jobs.jsonl", ".hydra")
         return lock.held(self.path)
 
