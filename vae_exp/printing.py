@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 
 def printable(text: str) -> str:
-    """Return a text in one line, its control characters as escapes such as `\\x1b`."""
+    """Return a text in one line, its control characters escaped."""
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
