@@ -12,6 +12,8 @@ from vae_exp.comparison.charts.axis import apart, is_log
 from vae_exp.comparison.charts.costs import reconstruction_against_kl, training_time
 from vae_exp.comparison.charts.curves import learning_curves
 from vae_exp.comparison.charts.losses import heat_map, loss_by_configuration, loss_by_value
+from vae_exp.comparison.charts.search import of_search
+from vae_exp.comparison.searched import Searched, Tried
 from vae_exp.config import AdamConfig, ElboConfig, ImagesConfig, MlpConfig, TrainerConfig
 from vae_exp.figures.sheet import style
 
@@ -179,3 +181,79 @@ def test_a_name_from_a_folder_stays_text_in_a_chart(tmp_path):
     runs = [(dataclasses.replace(each, model=MlpConfig()), loss) for each, loss in pairs]
     sweep(tmp_path, [(each, {"losses": [(loss, loss)]}) for each, loss in runs])
     assert "<script" not in "".join(svg for _, svg in charts.draw(compared(tmp_path)).values())
+
+
+# --- of a search -----------------------------------------------------------------------------------------------------
+
+KEYS = ("optimizer.lr", "model.hidden")
+
+
+def tried(number, lr, hidden, *values):
+    return Tried(number, [f"run{number}"], {"optimizer.lr": lr, "model.hidden": hidden}, values)
+
+
+def found(*trials, measures=("val/loss",), front=(1,), importances=None):
+    """Return a search with rungs at epochs 1 and 3; its course is that of one measure."""
+    course = [(1, 50.0), (2, 40.0), (6, 30.0)]
+    return Searched(measures, KEYS, ["optimizer.lr"], [1, 3], trials, course, [4, 8], importances or {}, front)
+
+
+@pytest.fixture
+def search_charts():
+    """Charts of four trials, of which two go on, one diverges, and one is far above the others."""
+    trials = [
+        tried(1, 1e-3, "[16]", (50.0,), None),
+        tried(2, 1e-2, "[8,8]", (40.0,), (30.0,)),
+        tried(3, 1e-4, "[16]", None),
+        *(tried(4 + i, 2e-3, "[16]", (45.0 + i,)) for i in range(6)),
+        tried(10, 0.1, "[8,8]", (900.0,)),
+    ]
+    with style():
+        return of_search(found(*trials, importances={"model.hidden": 0.25, "optimizer.lr": 0.75}))
+
+
+def test_the_course_of_a_search_steps_down_and_marks_where_a_rung_begins(search_charts):
+    steps, points, begun = search_charts["search_course"].figure.axes[0].lines
+    assert steps.get_drawstyle() == "steps-post"
+    assert steps.get_xydata().tolist() == [[1, 50], [2, 40], [6, 30], [8, 30]]
+    assert points.get_xydata().tolist() == [[1, 50], [2, 40], [6, 30]]
+    assert begun.get_xdata() == [4, 4]
+    assert search_charts["search_course"].seen.endswith("50.0 with 1 of 8 epochs spent, 30.0 with 6")
+
+
+def test_each_rung_has_its_colour_against_a_key_and_what_is_far_above_stands_at_the_edge(search_charts):
+    chart = search_charts["search_key_0"]
+    (axes,) = chart.figure.axes
+    assert axes.get_xscale() == "log"
+    first, above, second, _ = (each.get_offsets().tolist() for each in axes.collections)
+    assert [1e-2, 40.0] in first
+    assert (above, second) == ([[0.1, 50.0]], [[1e-2, 30.0]])
+    assert len({tuple(each.get_facecolor()[0]) for each in axes.collections[::2]}) == 2
+    assert [entry.name for entry in chart.legend] == ["epoch 1, 9 trials", "epoch 3, 1 trial"]
+    assert chart.detail.endswith("▲ is above the chart")
+    texts = [label.get_text() for label in search_charts["search_key_1"].figure.axes[0].get_xticklabels()]
+    assert texts == ["[16]", "[8,8]"]
+
+
+def test_the_most_important_key_is_on_top_and_the_chart_says_what_it_can_not_tell(search_charts):
+    (axes,) = search_charts["search_importance"].figure.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["optimizer.lr", "model.hidden"]
+    assert [bar.get_width() for bar in axes.patches] == [0.75, 0.25]
+    assert "epoch 1 alone: no direction, no interaction" in search_charts["search_importance"].detail
+    assert "search_front" not in search_charts
+
+
+def test_two_measures_have_a_front_that_is_joined_and_numbered():
+    values = {1: (20.0, 5.0), 2: (10.0, 9.0), 3: (30.0, 9.5)}
+    trials = [tried(number, 1e-3, "[16]", (40.0, 3.0), value) for number, value in values.items()]
+    with style():
+        charts = of_search(found(*trials, measures=("val/reconstruction", "val/kl"), front=(1, 2)))
+    (axes,) = charts["search_front"].figure.axes
+    assert axes.lines[0].get_xydata().tolist() == [[10, 9], [20, 5]]
+    assert [text.get_text() for text in axes.texts] == ["2", "1"]
+    assert "search_importance" not in charts
+
+
+def test_a_search_without_a_value_has_no_charts():
+    empty = dataclasses.replace(found(tried(1, 1e-3, "[16]", None)), course=[])
+    assert of_search(empty) == {}

@@ -1,7 +1,5 @@
 """A search decides by its folder alone: proposals, rungs and promotions, whatever was killed, failed or refused."""
 
-from collections import Counter
-
 import pytest
 from searches import CONFIG, OPTIONS, SPACE, asked, changed, replaced, searched, story, train
 
@@ -282,8 +280,9 @@ def test_the_course_falls_and_ends_with_what_was_spent_when_the_best_was_found(a
 
 
 def test_each_trial_has_a_point_against_a_key_for_each_rung_that_it_reached(alone):
-    points = charts.against(Findings(alone), "model.latent_dim")
-    assert Counter(epoch for _, epoch, _ in points) == {1: 6, 2: 3, 4: 1, 6: 1}
+    found = charts.searched(Findings(alone))
+    assert {epoch: len(found.at(rung)) for rung, epoch in enumerate(found.rungs)} == {1: 6, 2: 3, 4: 1, 6: 1}
+    assert found.spent == [6, 9, 11, 13]
 
 
 def test_the_learning_rate_matters_more_than_a_key_that_changes_nothing(tmp_path):

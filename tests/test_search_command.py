@@ -45,7 +45,9 @@ def test_a_search_ends_with_a_table_its_cost_and_the_command_of_the_best(alone):
     assert "Trained 8 to epoch 1, 4 to epoch 2, 2 to epoch 4: 16 epochs, 50 % of the 32 of training all." in said
     (command,) = (line for line in said.splitlines() if line.startswith("  python -m vae_exp.train"))
     assert "trainer.threads=1" in command
-    assert (sweep.path / "report.html").is_file()
+    page = (sweep.path / "report.html").read_text(encoding="utf-8")
+    for name in ("search_course", "search_key_0", "search_key_1"):
+        assert f'<figure class="plot" id="{name}">' in page
 
 
 def test_two_workers_propose_and_promote_as_one_does(alone, tmp_path):

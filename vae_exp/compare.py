@@ -14,6 +14,7 @@ from vae_exp.comparison import report
 from vae_exp.comparison.runs import is_sweep
 from vae_exp.errors import UserError, complain
 from vae_exp.machine import environment
+from vae_exp.searching.charts import searched_in
 from vae_exp.storage.files import make_folder
 from vae_exp.sweeping import conclusion
 from vae_exp.terminal import new_console
@@ -60,7 +61,7 @@ def _write(folders: list[Path], compared: comparison.Comparison) -> Path | None:
     with contextlib.suppress(UserError):
         if len(folders) == 1:
             write = report.write if is_sweep(folders[0]) else report.write_page
-            return write(folders[0], compared, command)
+            return write(folders[0], compared, command, searched_in(folders[0]))
     with contextlib.suppress(UserError, OSError):
         make_folder(new)
         return report.write(new, compared, command)

@@ -15,6 +15,7 @@ from vae_exp.comparison.gallery import galleries
 from vae_exp.comparison.intervals import Interval
 from vae_exp.comparison.run_data import run_data
 from vae_exp.comparison.runs import Run, read_runs
+from vae_exp.comparison.searched import Searched
 from vae_exp.comparison.table import Comparison, compare
 from vae_exp.config.identity import written
 from vae_exp.errors import UserError, one_line, printable
@@ -27,16 +28,19 @@ FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 """How a text begins that a spreadsheet takes for a formula."""
 
 
-def write(folder: Path, comparison: Comparison, command: Sequence[str]) -> Path:
-    """Write both files into a folder; return the page. Raises UserError where that can't be done."""
+def write(folder: Path, comparison: Comparison, command: Sequence[str], searched: Searched | None = None) -> Path:
+    """Write both files into a folder; return the page. Raises UserError where that can't be done.
+
+    `searched` is what a search found, whose trials the runs are.
+    """
     _write_text(folder / "comparison.csv", _csv(comparison.frame()))
-    return write_page(folder, comparison, command)
+    return write_page(folder, comparison, command, searched)
 
 
-def write_page(folder: Path, comparison: Comparison, command: Sequence[str]) -> Path:
+def write_page(folder: Path, comparison: Comparison, command: Sequence[str], searched: Searched | None = None) -> Path:
     """Write the page alone into a folder and return it; raise UserError where that can't be done."""
     file = folder / "report.html"
-    _write_text(file, page(folder, comparison, command))
+    _write_text(file, page(folder, comparison, command, searched))
     return file
 
 
@@ -62,9 +66,9 @@ def _harmless(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULAS) else value
 
 
-def page(folder: Path, comparison: Comparison, command: Sequence[str]) -> str:
+def page(folder: Path, comparison: Comparison, command: Sequence[str], searched: Searched | None = None) -> str:
     """Return the report of a comparison, or of the one run there is, that lies in this folder, made by this command."""
-    drawn, pictures = charts.draw(comparison), galleries(comparison)
+    drawn, pictures = charts.draw(comparison, searched), galleries(comparison)
     own = _run_page(comparison) if len(comparison.runs) == 1 else _comparison_page(comparison)
     return rendering.render(
         "run.html" if len(comparison.runs) == 1 else "comparison.html",

@@ -3,13 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
+from vae_exp.comparison.searched import Searched, Tried
+from vae_exp.searching import record
 from vae_exp.searching.findings import Findings
+from vae_exp.searching.grammar import override_value
 from vae_exp.searching.sampler import distributions, param
-from vae_exp.searching.space import Interval
+from vae_exp.searching.search import Search
+from vae_exp.searching.space import Dimension, Interval, Space
+from vae_exp.searching.trials import Trial
+from vae_exp.storage.sweep_folder import SweepFolder
 
 LEAST_FOR_IMPORTANCE = 10
 """Trials with a value that importances need: of fewer they would be noise."""
+
+
+def searched(findings: Findings) -> Searched:
+    """Return what a search found, as its charts draw it."""
+    record, trials = findings.search.record, findings.search.trials
+    return Searched(
+        measures=record.options.measures,
+        keys=record.space.keys,
+        ratios=[each.key for each in record.space.dimensions if isinstance(each, Interval) and each.log],
+        rungs=[rung.epoch for rung in findings.rungs],
+        trials=[_tried(findings, trial) for trial in trials],
+        course=course(findings),
+        spent=[spent[-1] for spent in _spent(findings)],
+        importances=importances(findings),
+        front=[trial.number for trial in findings.front],
+    )
+
+
+def searched_in(folder: Path) -> Searched | None:
+    """Return what the search of a folder found; None where it holds no search, or one without a trial."""
+    if not record.record_file(folder).is_file():
+        return None
+    search = Search(SweepFolder(folder), record.read(folder), [])
+    return searched(Findings(search)) if search.trials else None
+
+
+def _tried(findings: Findings, trial: Trial) -> Tried:
+    rungs = [rung for rung in findings.rungs if any(each.number == trial.number for each in rung.trials)]
+    space = findings.search.record.space
+    point = {each.key: _number_or_text(each, trial.point[each.key], space) for each in space.dimensions}
+    values = [rung.values.get(trial.number) for rung in rungs]
+    return Tried(trial.number, [job.name for job in trial.jobs], point, values)
+
+
+def _number_or_text(dimension: Dimension, text: str, space: Space) -> float | str:
+    """Return a value of a key as a number where all its values are numbers."""
+    if isinstance(dimension, Interval):
+        number = dimension.number(text)
+        assert number is not None
+        return number
+    numbers = [override_value(each) for each in dimension.values]
+    is_number = all(type(number) in (int, float) for number in numbers)
+    return numbers[dimension.values.index(text)] if is_number else text
 
 
 def course(findings: Findings) -> list[tuple[int, float]]:
@@ -18,25 +68,26 @@ def course(findings: Findings) -> list[tuple[int, float]]:
     Trials count in the order of their numbers, rung by rung; with two measures the first counts.
     """
     points: list[tuple[int, float]] = []
-    spent, before = 0, 0
-    for rung in findings.rungs:
-        for trial in rung.trials:
-            spent += (rung.epoch - before) * len(trial.jobs)
+    for rung, spent in zip(findings.rungs, _spent(findings), strict=True):
+        for trial, epochs in zip(rung.trials, spent, strict=True):
             value = rung.values.get(trial.number)
             if value is not None and (not points or value[0] < points[-1][1]):
-                points.append((spent, value[0]))
-        before = rung.epoch
+                points.append((epochs, value[0]))
     return points
 
 
-def against(findings: Findings, key: str) -> list[tuple[str, int, float]]:
-    """Return a key's value, the epoch of the rung, and the loss there, of each trial in each rung that it reached."""
-    return [
-        (trial.point[key], rung.epoch, value[0])
-        for rung in findings.rungs
-        for trial in rung.trials
-        if (value := rung.values.get(trial.number)) is not None
-    ]
+def _spent(findings: Findings) -> list[list[int]]:
+    """Return, by rung, the epochs that all runs had together when each of its trials had reached it."""
+    sweep = findings.search.sweep
+    epochs = {job.name: len(sweep.folder(job).records()) for trial in findings.search.trials for job in trial.jobs}
+    spent, before, found = 0, 0, list[list[int]]()
+    for rung in findings.rungs:
+        found.append([])
+        for trial in rung.trials:
+            spent += sum(max(0, min(epochs[job.name], rung.epoch) - before) for job in trial.jobs)
+            found[-1].append(spent)
+        before = rung.epoch
+    return found
 
 
 def importances(findings: Findings) -> Mapping[str, float]:
@@ -61,9 +112,3 @@ def importances(findings: Findings) -> Mapping[str, float]:
     evaluator = optuna.importance.PedAnovaImportanceEvaluator()
     found = optuna.importance.get_param_importances(study, evaluator=evaluator)
     return {key: float(found[key]) for key in space.keys}
-
-
-def is_logarithmic(findings: Findings, key: str) -> bool:
-    """Return whether a key is searched by its ratios, so that a chart's axis should be logarithmic."""
-    dimension = next(each for each in findings.search.record.space.dimensions if each.key == key)
-    return isinstance(dimension, Interval) and dimension.log

@@ -12,6 +12,7 @@ from rich.text import Text
 from vae_exp.comparison import cells, compare, report
 from vae_exp.comparison.runs import planned_runs
 from vae_exp.config.saved import load_config
+from vae_exp.searching.charts import searched
 from vae_exp.searching.findings import Findings
 from vae_exp.searching.options import PREFIX
 from vae_exp.searching.planning import shortened
@@ -49,7 +50,7 @@ def _show_runs(findings: Findings, command: list[str], console: Console) -> None
     tracking = load_config(jobs[0].config, str(search.sweep.plan_file)).tracking
     runs = planned_runs(search.sweep, jobs)
     comparison = compare(runs)
-    page = report.write(search.sweep.path, comparison, command)
+    page = report.write(search.sweep.path, comparison, command, searched(findings))
     folders = [run.folder for run in runs]
     is_reached = reconcile(tracking, folders)
     set_tags(tracking, ((search.sweep.folder(job), _tags(findings, job)) for job in jobs))

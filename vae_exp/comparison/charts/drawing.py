@@ -11,7 +11,9 @@ from vae_exp.comparison.charts.chart import Chart
 from vae_exp.comparison.charts.costs import reconstruction_against_kl, training_time
 from vae_exp.comparison.charts.curves import learning_curves, single
 from vae_exp.comparison.charts.losses import heat_map, loss_by_configuration, loss_by_value
+from vae_exp.comparison.charts.search import of_search
 from vae_exp.comparison.charts.svg import inline
+from vae_exp.comparison.searched import Searched
 from vae_exp.comparison.table import Comparison
 from vae_exp.figures.colours import INK, SOFT_INK
 from vae_exp.figures.sheet import style
@@ -43,11 +45,12 @@ LOOK: Any = {
 }
 
 
-def draw(comparison: Comparison) -> dict[str, tuple[Chart, str]]:
-    """Return the charts by name, each with its SVG; one that has nothing to show is left out."""
-    drawn = {}
+def draw(comparison: Comparison, searched: Searched | None = None) -> dict[str, tuple[Chart, str]]:
+    """Return the charts by name, each with its SVG; one that has nothing to show is left out.
+
+    Those of a search come first.
+    """
     with style(), matplotlib.rc_context(LOOK):
-        for name, chart in CHARTS.items():
-            if (found := chart(comparison)) is not None:
-                drawn[name] = found, inline(found, name)
-    return drawn
+        found = of_search(searched) if searched else {}
+        found |= {name: drawn for name, chart in CHARTS.items() if (drawn := chart(comparison)) is not None}
+        return {name: (chart, inline(chart, name)) for name, chart in found.items()}

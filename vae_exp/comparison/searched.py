@@ -1,0 +1,46 @@
+"""What a search found, in plain numbers: what its charts draw. Who has the search's folder reads it from there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One trial."""
+
+    number: int
+    runs: Sequence[str]
+    """Names of its run folders, one a seed."""
+    point: Mapping[str, float | str]
+    """The value of each searched key; text where it is no number."""
+    values: Sequence[Sequence[float] | None]
+    """Its measures at each rung that it was let into; None where it diverged, or has not got there yet."""
+
+
+@dataclass(frozen=True)
+class Searched:
+    """The trials of a search, and what follows from them."""
+
+    measures: Sequence[str]
+    """What is minimised, one measure or two, in nats per image."""
+    keys: Sequence[str]
+    ratios: Sequence[str]
+    """The keys that are searched by their ratios, on a logarithmic scale."""
+    rungs: Sequence[int]
+    """The epochs at which trials are compared, of the rungs that have begun."""
+    trials: Sequence[Tried]
+    course: Sequence[tuple[int, float]]
+    """Epochs that all trials had spent, and the lowest value by then, each time that it fell."""
+    spent: Sequence[int]
+    """Epochs that all trials had spent when each rung ended."""
+    importances: Mapping[str, float]
+    """How much each key decides which trials are among the best of the first rung; empty where that is not known."""
+    front: Sequence[int]
+    """Numbers of the trials of the last rung that no other beats in all measures."""
+
+    def at(self, rung: int) -> list[tuple[Tried, Sequence[float]]]:
+        """Return the trials that have a value at a rung, the first being 0, with that value."""
+        reached = [trial for trial in self.trials if len(trial.values) > rung]
+        return [(trial, value) for trial in reached if (value := trial.values[rung]) is not None]
