@@ -39,7 +39,8 @@ class Terms:
 
     def parts(self) -> Tensor:
         """Return the values in the order of `PARTS`, without gradients: (4, B)."""
-        return torch.stack([self.objective, self.loss, self.reconstruction, self.kl]).detach()
+        with torch.no_grad():
+            return torch.stack([self.objective, self.loss, self.reconstruction, self.kl])
 
 
 class Objective(Protocol):
@@ -106,9 +107,11 @@ class Elbo:
         z = posterior.rsample(self.config.samples, generator)  # (L, B, D)
         reconstruction = -decode(z).log_prob(images).mean(0)  # (B,)
         kl = posterior.kl()  # (B, D)
-        bounded = kl if epoch is None else free_bits(kl, self.config.free_bits)
-        objective = torch.add(reconstruction, bounded.sum(-1), alpha=kl_weight(self.config, epoch))
-        return Terms(objective, reconstruction, kl.sum(-1))
+        total = kl.sum(-1)
+        is_bounded = epoch is not None and self.config.free_bits > 0
+        bounded = free_bits(kl, self.config.free_bits).sum(-1) if is_bounded else total
+        objective = torch.add(reconstruction, bounded, alpha=kl_weight(self.config, epoch))
+        return Terms(objective, reconstruction, total)
 
     def over_all_images(self, kl: Tensor) -> float:
         """Return what free bits add to β·Σ_d KL_d: β·Σ_d max(0, nats − KL_d), with KL the mean over all images (D,)."""
@@ -158,6 +161,4 @@ def free_bits(kl: Tensor, nats: float) -> Tensor:
 
     The mean over the batch is Σ_d max(nats, mean_b KL_bd) (Kingma et al. 2016, eq. 15).
     """
-    if nats == 0:
-        return kl
     return torch.where(kl.mean(0) > nats, kl, nats)
