@@ -1,10 +1,10 @@
-"""Our sweepers, where Hydra looks for them: their options, and calls into `vae_exp.sweeping` and `vae_exp.searching`.
+"""The Hydra plugins of the sweepers: their options, and calls into `vae_exp.sweeping` and `vae_exp.searching`.
 
-Hydra imports this file at every start: heavy imports wait.
+Hydra imports this file at every start, so it imports nothing heavy.
 """
 
 # No `from __future__ import annotations`: Hydra runs this file without entering it in sys.modules, where a dataclass
-# would look its annotations up.
+# would look up its annotations.
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,21 +35,21 @@ class VaeExpSweeperConf:
 
     _target_: str = "hydra_plugins.vae_exp_sweeper.VaeExpSweeper"
     max_batch_size: int | None = None
-    """Most jobs that the launcher is given at once; null gives it all."""
+    """Largest number of jobs that are launched at a time; null launches all."""
     params: dict[str, str] | None = None
-    """Overrides by key, as on the command line, which goes before."""
+    """Overrides by key, as on the command line, which takes precedence."""
     wait: bool | None = None
     """Wait for the jobs and conclude the sweep; null: hand them over with `submitit_slurm`, wait with others."""
     jobs_per_task: int = 1
-    """With `submitit_slurm`: how many jobs a task of an array runs, one after the other, at least 1."""
+    """With `submitit_slurm`: number of jobs that a task of an array runs one after the other, at least 1."""
     conclusion: ConclusionConf = field(default_factory=ConclusionConf)
     """With `submitit_slurm`: resources of the last job, which writes the report."""
     resume: bool = False
-    """Run what was planned in `hydra.sweep.dir` and is not finished, instead of planning jobs."""
+    """Run the planned and unfinished jobs of `hydra.sweep.dir` instead of planning new ones."""
 
 
 class VaeExpSweeper(Sweeper):
-    """Checks every job before the first, survives those that fail, and goes on where it stopped."""
+    """Checks all jobs before the first starts, continues after failed ones, and can be resumed."""
 
     hydra_context: HydraContext
     config: DictConfig
@@ -60,11 +60,11 @@ class VaeExpSweeper(Sweeper):
         self.max_batch_size, self.params, self.resume = max_batch_size, params or {}, resume
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Keep what Hydra composed. The task is our own: it runs a job as it was planned."""
+        """Keep what Hydra composed. `task_function` is not used: jobs run as they were planned."""
         self.hydra_context, self.config = hydra_context, config
 
     def sweep(self, arguments: list[str]) -> Any:
-        """Run the sweep that the command line asks for, and exit with its code."""
+        """Run the sweep of the command line, and exit with its code."""
         from vae_exp.sweeping import sweeper
 
         if self.resume:
@@ -80,11 +80,11 @@ class SearchConf(Options):
     _target_: str = "hydra_plugins.vae_exp_sweeper.VaeExpSearch"
     _convert_: str = "all"
     resume: bool = False
-    """Go on with the search in `hydra.sweep.dir`."""
+    """Resume the search in `hydra.sweep.dir`."""
 
 
 class VaeExpSearch(Sweeper):
-    """Proposes jobs, compares them at rungs, and lets the best go on."""
+    """Proposes jobs, compares them at rungs, and promotes the best."""
 
     hydra_context: HydraContext
     config: DictConfig
@@ -97,7 +97,7 @@ class VaeExpSearch(Sweeper):
         self.hydra_context, self.config = hydra_context, config
 
     def sweep(self, arguments: list[str]) -> Any:
-        """Run the search that the command line asks for, and exit with its code."""
+        """Run the search of the command line, and exit with its code."""
         from vae_exp.searching import sweeper
 
         if self.resume:

@@ -111,7 +111,7 @@ def test_the_jobs_of_a_command_are_all_combinations_the_last_key_fastest(hydra):
     ("given", "said"),
     [
         (["seed=range(0,0)"], "a sweep must have at least one job"),
-        (["optimizer.lr=interval(0,1)"], "optimizer.lr must have values to choose from in a sweep"),
+        (["optimizer.lr=interval(0,1)"], "optimizer.lr must have a list of values in a sweep"),
         (["seed=(1"], "Error parsing override 'seed=(1'"),
     ],
 )

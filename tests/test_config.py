@@ -87,7 +87,10 @@ def test_yaml_files_hold_values_without_interpolations():
         ("model.channels=[1]", "model.channels must be a list of at least two entries, got [1]"),
         ("model.channels=[1,0]", "model.channels[1] must be at least 1, got 0"),
         ("model.kernel_size=0", "model.kernel_size must be at least 1, got 0"),
-        ("model.stride=4", "model.stride must be at most model.kernel_size (3), since a larger one leaves gaps, got 4"),
+        (
+            "model.stride=4",
+            "model.stride must be at most model.kernel_size (3), since a larger one skips pixels, got 4",
+        ),
         (
             "model.likelihood=poisson",
             "model.likelihood must be one of bernoulli, continuous_bernoulli, gaussian, discr",
@@ -104,7 +107,7 @@ def test_yaml_files_hold_values_without_interpolations():
         ("objective.free_bits=-1", "objective.free_bits must be at least 0, got -1.0"),
         ("objective.warmup_epochs=-1", "objective.warmup_epochs must be at least 0, got -1"),
         ("trainer.epochs=-1", "trainer.epochs must be at least 0, got -1"),
-        ("trainer.epochs=null", "trainer.epochs must be a number unless optimizer.stages is one, got None"),
+        ("trainer.epochs=null", "trainer.epochs must be a number unless optimizer.stages is given, got None"),
         ("optimizer.stages=2", "trainer.epochs must be null or 4, the length of optimizer.stages=2, got 50"),
         ("trainer.batch_size=0", "trainer.batch_size must be at least 1, got 0"),
         ("trainer.patience=0", "trainer.patience must be at least 1, got 0"),

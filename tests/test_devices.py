@@ -32,5 +32,5 @@ def test_a_device_that_is_named_is_given_without_asking_others():
 
 @pytest.mark.parametrize("name", ["cuda:999", "nonsense", "xla"])
 def test_a_device_that_is_not_here_is_named(name):
-    with pytest.raises(UserError, match=f"trainer.device must be a device that is here, got '{name}'"):
+    with pytest.raises(UserError, match=f"trainer.device must be a device of this machine, got '{name}'"):
         require_device(name)

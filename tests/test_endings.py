@@ -90,7 +90,7 @@ def test_a_run_that_is_stopped_by_a_signal_says_so_at_once(place, store, ended, 
     folder = RunFolder(place / name)
     returned, said = ended[name]
     assert returned == code
-    assert said.splitlines()[-1] == f"error: stopped; go on with: python -m vae_exp.resume {name}"
+    assert said.splitlines()[-1] == f"error: stopped; resume with: python -m vae_exp.resume {name}"
     assert "Traceback" not in said
     assert (folder.read_status().state, folder.read_status().error) == ("interrupted", "stopped by a signal")
     assert "stopped by a signal" in folder.log_file.read_text()

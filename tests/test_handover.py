@@ -43,7 +43,7 @@ def test_a_command_returns_and_the_last_job_writes_the_report(tmp_path, begin):
     assert len(jobs_of(sweep)) == 2
     again = run(tmp_path, "resume", sweep.path, *LAUNCHER)
     assert again.returncode == 2
-    assert "has everything that is missing in Slurm's queue" in again.stderr
+    assert "has all its unfinished jobs in Slurm's queue" in again.stderr
     printed = require_concluded(sweep)
     assert set(states(sweep).values()) == {"finished"}
     assert list(sessions(sweep).values()) == [1, 1, 1]

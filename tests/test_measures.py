@@ -376,7 +376,7 @@ def test_grey_pixels_have_no_bernoulli_likelihood_and_so_no_nll(digits, caplog):
     with caplog.at_level(logging.INFO):
         found = measured(digits, config(model=MlpConfig(hidden=[16])))
     assert not any("nll" in name or "importance" in name for name in found)
-    assert "test/nll_iw7, since cross-entropy objective: a Bernoulli is no likelihood of grey pixels" in caplog.text
+    assert "test/nll_iw7, since cross-entropy objective: a Bernoulli is not a likelihood of grey pixels" in caplog.text
 
 
 @pytest.mark.parametrize("binarize", ["static", "dynamic"])

@@ -85,7 +85,7 @@ def test_a_copied_run_folder_becomes_a_run_of_its_own_and_says_so(place, capsys)
     trained(place / "run", 1)
     shutil.copytree(place / "run", place / "copy")
     trained(place / "copy", 2)
-    assert f"copy is a copy of {place / 'run'}: it is shown as a run of its own" in capsys.readouterr().err
+    assert f"copy is a copy of {place / 'run'}: it becomes a run of its own" in capsys.readouterr().err
     trained(place / "run", 1)
     assert steps() == {"run": [1, 2], "copy": [1, 2, 3]}
 

@@ -195,7 +195,7 @@ def edit(file, old, new):
         ("seed: 0", "seed: 0", ["tracking=paper"], "Could not find 'tracking/paper'"),
         ("seed: 0", "seed: 0\ncolour: red", [], r"config\.yaml: colour is not a key of this version"),
         ("threads: 1", "threads: 1\n  colour: red", [], r"config\.yaml: trainer\.colour is not a key of this version"),
-        ("device: cpu", "device: cuda:99", [], r"trainer\.device must be a device that is here"),
+        ("device: cpu", "device: cuda:99", [], r"trainer\.device must be a device of this machine"),
     ],
 )
 def test_what_can_not_run_is_refused_by_name_and_nothing_is_made(origin, tmp_path, old, new, overrides, message):

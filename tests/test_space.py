@@ -42,10 +42,10 @@ def test_hydras_grammar_becomes_a_space_the_seeds_of_each_trial_and_what_all_sha
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        (["optimizer.lr=interval(1e-2,1e-4)"], "optimizer.lr: an interval must begin below its end"),
-        (["optimizer.lr=interval(0.1,0.1)"], "optimizer.lr: an interval must begin below its end"),
-        (["optimizer.lr=tag(log,interval(0,1))"], "optimizer.lr: a log interval must begin above 0"),
-        (["optimizer.lr=interval(0,inf)"], "optimizer.lr: an interval must begin below its end"),
+        (["optimizer.lr=interval(1e-2,1e-4)"], "optimizer.lr: an interval must start below its end"),
+        (["optimizer.lr=interval(0.1,0.1)"], "optimizer.lr: an interval must start below its end"),
+        (["optimizer.lr=tag(log,interval(0,1))"], "optimizer.lr: a log interval must start above 0"),
+        (["optimizer.lr=interval(0,inf)"], "optimizer.lr: an interval must start below its end"),
         (["model.latent_dim=range(5,2)"], "model.latent_dim must have at least one value"),
         (["model.latent_dim=range(2,5,0)"], "model.latent_dim: "),
         (["model.latent_dim=range(0,1000000000)"], "model.latent_dim must have at most 10000 values"),
@@ -117,7 +117,7 @@ def test_a_space_from_python_reads_as_that_of_the_command_line():
         "trainer.patience=choice(null,5)",
         "optimizer.lr=interval(0.1,1)",
     ]
-    with pytest.raises(UserError, match=r"optimizer.lr must be searched in"):
+    with pytest.raises(UserError, match=r"optimizer.lr must be a range"):
         grammar.as_overrides({"optimizer.lr": 0.1})
 
 

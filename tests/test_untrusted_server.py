@@ -49,7 +49,7 @@ def test_a_file_that_is_longer_than_was_announced_is_cut_off(server, tmp_path):
 
 def test_a_file_that_is_packed_is_refused_packed(server, tmp_path):
     server.add("metrics.jsonl", gzip.compress(b"0" * 2**26), size=10, Content_Encoding="gzip")
-    with pytest.raises(UserError, match=r"metrics\.jsonl must be sent as it is, got 'gzip'"):
+    with pytest.raises(UserError, match=r"metrics\.jsonl must be sent uncompressed, got 'gzip'"):
         fetch_run(RUN, tmp_path / "run")
 
 

@@ -6,8 +6,8 @@
 >>> sweep = vae_exp.sweep(config, {"model.latent_dim": [2, 4], "seed": range(3)}, "outputs/two")  # doctest: +SKIP
 >>> found = vae_exp.search(config, {"model.latent_dim": range(2, 33)}, "outputs/three", trials=16)  # doctest: +SKIP
 
-`load_run` and `load_sweep` read what was trained. Each name is imported when it is first used, so that
-`import vae_exp` costs next to nothing.
+`load_run` and `load_sweep` load what was trained. Each name is imported when it is first used, so that
+`import vae_exp` takes almost no time.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ _MODULES = {
     "search": "vae_exp.api",
     "sweep": "vae_exp.api",
 }
-"""Where each name is; the classes of the configuration are in `vae_exp.config`."""
+"""The module of each name; the classes of the configuration are in `vae_exp.config`."""
 
 
 def __getattr__(name: str) -> Any:

@@ -15,7 +15,7 @@ VERBS = ("train", "resume", "compare", "reproduce", "status", "stop", "export")
 
 
 def main() -> None:
-    """Run the verb that is given first; without one print what there is."""
+    """Run the verb that is the first argument; without one, list the verbs."""
     verb, *arguments = sys.argv[1:] or ["--help"]
     if verb in ("-h", "--help"):
         for line in overview().split("\n"):
@@ -35,7 +35,7 @@ def overview() -> str:
 
 
 def sentence(verb: str) -> str:
-    """Return what a verb does, from the first line of its module, which is not imported: that takes seconds."""
+    """Return the first sentence of a verb's module without importing it, since imports take seconds."""
     source = (Path(__file__).parent / f"{verb}.py").read_text(encoding="utf-8")
     first = (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
     return first.partition(": ")[2].strip()

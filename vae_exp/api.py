@@ -1,4 +1,4 @@
-"""What a script or a notebook calls: runs with progress, and with tracking where that is asked for."""
+"""Run, sweep and search from a script or a notebook, with progress and optional tracking."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def run(
 
     Args:
         config: The complete configuration.
-        folder: Where everything of the run is saved.
-        data: Images, a pair of images and labels (arrays or tensors), or a data set that gives such pairs, as those of
-            torchvision do; `config.data` is then `ArraysConfig(…)` without a root, or left as it is made. To resume or
-            reproduce the run, give the same data here or as `data.root=FILE`; digests are compared.
+        folder: The run's folder.
+        data: Images, a pair of images and labels (arrays or tensors), or a data set of such pairs, as in torchvision;
+            `config.data` must then be `ArraysConfig(…)` without a root, or the default. To resume or reproduce the run,
+            give the same data here or as `data.root=FILE`; digests are compared.
         progress: Show progress in a terminal or a notebook.
-        tracking: Send the run to MLflow, as `config.tracking` says. Without it the run is saved with
+        tracking: Send the run to MLflow, with the options of `config.tracking`. By default the run is saved with
             `NoTrackingConfig`, so that `python -m vae_exp.resume` sends nothing either.
 
     Raises:
@@ -71,19 +71,19 @@ def sweep(
 ) -> LoadedSweep:
     """Run every combination of values in `folder`, compare the runs, and return the sweep.
 
-    Every job is checked before the first one starts. Calling it again with the same folder finishes what is not
-    finished, and more values extend the sweep, as the command `python -m vae_exp.train -m` does; what one of the two
-    began the other finishes. A job that fails stops no other: its state is in the table.
+    Every job is checked before the first one starts. Calling it again with the same folder runs unfinished jobs, and
+    more values extend the sweep. The command `python -m vae_exp.train -m` does the same: either can finish what the
+    other started. A failed job stops no other; its state is in the table.
 
     Args:
-        config: What the jobs have in common.
+        config: The configuration that all jobs share.
         grid: Values by dotted key, such as `{"model.latent_dim": [2, 4], "seed": range(3)}`, or options by group, such
             as `{"model": [ConvConfig(), MlpConfig()]}`. The last key varies fastest.
         folder: Where the plan, the runs and the report are saved.
         data: The data of all runs; see `run`.
-        jobs: How many runs are trained at once, each in a process of its own with its share of torch's threads.
+        jobs: Number of runs at a time, each in its own process with its share of torch's threads.
         progress: Show progress in a terminal or a notebook.
-        tracking: Send the runs to MLflow, as `config.tracking` says; see `run`.
+        tracking: Send the runs to MLflow, with the options of `config.tracking`; see `run`.
 
     Raises:
         UserError: A configuration breaks a rule, or the folder can't be used; nothing was made or changed.
@@ -107,20 +107,20 @@ def search(
     tracking: bool = False,
     **options: Any,
 ) -> LoadedSearch:
-    """Search a space for the best configuration, and return what was found.
+    """Search a space for the best configuration, and return the search.
 
-    The folder is that of the command's search: what one began the other continues, and more trials extend it.
+    The folder is the same as the command's: either can continue what the other started, and more trials extend it.
 
     Args:
-        config: What all trials share.
-        space: The values of each searched key: a range, a list, or a text of Hydra's grammar, such as
+        config: The configuration that all trials share.
+        space: The values of each searched key: a range, a list, or text in Hydra's grammar, such as
             `"tag(log,interval(1e-4,1e-2))"`. Several values of `seed` run each trial with each of them.
-        folder: Where everything of the search is saved.
-        trials: How many configurations to try.
-        jobs: How many runs are trained at once, each in a process of its own; the result is the same.
+        folder: The search's folder.
+        trials: Number of configurations to try.
+        jobs: Number of runs at a time, each in its own process. It doesn't change the result.
         progress: Show progress in a terminal or a notebook.
-        tracking: Send the runs to MLflow, as `config.tracking` says.
-        options: Those of `hydra.sweeper`: `minimize`, `sampler`, `seed`, `batch`, `first_epochs`, `factor`,
+        tracking: Send the runs to MLflow, with the options of `config.tracking`.
+        options: The options of `hydra.sweeper`: `minimize`, `sampler`, `seed`, `batch`, `first_epochs`, `factor`,
             `leave_out`.
 
     Raises:
@@ -139,9 +139,9 @@ def search(
 
 
 def checked(config: Config, tracking: bool, data: object = None) -> Config:
-    """Return a copy whose rules were all applied again, since fields can be assigned after it was made."""
+    """Return a copy that is checked again, since fields can be assigned after a configuration is created."""
     if tracking and not isinstance(config.tracking, MlflowConfig):
-        raise UserError("config.tracking must be MlflowConfig(…) where tracking=True")
+        raise UserError("config.tracking must be MlflowConfig(…) with tracking=True")
     config = load_config(as_dict(config), "config")
     if data is not None:
         config = dataclasses.replace(config, data=arrays_config(config.data))

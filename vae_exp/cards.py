@@ -1,4 +1,4 @@
-"""A run as a notebook shows it."""
+"""The card of a run in a notebook."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 from vae_exp.errors import printable
 
 SIDE = 480
-"""Largest side of a card's picture, in pixels; it is shown at half the size, which is sharp on any screen."""
+"""Largest side of a card's picture, in pixels. It is shown at half this size, for screens with a high resolution."""
 
 _CARD = """\
 <div style="display: inline-flex; gap: 1em; align-items: center; padding: 0.7em 1em; border: 1px solid #8885;\

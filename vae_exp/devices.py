@@ -1,4 +1,4 @@
-"""Which device a run gets: the one it names, or a GPU that no other run has."""
+"""Choose the device of a run: the named one, or a free GPU."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from vae_exp.storage.files import make_folder
 
 
 def require_device(name: str | None) -> None:
-    """Raise UserError unless the device of that name is here."""
+    """Raise UserError unless this machine has the device."""
     if name is None:
         return
     try:
         torch.zeros(1, device=torch.device(name)).tolist()
     except (RuntimeError, AssertionError, ImportError):
-        raise UserError(f"trainer.device must be a device that is here, got {name!r}; cpu always is") from None
+        raise UserError(f"trainer.device must be a device of this machine, got {name!r}; cpu always works") from None
 
 
 @contextlib.contextmanager
 def claimed(name: str | None) -> Iterator[torch.device]:
-    """Give the device of that name. None is a GPU of its own for each of this user's runs, as far as there are any.
+    """Yield the named device. For None, yield a GPU that no other run of this user holds.
 
-    Where there is no GPU it is the CPU; where every GPU is taken, one is shared.
+    Without a GPU that is the CPU; when all GPUs are held, one is shared.
     """
     gpus = torch.cuda.device_count() if name is None else 0
     if gpus < 2:
@@ -42,9 +42,9 @@ def claimed(name: str | None) -> Iterator[torch.device]:
 
 @contextlib.contextmanager
 def first_free(names: Sequence[str], folder: Path) -> Iterator[int]:
-    """Hold the first of these names that no other process holds, and give its index; the hold dies with its process.
+    """Lock the first of these names that no other process holds, and yield its index. The lock ends with its process.
 
-    Where all are held, one is given that depends on the process alone.
+    When all are held, the index is derived from the number of the process.
     """
     make_folder(folder)
     locks = (FileLock(folder / f"{name}.lock") for name in names)

@@ -1,4 +1,4 @@
-"""Likelihoods of 8-bit pixels: −log p(x|z) in nats of 256 grey levels, so that bits per dimension can be given."""
+"""Likelihoods of 8-bit pixels: −log p(x|z) in nats of 256 grey levels, which gives bits per dimension."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ HALF_LEVEL = 1 / 510
 
 @dataclass(frozen=True)
 class DiscretizedLogistic:
-    """Independent 8-bit pixels: a logistic distribution, its mass collected at the 256 grey levels k/255.
+    """Independent 8-bit pixels: a logistic distribution, discretised to the 256 grey levels k/255.
 
     P(x) = S((x + δ − m)/s) − S((x − δ − m)/s) with the sigmoid S and δ = 1/510, half the distance of two levels; the
-    lowest level has all mass below it and the highest all above (Salimans et al. 2017, arXiv 1701.05517, eq. 2; one
+    lowest level has all mass below it, the highest all mass above (Salimans et al. 2017, arXiv 1701.05517, eq. 2; one
     component). Location m of shape (..., C, H, W), one log_scale for all pixels, in pixels of [0, 1].
     """
 
@@ -29,14 +29,14 @@ class DiscretizedLogistic:
 
     @property
     def mean(self) -> Tensor:
-        """Return E[x] of the logistic cut at 0 and 1, at most half a level from that of the levels."""
+        """Return E[x] of the logistic clipped to [0, 1], at most half a level from the mean of the levels."""
         scale = self.log_scale.exp()
         return scale * (F.softplus(self.location / scale) - F.softplus((self.location - 1) / scale))
 
     def log_prob(self, images: Tensor) -> Tensor:
         """Return Σ_pixels log P(x) in nats: (..., C, H, W) → (...).
 
-        A difference of sigmoids S(a) − S(b) is S(a)·S(−b)·(1 − exp(b − a)), of which nothing underflows.
+        A difference of sigmoids S(a) − S(b) is computed as S(a)·S(−b)·(1 − exp(b − a)), which doesn't underflow.
         """
         precision = (-self.log_scale).exp()
         below = F.logsigmoid((images + HALF_LEVEL - self.location) * precision)

@@ -1,4 +1,4 @@
-"""The two ways a command ends early that are not bugs of ours."""
+"""Exceptions that end a command early, and how they are printed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class UserError(Exception):
     """A request that can't be met: one line with the key or file, the rule, the value and what to do next.
 
     Entry points print it without a traceback. Raised before anything was made or changed it means exit code 2.
-    It may quote untrusted text: control characters, which a terminal would obey, are shown as escapes.
+    It may quote untrusted text, so control characters are escaped.
     """
 
     def __init__(self, text: str) -> None:
@@ -25,32 +25,32 @@ class Diverged(Exception):
 class Interrupted(BaseException):
     """SIGTERM, or SIGHUP, reached the process.
 
-    Like KeyboardInterrupt it is no `Exception`, so that nothing between a job and its entry point swallows it.
+    Like KeyboardInterrupt it is not an `Exception`, so that `except Exception` doesn't catch it.
     """
 
 
 class HungUp(Interrupted):
-    """SIGHUP reached the process: its connection or terminal is gone."""
+    """SIGHUP reached the process: its terminal or connection was closed."""
 
 
 def short(value: object) -> str:
-    """Return a value as an error shows it, and not a long one."""
+    """Return the `repr` of a value, cut to 80 characters."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:80]}…"
 
 
 def one_line(text: object) -> str:
-    """Return a text, or an error's message, in one line: each run of white space becomes a space."""
+    """Return a text, or an error's message, in one line, with white space collapsed."""
     return " ".join(str(text).split())
 
 
 def describe(error: BaseException) -> str:
-    """Return an error as one line: ours as it is, the system's with its file, another with its type."""
+    """Return an error as one line: an OSError with its file, errors of other packages with their type."""
     if isinstance(error, OSError) and error.filename and error.strerror:
         return one_line(f"{error.filename}: {error.strerror}")
     return one_line(error if isinstance(error, UserError | Diverged) else f"{type(error).__name__}: {error}")
 
 
 def complain(text: str) -> None:
-    """Say what is wrong, in one line on standard error."""
+    """Print an error, in one line on standard error."""
     print_line(f"error: {text}", ERR)

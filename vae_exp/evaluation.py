@@ -1,4 +1,4 @@
-"""What a model is worth on a set of images: means over examples, without gradients."""
+"""Evaluate a model on a set of images: means over examples, without gradients."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from vae_exp.objectives import PARTS, Objective, SeesAllImages
 from vae_exp.randomness import generator
 
 CODES = 2000
-"""Images whose codes a run keeps, the first so many of the split that it is measured on."""
+"""Number of images whose codes a run saves, the first of the split that is measured."""
 
 
 def evaluate(
     model: Vae, objective: Objective, images: Tensor, *, seed: int, stream: str, batch_size: int
 ) -> dict[str, float]:
-    """Return the means over images (N, C, H, W) of the objective at its final weights, loss, reconstruction and KL.
+    """Return the means over images (N, C, H, W) of objective (with its final weights), loss, reconstruction and KL.
 
-    In nats per image, summed in float64. The noise comes from its own stream, so the same weights give the same
-    numbers however often they are evaluated; it is drawn batch by batch, so another batch size estimates the same
-    means with other draws. `loss` is the plain negative ELBO, whatever the objective is.
+    In nats per image, summed in float64. The noise comes from its own stream, so the same weights always give the same
+    numbers. It is drawn batch by batch, so another batch size estimates the same means with other draws. `loss` is the
+    plain negative ELBO, whatever the objective is.
     """
     return means(objective, *per_image(model, objective, images, seed=seed, stream=stream, batch_size=batch_size))
 
@@ -57,10 +57,10 @@ def means(objective: Objective, parts: Tensor, kl: Tensor) -> dict[str, float]:
 
 @torch.no_grad()
 def first_codes(model: Vae, splits: Splits, config: Config) -> dict[str, Tensor]:
-    """Return q(z|x) of the first images of the split that is measured on, by a model in evaluation mode, on the CPU.
+    """Return q(z|x) of the first images of the measured split, by a model in evaluation mode, on the CPU.
 
-    `mean` and `log_variance` are (N, D) in float32, with N at most `CODES`; `labels` are (N,) in int64, where there
-    are labels. Training images that are binarised anew each time are drawn once.
+    `mean` and `log_variance` are (N, D) in float32, with N at most `CODES`; `labels`, if there are any, are (N,) in
+    int64. Dynamically binarised training images are drawn once.
     """
     name = splits.measured_on
     split = splits.named(name)
@@ -78,10 +78,10 @@ def first_codes(model: Vae, splits: Splits, config: Config) -> dict[str, Tensor]
 
 
 def kind_of_estimate(model: ModelConfig, grey: bool) -> str:
-    """Return what an estimate of −log p(x) is: `nll`, `density`, or a mere `objective`.
+    """Return the kind of an estimate of −log p(x): `nll`, `density`, or only `objective`.
 
-    The Bernoulli's is a cross-entropy where pixels are grey. A density of pixels in [0, 1] is no likelihood of 8-bit
-    ones, unless they are dequantised, and less so of pixels that are 0 or 1: it grows without bound.
+    For grey pixels the Bernoulli's is a cross-entropy. A density of pixels in [0, 1] is not a likelihood of 8-bit
+    pixels unless they are dequantised, and for pixels that are 0 or 1 it is unbounded.
     """
     if model.likelihood in DENSITIES:
         return "nll" if model.dequantize else "density"
@@ -89,11 +89,11 @@ def kind_of_estimate(model: ModelConfig, grey: bool) -> str:
 
 
 def caveat(kind: str, grey: bool) -> str | None:
-    """Return what must be known of an estimate of this kind; None of an NLL."""
+    """Return a caveat for an estimate of this kind; None for an NLL."""
     if kind == "objective":
-        return "cross-entropy objective: a Bernoulli is no likelihood of grey pixels, so no NLL is given"
+        return "cross-entropy objective: a Bernoulli is not a likelihood of grey pixels, so no NLL is given"
     if kind == "density" and not grey:
-        return "density of pixels that are 0 or 1: it grows without bound; model.likelihood=bernoulli has an NLL"
+        return "density of pixels that are 0 or 1: it is unbounded; model.likelihood=bernoulli gives an NLL"
     if kind == "density":
-        return "density of pixels in [0, 1], no likelihood of 8-bit ones; model.dequantize=true gives an NLL"
+        return "density of pixels in [0, 1], not a likelihood of 8-bit pixels; model.dequantize=true gives an NLL"
     return None

@@ -1,4 +1,4 @@
-"""One experiment from its configuration to its pictures, in one folder."""
+"""Run one experiment, from its configuration to its figures, in one folder."""
 
 from __future__ import annotations
 
@@ -48,16 +48,16 @@ def run(
     origin: str | None = None,
     until: int | None = None,
 ) -> LoadedRun:
-    """Train, evaluate and draw one VAE in `folder`; return the run, whose parts are read when they are used.
+    """Train, evaluate and draw one VAE in `folder`; return the run.
 
     Starting again in the same folder is safe: a finished run is returned, an interrupted or failed one continues from
-    its last good checkpoint with the same bits, and the folder of another run is refused. Raises UserError before
-    anything was made or changed; whatever is raised later has been recorded in the folder. `origin` names the run that
-    this one was derived from. What is set for the whole process, torch's threads and deterministic algorithms, is put
-    back at the end.
+    its last valid checkpoint to the same bits, and the folder of another run is refused. Raises UserError before
+    anything is created or changed; later exceptions are recorded in the folder. `origin` names the run that this one
+    was derived from. The settings of the process, torch's threads and deterministic algorithms, are restored at the
+    end.
 
-    With `until` below `trainer.epochs` the run pauses after that epoch, or where its patience ends it before: it is not
-    measured, and it continues later to the bits of a run that never paused.
+    With `until` below `trainer.epochs` the run pauses after that epoch, or earlier if it stops early. A paused run is
+    not measured; it continues later to the bits of a run that never paused.
     """
     prepared = prepare(config, run_folder := RunFolder(Path(folder)), origin)
     if prepared.final:
@@ -87,7 +87,7 @@ def run(
 
 @dataclass(frozen=True)
 class Experiment:
-    """What stays the same from the first epoch to the last picture."""
+    """The constants of a run."""
 
     config: Config
     folder: RunFolder
@@ -96,11 +96,11 @@ class Experiment:
     tracker: Tracker
     progress: Progress
     until: int | None = None
-    """The epoch after which it pauses; None goes on to the last."""
+    """The epoch after which it pauses; None trains to the last."""
 
     @contextlib.contextmanager
     def recorded(self, origin: str | None) -> Iterator[None]:
-        """Write down how the run began and, whatever happens, how it ended."""
+        """Record the start of the run and, in any case, its end."""
         self.folder.write_config(as_dict(self.config))
         session = environment.describe(self.device, environment.command_line())
         images = {name: len(split.images) for name, split in self.splits.items() if split is not None}
@@ -134,12 +134,12 @@ class Experiment:
                 self.tracker.finish()
 
     def _ended_as(self, state: State, why: str, diverged: bool = False) -> None:
-        """Write how it ended. On a full disk nothing says so, and the next reader sees that the process is gone."""
+        """Record the end. If the disk is full, the next reader sees that the process has ended."""
         with contextlib.suppress(OSError):
             self.folder.write_status(state, why, diverged=diverged)
 
     def restored(self) -> Training:
-        """Return the training as the newest good checkpoint left it, or at its beginning."""
+        """Return the training at its newest valid checkpoint, or at its start."""
         metrics.drop_torn_line(self.folder.metrics_file)
         model = build_model(self.config.model, self.splits.shape, self.config.seed).to(self.device)
         training = Training.start(model, self.config)
@@ -148,7 +148,7 @@ class Experiment:
         return training
 
     def train(self, training: Training) -> None:
-        """Train until it is over. After each epoch everything is on the disk before it is shown."""
+        """Train until the end. After each epoch everything is on the disk before it is shown."""
         steps = -(-len(self.splits.train.images) // self.config.trainer.batch_size)
         last = self.until or self.config.trainer.epochs or 0
         self.progress.start(last, steps, training.epoch)
@@ -165,7 +165,7 @@ class Experiment:
             self.tracker.update()
 
     def _epoch(self, training: Training) -> Record:
-        """Train and evaluate one epoch, and write its weights if they are the best yet."""
+        """Train and evaluate one epoch, and write its weights if they are the best so far."""
         began = time.perf_counter()
         trained = train_epoch(training, self.splits.train.images, self.config, self.progress.step)
         values = {f"train/{part}": trained[part] for part in PARTS}
@@ -177,7 +177,7 @@ class Experiment:
         return {"epoch": training.epoch, "timestamp": int(time.time() * 1000), "seconds": seconds, **values}
 
     def _evaluate(self, training: Training, name: str) -> Record:
-        """Return the split's means, `val/loss` …; nothing where the data has no such split."""
+        """Return the split's means, `val/loss` …; empty if the data has no such split."""
         split = self.splits.named(name)
         if split is None:
             return {}
@@ -207,7 +207,7 @@ class Experiment:
             log.info("epoch %s: %s nats, %.1f s", record["epoch"], ", ".join(parts), record["seconds"])
 
     def conclude(self, training: Training) -> None:
-        """Measure and draw with the best weights, and write what the run ended with."""
+        """Measure and draw with the best weights, and write the result."""
         self.folder.write_weights("last", training.model.state_dict(), training.epoch)
         if training.best_epoch == 0:
             self.folder.write_weights("best", training.model.state_dict(), training.epoch)
@@ -225,13 +225,13 @@ class Experiment:
     def _measure(self, training: Training) -> dict[str, Any]:
         if not self.config.evaluation.final:
             return {}
-        from vae_exp.measures import measure  # scikit-learn takes a second that not every run needs
+        from vae_exp.measures import measure  # importing scikit-learn takes a second
 
         return measure(training.model, self.splits, self.config, self.progress.say)
 
     def _draw(self, training: Training) -> None:
         if self.config.figures.which:
-            from vae_exp.figures import draw  # matplotlib and seaborn take a second that not every run needs
+            from vae_exp.figures import draw  # importing matplotlib takes a second
 
             epochs = self.folder.records()
             draw(training.model, self.splits, epochs, self.config, self.folder.write_figure, self.progress.say)

@@ -1,4 +1,4 @@
-"""`python -m vae_exp.export RUN OUT`: write a trained model as files that are used without vae_exp."""
+"""`python -m vae_exp.export RUN OUT`: export a trained model to files that can be used without vae_exp."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vae_exp.printing import print_line
 
 
 def main() -> None:
-    """Read the command line and call; nothing else."""
+    """Parse the command line and exit with the code of `export`."""
     parser = argparse.ArgumentParser(prog="python -m vae_exp.export", description=export.__doc__)
     parser.add_argument("run", help="folder of a finished run or of a sweep (its best run), or the id of an MLflow run")
     parser.add_argument("out", type=Path, help="a new or empty folder")
@@ -36,7 +36,7 @@ def export(run: str, out: Path, licence: str | None = None) -> int:
         folder.write(found, out, licence)
     print_line(f"exported to {out}")
     if not onnx_files.is_available():
-        complain("the ONNX files are left out; install their extra and export again: pip install 'vae_exp[onnx]'")
+        complain("the ONNX files are missing; install the extra and export again: pip install 'vae_exp[onnx]'")
         return 1
     return 0
 

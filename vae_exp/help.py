@@ -1,4 +1,4 @@
-"""What `--help` says of the options that are chosen: each key with its value and its meaning in one sentence."""
+"""The text of `--help` for the chosen options: each key with its value and its meaning in one sentence."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vae_exp.config.field_docs import field_docs
 from vae_exp.config.identity import written
 
 KEY = 32
-"""Characters of the column with the keys."""
+"""Width of the column of keys, in characters."""
 NARROWEST, WIDEST = 40, 120
 """Characters of a line."""
 
@@ -40,7 +40,7 @@ def _paragraph(root: DictConfig, group: str) -> str:
 
 
 def _line(key: str, meaning: str) -> str:
-    """Return key and meaning in two columns; a long key has a line of its own."""
+    """Return key and meaning in two columns; a long key has its own line."""
     width = min(max(shutil.get_terminal_size().columns, NARROWEST), WIDEST)
     indent = " " * (KEY if width >= 2 * KEY else 6)
     start = key.ljust(len(indent)) if len(key) < len(indent) else ""
@@ -49,7 +49,7 @@ def _line(key: str, meaning: str) -> str:
 
 
 def first_sentence(text: str) -> str:
-    """Return a text up to its first full stop; one inside brackets, as in `(Burda et al. 2015)`, ends nothing.
+    """Return the first sentence of a text; a full stop inside brackets, as in `(Burda et al. 2015)`, doesn't end it.
 
     >>> first_sentence("K of the bound (Burda et al. 2015, eq. 8), at least 1. The papers take 5,000.")
     'K of the bound (Burda et al. 2015, eq. 8), at least 1.'

@@ -1,4 +1,4 @@
-"""A trained model read back: from a run's folder, or from an export, which may come from anybody."""
+"""Load a trained model from a run's folder, or from an export, which may be untrusted."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from vae_exp.storage.model_folder import Description, ModelFolder
 def trained(config: Config, shape: Shape, read: Callable[[Tensors | None], Tensors], where: str) -> Vae:
     """Return a model with the weights that `read` returns, on the CPU, in evaluation mode and without gradients.
 
-    `read` gets the tensors that the weights must fit, without memory: a configuration may describe a model of any
-    size, and memory is allocated only when weights of these shapes were read. Raises UserError, naming `where`, for
-    sizes that torch can't hold.
+    `read` gets the required tensors on the device `meta`: an untrusted configuration may describe a model of any size,
+    and memory is allocated only after weights of these shapes were read. Raises UserError, naming `where`, for sizes
+    that torch can't hold.
     """
     weights = read(_expected(config, shape, where))
     model = build_model(config.model, shape, config.seed)
@@ -39,7 +39,7 @@ def require_shape(shape: tuple[int, ...] | list[int], where: str) -> Shape:
 
 
 def _expected(config: Config, shape: Shape, where: str) -> Tensors | None:
-    """Return the model's weights without their memory; None where an extension's model can't be built like that."""
+    """Return the model's weights on the device `meta`; None if an extension's model can't be built there."""
     try:
         with without_memory(f"{where}: "):
             return build_model(config.model, shape, config.seed).state_dict()
@@ -49,7 +49,7 @@ def _expected(config: Config, shape: Shape, where: str) -> Tensors | None:
 
 @dataclass(frozen=True, repr=False)
 class LoadedModel:
-    """An exported model: what a run's object has, without its metrics. Each part is read when it is used."""
+    """An exported model: like a run, without its metrics. Each part is read when it is first used."""
 
     folder: Path
 
@@ -84,7 +84,7 @@ class LoadedModel:
 
 
 def load_export(folder: str | Path) -> LoadedModel:
-    """Return the model that `python -m vae_exp.export` wrote into a folder; nothing of it is executed.
+    """Load the model that `python -m vae_exp.export` wrote into a folder; no code of it is executed.
 
     Raises UserError when the folder holds none, or its configuration is damaged.
     """

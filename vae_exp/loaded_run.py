@@ -1,4 +1,4 @@
-"""A run read back from its folder, each part when it is used: model, configuration, metrics and pictures."""
+"""A run loaded from its folder: model, configuration, metrics and figures."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LOSSES = ("train/loss", "val/loss", "test/loss")
-"""What a run is summed up with, in nats per image."""
+"""The losses in a run's summary, in nats per image."""
 ON_A_CARD = ("samples", "latent", "tsne", "loss_curves")
-"""Names of the pictures for a card, the first that there is."""
+"""Figures for a card; the first that exists is used."""
 
 
 @dataclass(frozen=True, repr=False)
 class LoadedRun:
-    """A run in its folder. Each part is read when it is used, and raises UserError, naming the file, if damaged."""
+    """A run loaded from its folder. Each part is read when used; a damaged file raises UserError with its name."""
 
     folder: Path
-    """The run's folder; that of a run of MLflow is temporary and lasts as long as this object."""
+    """The run's folder. That of an MLflow run is temporary and is deleted with this object."""
 
     @property
     def state(self) -> str:
-        """`planned`, `running`, `paused`, `finished`, `failed` or `interrupted`, as it is now."""
+        """The current state: `planned`, `running`, `paused`, `finished`, `failed` or `interrupted`."""
         return self._run_folder.state()
 
     @cached_property
@@ -49,14 +49,14 @@ class LoadedRun:
 
     @property
     def metrics(self) -> pd.DataFrame:
-        """One row an epoch: `epoch`, `timestamp` (ms), `seconds`, and `train/loss` … in nats per image."""
+        """One row for each epoch: `epoch`, `timestamp` (ms), `seconds`, and `train/loss` … in nats per image."""
         import pandas as pd
 
         return pd.DataFrame(self._run_folder.records())
 
     @property
     def final(self) -> dict[str, Any]:
-        """The measures on the best weights, by name (`docs/measures.md`); empty while the run is unfinished."""
+        """The measures of the best weights, by name (`docs/measures.md`); empty while the run is unfinished."""
         final = self._run_folder.read_final()
         return final.flat() if final else {}
 
@@ -66,7 +66,7 @@ class LoadedRun:
         return best_model(self._run_folder, self.config)
 
     def figure(self, name: str) -> Image.Image:
-        """Return a picture of the run: `tsne`, `samples`, `steps/epoch_0010` …; UserError names those that exist."""
+        """Return a figure of the run: `tsne`, `samples`, `steps/epoch_0010` …; UserError lists the existing ones."""
         if name not in (known := self._figures()):
             raise UserError(f"the name of a figure must be one of {', '.join(known) or 'none'}, got {name!r}")
         return read_png(self._run_folder.figures / f"{name}.png")[1]
@@ -83,7 +83,7 @@ class LoadedRun:
         return printable(f"LoadedRun({self.folder}: {self._summary()})")
 
     def _summary(self) -> str:
-        """Return how the run stands: `finished, best epoch 8 of 10, val/loss 138.79, test/loss 139.20`."""
+        """Return the summary of the run: `finished, best epoch 8 of 10, val/loss 138.79, test/loss 139.20`."""
         try:
             losses = [f"{name} {value:.2f}" for name, value in self._losses().items()]
             return ", ".join([self.state, self._epochs(), *losses])
@@ -96,7 +96,7 @@ class LoadedRun:
         return f"after epoch {len(self._run_folder.records())}"
 
     def _losses(self) -> dict[str, float]:
-        """Return the losses of the best epoch; of an unfinished run those of its last one."""
+        """Return the losses of the best epoch; for an unfinished run, of the last epoch."""
         records = self._run_folder.records()
         epoch = self.final.get("best_epoch", len(records))
         record = next((record for record in records if record["epoch"] == epoch), {})
@@ -106,13 +106,13 @@ class LoadedRun:
         return card(self.folder, self._summary(), self._picture())
 
     def _picture(self) -> Image.Image | None:
-        """Return the first of the pictures for a card that the folder holds."""
+        """Return the first existing figure for a card."""
         name = next((name for name in ON_A_CARD if name in self._figures()), None)
         return self.figure(name) if name else None
 
 
 def read_config(folder: RunFolder) -> Config:
-    """Return a run's configuration; raise UserError when the folder holds none, or a bad one."""
+    """Return a run's configuration; raise UserError when it is missing or invalid."""
     saved = folder.read_config()
     if saved is None:
         raise UserError(f"{folder.path} is not a run: it has no {folder.config_file.name}")

@@ -1,4 +1,4 @@
-"""A sweep read back from its folder: its table, its runs, the best of them and its report."""
+"""A sweep loaded from its folder: table, runs, the best run and the report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vae_exp.storage.sweep_folder import SweepFolder
 
 @dataclass(frozen=True, repr=False)
 class LoadedSweep:
-    """A sweep in its folder. Each part is read when it is used, and raises UserError, naming the file, if damaged."""
+    """A sweep loaded from its folder. Each part is read when used; a damaged file raises UserError with its name."""
 
     folder: Path
     """The sweep's folder."""
@@ -39,7 +39,7 @@ class LoadedSweep:
 
     @property
     def best(self) -> LoadedRun:
-        """The run with the lowest validation loss in the best row; UserError says why where there is none."""
+        """The run with the lowest validation loss in the best row; without a best row, UserError with the reason."""
         comparison = self._comparison()
         best = best_run(comparison)
         if best is None:
@@ -48,7 +48,7 @@ class LoadedSweep:
 
     @property
     def report(self) -> Path:
-        """The page that compares the runs, `report.html`, which is written when the sweep ends."""
+        """The path of `report.html`, which compares the runs and is written when the sweep ends."""
         return self.folder / "report.html"
 
     def _comparison(self) -> Comparison:
@@ -58,7 +58,7 @@ class LoadedSweep:
         return printable(f"LoadedSweep({self.folder}: {self._summary()})")
 
     def _summary(self) -> str:
-        """Return how the sweep stands: `6 runs, 5 finished, 1 failed; best: latent_dim=4`."""
+        """Return the summary of the sweep: `6 runs, 5 finished, 1 failed; best: latent_dim=4`."""
         try:
             comparison = self._comparison()
         except UserError as error:
@@ -69,7 +69,7 @@ class LoadedSweep:
         return ", ".join([f"{len(runs)} runs", *states]) + best
 
     def _repr_html_(self) -> str:
-        """Return the brief table; pandas escapes what is in it."""
+        """Return the brief table as HTML; pandas escapes its content."""
         header, *rows = cells.plain(self._comparison())
         return pd.DataFrame(rows, columns=header).to_html(index=False, border=0)
 

@@ -1,4 +1,4 @@
-"""Open a run by the path of its folder or by its id in MLflow."""
+"""Load a run by the path of its folder or by its id in MLflow."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MLFLOW_ID = r"(?:runs:/)?([0-9a-f]{32})"
 
 
 def load_run(run: str | Path, allow_unfinished: bool = False) -> LoadedRun | LoadedModel:
-    """Return a run: `run` is its folder, or `runs:/<id>` or `<id>` of one in MLflow, which is downloaded.
+    """Load a run: `run` is its folder, or `runs:/<id>` or `<id>` of an MLflow run, which is downloaded.
 
     `models:/<name>@<alias>`, `models:/<name>/<version>` and `models:/<id>` are models that MLflow has of runs: what is
     returned has no metrics, and is read by vae_exp's own code, as `load_export` reads an export.
@@ -63,13 +63,13 @@ def _load_model(model: str) -> LoadedModel:
 
 @contextlib.contextmanager
 def opened(run: str | Path) -> Iterator[RunFolder]:
-    """Give the folder of a run; one that is downloaded from MLflow lasts as long as the context."""
+    """Yield the folder of a run; a folder that is downloaded from MLflow is deleted at the end."""
     loaded = _load(run)
     yield RunFolder(loaded.folder)
 
 
 def absolute_name(run: str | Path) -> str:
-    """Return a run's name that holds anywhere: `runs:/<id>`, or the absolute path of its folder."""
+    """Return a run's absolute name: `runs:/<id>`, or the absolute path of its folder."""
     run_id = _mlflow_id(run)
     return f"runs:/{run_id}" if run_id else str(Path(run).absolute())
 
@@ -81,6 +81,6 @@ def _mlflow_id(run: str | Path) -> str | None:
 
 def require_finished(folder: RunFolder, advice: str) -> None:
     """Raise UserError, ending with `advice`, unless the run is finished."""
-    read_config(folder)  # what is no run has no state
+    read_config(folder)  # raises UserError when it is not a run
     if (state := folder.state()) != "finished":
         raise UserError(f"{folder.path} must be a finished run, got one that is {state}; {advice}")

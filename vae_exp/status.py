@@ -1,4 +1,4 @@
-"""`python -m vae_exp.status FOLDER`: show how far a run, a sweep or a folder of them is."""
+"""`python -m vae_exp.status FOLDER`: show the progress of a run, a sweep or a folder of several."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from vae_exp.watching import overview, screen
 from vae_exp.watching.overview import Overview
 
 PAUSE = 2.0
-"""Seconds between two looks with `--watch`."""
+"""Seconds between two readings with `--watch`."""
 
 
 def main() -> None:
-    """Read the command line and call; nothing else."""
+    """Parse the command line and print the status."""
     parser = argparse.ArgumentParser(prog="python -m vae_exp.status", description=status.__doc__)
-    parser.add_argument("folder", type=Path, help="folder of a run or of a sweep, or a folder of them")
-    parser.add_argument("--watch", action="store_true", help="keep it on the screen until nothing runs any more")
+    parser.add_argument("folder", type=Path, help="folder of a run or of a sweep, or a folder of several")
+    parser.add_argument("--watch", action="store_true", help="redraw until nothing runs and nothing is queued")
     parser.add_argument("--json", action="store_true", help="print JSON for a script")
     arguments = parser.parse_args()
     try:
@@ -37,9 +37,9 @@ def main() -> None:
 
 
 def status(folder: Path, watch: bool = False, as_json: bool = False) -> None:
-    """Show jobs by state, what runs and how long it will take, the queue, and the best so far.
+    """Print jobs by state, running jobs with their remaining time, the queue, and the best so far.
 
-    Reads what lies in the folder, from any machine that sees it; takes no lock and writes nothing.
+    Reads the folder from any machine that sees it; takes no lock and writes nothing.
     """
     found = overview.read(folder)
     if as_json:

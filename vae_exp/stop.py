@@ -1,4 +1,4 @@
-"""`python -m vae_exp.stop FOLDER`: stop what runs in a folder, here or on Slurm."""
+"""`python -m vae_exp.stop FOLDER`: stop the runs of a folder, on this machine or on Slurm."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from vae_exp.watching.stopping import stop as stop_one
 
 
 def main() -> None:
-    """Read the command line and call; nothing else."""
+    """Parse the command line and stop."""
     parser = argparse.ArgumentParser(prog="python -m vae_exp.stop", description=stop.__doc__)
-    parser.add_argument("folder", type=Path, help="folder of a run or of a sweep, or a folder of them")
+    parser.add_argument("folder", type=Path, help="folder of a run or of a sweep, or a folder of several")
     arguments = parser.parse_args()
     try:
         code = stop(arguments.folder)
@@ -25,7 +25,7 @@ def main() -> None:
 
 
 def stop(folder: Path) -> int:
-    """Stop what runs and cancel what is queued; what is planned stays planned, for `resume`.
+    """Stop running jobs and cancel queued ones; planned jobs stay planned, for `resume`.
 
     Exit codes: 0 all stopped, 1 something could not be stopped, 2 refused: nothing runs that can be stopped from here.
     """

@@ -1,4 +1,4 @@
-"""The one schema: every key with its type, range, meaning and unit.
+"""The schema: every key with its type, range, meaning and unit.
 
 The dataclasses hold the rules and the defaults of the Python interface; `conf/` holds the same defaults as YAML for
 Hydra (a test keeps the two equal). Rules that need only the configuration are checked in
@@ -107,29 +107,29 @@ class Config(Options):
     optimizer: OptimizerConfig = field(default_factory=AdamConfig)
     """The optimizer and its learning rates: `AdamConfig`, `AdamWConfig` or `SgdConfig`."""
     objective: ObjectiveConfig = field(default_factory=ElboConfig)
-    """What is minimised, in nats per image: `ElboConfig`, `IwaeConfig`, or an extension's."""
+    """The minimised objective, in nats per image: `ElboConfig`, `IwaeConfig`, or an extension's."""
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
-    """How long and on what it trains."""
+    """Epochs, batches, device, threads and checkpoints."""
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
-    """What is measured."""
+    """The measures."""
     figures: FiguresConfig = field(default_factory=FiguresConfig)
-    """What is drawn."""
+    """The figures."""
     tracking: TrackingConfig = field(default_factory=MlflowConfig)
-    """Where the commands show a run: `MlflowConfig` or `NoTrackingConfig`."""
+    """Where the commands send a run: `MlflowConfig` or `NoTrackingConfig`."""
     seed: int = 0
-    """The seed from which every source of randomness derives its own, at least 0."""
+    """The seed of the run, at least 0; every random stream derives its own seed from it."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require(0 <= self.seed < 2**63, "seed", "at least 0 and below 2**63", self.seed)
         patience, every = self.trainer.patience, self.evaluation.every
-        rule = f"null or at least evaluation.every={every}, or it would end before it was looked at again"
+        rule = f"null or at least evaluation.every={every}, or training would stop before the next evaluation"
         require(patience is None or patience >= every, "trainer.patience", rule, patience)
         has_levels = not self.model.dequantize or self.data.binarize == "none"
         require(has_levels, "model.dequantize", "false unless data.binarize=none", self.model.dequantize)
         stages, epochs = self.optimizer.stages, self.trainer.epochs
         if stages is None:
-            require(epochs is not None, "trainer.epochs", "a number unless optimizer.stages is one", epochs)
+            require(epochs is not None, "trainer.epochs", "a number unless optimizer.stages is given", epochs)
         else:
             length = epochs_of_stages(stages)
             rule = f"null or {length}, the length of optimizer.stages={stages}"

@@ -1,4 +1,4 @@
-"""Check a value against the type that its field declares, and convert what loses nothing."""
+"""Check a value against the declared type of its field, and convert it if that loses nothing."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ LARGEST_INTEGER = 2**63 - 1
 
 
 def convert(value: object, declared: Any, key: str) -> Any:
-    """Return `value` as the type that its field declares; raise UserError, naming `key`, where it is another.
+    """Convert `value` to the declared type of its field; raise UserError, naming `key`, when that is not possible.
 
     NumPy's numbers, a whole float for an integer, an integer for a float, a path for text and any sequence for a list
-    are converted. Text and truth values are never taken for numbers, nor numbers for them. A type that is none of
-    these (an extension may declare any) is returned as it is.
+    are converted. Text and booleans are never converted to numbers, nor numbers to them. Values of any other declared
+    type (an extension may declare any) are returned unchanged.
 
     >>> convert(4.0, int, "model.latent_dim")
     4
@@ -46,7 +46,7 @@ def convert(value: object, declared: Any, key: str) -> Any:
 
 
 def _alternative(value: object, alternatives: tuple[Any, ...], key: str) -> Any:
-    """Return `value` as the first of the types that takes it."""
+    """Convert `value` to the first type that accepts it."""
     if value is None and type(None) in alternatives:
         return None
     *others, last = [kind for kind in alternatives if kind is not type(None)]
@@ -90,7 +90,7 @@ def _bool(value: object) -> bool:
 
 
 def _text(value: object) -> str:
-    """Return text. OmegaConf would replace `${…}` when a saved configuration gets overrides."""
+    """Return text without `${…}`, which OmegaConf would interpolate."""
     text = os.fspath(value) if isinstance(value, os.PathLike) else value
     if not isinstance(text, str) or "${" in text or text == "???":
         raise TypeError

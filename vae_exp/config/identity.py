@@ -1,4 +1,4 @@
-"""Which keys identify a run: two configurations that agree on them train the same model."""
+"""The keys that identify a run: two configurations with the same values of them train the same model."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def flatten(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def identity(nested: dict[str, Any]) -> dict[str, Any]:
     """Return the dotted keys and values that identify a run.
 
-    A key that is missing, because it was added after the configuration was saved, has its default.
+    A missing key, which was added after the configuration was saved, has its default.
     """
     complete = {group: _defaults(group, value) | value for group, value in nested.items() if isinstance(value, dict)}
     flat = flatten(nested | complete)
@@ -54,13 +54,13 @@ def identity_hash(nested: dict[str, Any]) -> str:
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """Return `key: old → new` for every key of two flat dictionaries that differs, `-` where one has none."""
+    """Return `key: old → new` for every key of two flat dictionaries that differs, `-` for a missing one."""
     keys = sorted(key for key in old.keys() | new.keys() if old.get(key, ...) != new.get(key, ...))
     return [f"{key}: {old.get(key, '-')} → {new.get(key, '-')}" for key in keys]
 
 
 def written(value: Any) -> str:
-    """Return a value as the command line takes it: `[1,32,64]`, `null`, `true`."""
+    """Return a value as on the command line: `[1,32,64]`, `null`, `true`."""
     if isinstance(value, list):
         return f"[{','.join(map(written, value))}]"
     if value is None or isinstance(value, bool):

@@ -18,12 +18,12 @@ ACTIVATIONS = ("relu", "tanh", "softplus")
 
 @dataclass
 class ModelConfig(Options, group="model"):
-    """What every model has."""
+    """Options of every model."""
 
     name: str = ""
-    """Which model: `conv`, `mlp`, or one that an installed extension registered."""
+    """Name of the model: `conv`, `mlp`, or an extension's."""
     latent_dim: int = 2
-    """Number of latent dimensions, at least 1; the papers take 2 to 200 (Kingma & Welling 2013, arXiv 1312.6114)."""
+    """Number of latent dimensions, at least 1; the papers use 2 to 200 (Kingma & Welling 2013, arXiv 1312.6114)."""
     likelihood: str = "bernoulli"
     """p(x|z): `bernoulli` (Kingma & Welling 2013, arXiv 1312.6114; with grey pixels a cross-entropy objective, not a
     likelihood), `continuous_bernoulli` (Loaiza-Ganem & Cunningham 2019, arXiv 1907.06845) or `gaussian`, which are
@@ -31,13 +31,13 @@ class ModelConfig(Options, group="model"):
     arXiv 1701.05517)."""
     scale: float | None = None
     """Scale of the likelihood, in pixels of [0, 1]: the standard deviation of `gaussian`, s of `discretized_logistic`;
-    null learns one for all pixels by gradient (Rybkin et al. 2021, arXiv 2006.13202). Only for these two."""
+    null learns one for all pixels (Rybkin et al. 2021, arXiv 2006.13202). Only for these two."""
     optimal_scale: bool = False
     """Compute the scale of `gaussian` instead of learning it: in training the root mean squared error of the batch, in
     evaluation that of training images after the epoch, saved with the weights (Rybkin et al. 2021, arXiv 2006.13202,
     section 3.2)."""
     dequantize: bool = False
-    """Add uniform noise to 8-bit pixels, (k + u)/256 with u in [0, 1), drawn anew each time, and count nats of grey
+    """Add uniform noise to 8-bit pixels, (k + u)/256 with u in [0, 1), drawn each time, and count nats of grey
     levels: the density becomes a bound on the likelihood of the pixels (Theis et al. 2016, arXiv 1511.01844). Only for
     `continuous_bernoulli` and `gaussian`."""
 
@@ -59,7 +59,7 @@ class ModelConfig(Options, group="model"):
 @schema("model", "conv")
 @dataclass
 class ConvConfig(ModelConfig):
-    """Strided convolutions down to one linear layer, and their mirror image up again."""
+    """Strided convolutions and one linear layer in the encoder; the mirror image in the decoder."""
 
     name: str = "conv"
     channels: list[int] = field(default_factory=lambda: [1, 32, 64])
@@ -67,7 +67,7 @@ class ConvConfig(ModelConfig):
     kernel_size: int = 3
     """Side of every convolution's kernel, in pixels, at least 1."""
     stride: int = 2
-    """Stride of every convolution, in pixels: at least 1 and at most `kernel_size`, since a larger one leaves gaps."""
+    """Stride of every convolution, in pixels: at least 1 and at most `kernel_size`, since a larger one skips pixels."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -76,7 +76,7 @@ class ConvConfig(ModelConfig):
             at_least(f"model.channels[{i}]", channels, 1)
         at_least("model.kernel_size", self.kernel_size, 1)
         at_least("model.stride", self.stride, 1)
-        rule = f"at most model.kernel_size ({self.kernel_size}), since a larger one leaves gaps"
+        rule = f"at most model.kernel_size ({self.kernel_size}), since a larger one skips pixels"
         require(self.stride <= self.kernel_size, "model.stride", rule, self.stride)
 
 
@@ -87,7 +87,7 @@ class MlpConfig(ModelConfig):
 
     name: str = "mlp"
     hidden: list[int] = field(default_factory=lambda: [500])
-    """Width of each hidden layer of the encoder; the decoder has them in reverse."""
+    """Width of each hidden layer of the encoder; the decoder has them in reverse order."""
     activation: str = "tanh"
     """Nonlinearity after each hidden layer: `relu`, `tanh` or `softplus`."""
 

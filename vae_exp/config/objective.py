@@ -1,4 +1,4 @@
-"""What is minimised: `objective.*`."""
+"""The objectives: `objective.*`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from vae_exp.registry import schema
 
 @dataclass
 class ObjectiveConfig(Options, group="objective"):
-    """What every objective has."""
+    """Options of every objective."""
 
     name: str = ""
-    """Which objective: `elbo`, `iwae`, or an extension's."""
+    """Name of the objective: `elbo`, `iwae`, or an extension's."""
     samples: int = 1
     """Monte Carlo samples of z for each image, at least 1: L of the ELBO (Kingma & Welling 2013, arXiv 1312.6114,
     eq. 10), K of the IWAE bound (Burda et al. 2015, arXiv 1509.00519, eq. 8)."""
@@ -37,10 +37,10 @@ class ElboConfig(ObjectiveConfig):
     """Weight of the KL term, at least 0 (Higgins et al. 2017, "beta-VAE", ICLR)."""
     warmup_epochs: int = 0
     """The weight of the KL grows linearly from 0 to `beta` over this many epochs (Sønderby et al. 2016,
-    arXiv 1602.02282); 0 starts at `beta`. None of them can be the best, so `trainer.epochs` must be more."""
+    arXiv 1602.02282); 0 starts at `beta`. None of these epochs can be the best, so `trainer.epochs` must be larger."""
     free_bits: float = 0.0
-    """Nats of KL that each latent dimension has free, at least 0: its mean over the batch costs no less (Kingma et al.
-    2016, arXiv 1606.04934, eq. 15)."""
+    """Lower bound on the KL of each latent dimension in the objective, in nats, at least 0; applied to its mean over
+    the batch (Kingma et al. 2016, arXiv 1606.04934, eq. 15)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -57,5 +57,5 @@ class IwaeConfig(ObjectiveConfig):
     name: str = "iwae"
     samples: int = 5
     dreg: bool = False
-    """Give the encoder the doubly reparameterised gradient, which often, but not always, has less noise (Tucker et al.
-    2018, arXiv 1810.04152)."""
+    """Use the doubly reparameterised gradient for the encoder, which often has a lower variance (Tucker et al. 2018,
+    arXiv 1810.04152)."""

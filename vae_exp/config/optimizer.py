@@ -13,16 +13,16 @@ STAGES = 8
 
 
 def epochs_of_stages(stages: int) -> int:
-    """Return the length of the first stages of the schedule, in epochs: 1 + 3 + 9 + … = (3^stages − 1)/2."""
+    """Return the number of epochs of the first stages of the schedule: 1 + 3 + 9 + … = (3^stages − 1)/2."""
     return (int(3**stages) - 1) // 2
 
 
 @dataclass
 class OptimizerConfig(Options, group="optimizer"):
-    """What every optimizer has."""
+    """Options of every optimizer."""
 
     name: str = ""
-    """Which optimizer: `adam`, `adamw`, `sgd`, or an extension's."""
+    """Name of the optimizer: `adam`, `adamw`, `sgd`, or an extension's."""
     lr: float = 1e-3
     """Learning rate, above 0."""
     weight_decay: float = 0.0

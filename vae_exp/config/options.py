@@ -1,4 +1,4 @@
-"""The base of every part of the configuration: typed where it is made, documented where it is declared."""
+"""The base class of all options: fields are checked when they are assigned, and documented where they are declared."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from vae_exp.errors import UserError
 
 
 class Options:
-    """A dataclass whose fields have the types that they declare, from the first assignment on.
+    """A dataclass that checks and converts each field to its declared type when it is assigned.
 
-    A subclass names its place in the configuration, `class ModelConfig(Options, group="model")`, so that an error can
-    name the dotted key. Ranges are checked in `__post_init__`, whose types are right by then.
+    A subclass names its group, `class ModelConfig(Options, group="model")`, so that an error can name the dotted key.
+    Ranges are checked in `__post_init__`, after the types.
     """
 
     _group: ClassVar[str] = ""
@@ -32,7 +32,7 @@ class Options:
         super().__setattr__(name, convert(value, types[name], key))
 
     def __post_init__(self) -> None:
-        """Require the name that the class is registered with: it is how a saved configuration finds its class."""
+        """Require the name under which the class is registered: a saved configuration finds its class by this name."""
         options = registry.registered(self._group)
         name = getattr(self, "name", "")
         if options and options.get(name) is not type(self):

@@ -1,4 +1,4 @@
-"""Data of the user's own: `data=images`, `data=arrays`, `data=huggingface`."""
+"""The user's own data: `data=images`, `data=arrays`, `data=huggingface`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ LAYOUTS = ("nhwc", "nchw")
 
 @dataclass
 class OwnDataConfig(DataConfig):
-    """Data at `data.root`, whose splits are those that it names itself; missing ones come from its training images."""
+    """Data at `data.root` with the splits that it names; missing splits are taken from its training images."""
 
     val_fraction: float = 0.1
-    """Share of the training images held out for validation, stratified, where the data names no `val` split."""
+    """Share of the training images held out for validation, stratified, if the data has no `val` split."""
     test_fraction: float = 0.2
-    """Share of the training images held out for testing, stratified, where the data names no `test` split."""
+    """Share of the training images held out for testing, stratified, if the data has no `test` split."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -30,15 +30,15 @@ class OwnDataConfig(DataConfig):
 
 @dataclass
 class PicturesConfig(OwnDataConfig):
-    """PNG and JPEG images, decoded and brought to one shape."""
+    """PNG and JPEG images, decoded and resized to one shape."""
 
     size: int | None = None
-    """Height to which every image is resized, in pixels; null takes images that all have the same size."""
+    """Height to which every image is resized, in pixels; null requires that all images have the same size."""
     width: int | None = None
-    """Width to which every image is resized, in pixels; null takes `size`, a square."""
+    """Width to which every image is resized, in pixels; null uses `size`, a square."""
     channels: int | None = None
-    """1 makes every image grey, 3 makes it colour, transparent pixels white; null takes 8-bit images that are all grey
-    or all colour, as they are."""
+    """1 converts every image to grey, 3 to colour, transparent pixels to white; null requires 8-bit images that are all
+    grey or all colour."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -51,7 +51,7 @@ class PicturesConfig(OwnDataConfig):
 
     @property
     def shape(self) -> tuple[int, int] | None:
-        """Return height and width, in pixels; None where the images keep theirs."""
+        """Return height and width in pixels, or None if images are not resized."""
         return None if self.size is None else (self.size, self.width or self.size)
 
 
@@ -60,7 +60,7 @@ class PicturesConfig(OwnDataConfig):
 class ImagesConfig(PicturesConfig):
     """A folder (`data.root`) of PNG or JPEG files; its subfolders, if any, are labels.
 
-    Folders `train`, `val` and `test` directly below it are the splits, and what lies in them the labels.
+    Folders `train`, `val` and `test` directly below it are the splits, and their subfolders the labels.
     """
 
     name: str = "images"
@@ -72,16 +72,16 @@ class ImagesConfig(PicturesConfig):
 class ArraysConfig(OwnDataConfig):
     """Images in a `.npz` or `.npy` file (`data.root`): N×H×W, N×H×W×C or N×C×H×W with 1 or 3 channels C.
 
-    Pixels are uint8 (black and white where none is above 1) or floats in [0, 1], which are rounded to 256 levels. A
+    Pixels are uint8 (black and white if none is above 1) or floats in [0, 1], which are rounded to 256 levels. A
     `.npz` file names its arrays `images` and `labels`, with a split before or after it (`train_images`, `x_test`);
     beside a `.npy` file there may be `labels.npy`.
     """
 
     name: str = "arrays"
     layout: str | None = None
-    """`nhwc` or `nchw`: which of four axes holds the channels; null where only one of them can."""
+    """`nhwc` or `nchw`: the order of the axes; null if only one of them can hold the channels."""
     label_column: int | None = None
-    """Which column of labels N×K to take, from 0 on; null where there is one label for each image."""
+    """Column of labels N×K to use, from 0 on; null if there is one label for each image."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -101,7 +101,7 @@ class HuggingfaceConfig(PicturesConfig):
 
     name: str = "huggingface"
     image_column: str | None = None
-    """Column of the images; null takes the only one that holds images."""
+    """Column of the images; null uses the only column of images."""
     label_column: str | None = None
-    """Column of the labels, integers or text; null takes the only one with named classes, else `label` or `labels`,
-    where there is one."""
+    """Column of the labels, integers or text; null uses the only column with named classes, else `label` or `labels`,
+    if there is one."""

@@ -1,4 +1,4 @@
-"""A configuration from the plain data that a run saved."""
+"""Load a configuration from the plain data that a run saved."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from vae_exp.registry import schema_of, schemas
 
 
 def load_config(saved: dict[str, Any], where: str) -> Config:
-    """Return a saved configuration; raise UserError, naming the file and the key, where it breaks a rule.
+    """Return a saved configuration; raise UserError, naming the file and the key, when it breaks a rule.
 
-    The data may be untrusted: it names options, never code. Keys that it lacks have their defaults, and keys that
-    this version doesn't know are an error.
+    The data may be untrusted: it names options, never code. Missing keys have their defaults; unknown keys are an
+    error.
     """
     try:
         _require_known(saved, Config, "")

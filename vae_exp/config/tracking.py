@@ -1,4 +1,4 @@
-"""Where runs are shown: `tracking.*`."""
+"""Where runs are sent: `tracking.*`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vae_exp.registry import schema
 
 @dataclass
 class TrackingConfig(Options, group="tracking"):
-    """Where runs are shown. Not part of a run's identity."""
+    """Where runs are sent. Not part of a run's identity."""
 
     name: str = ""
     """`mlflow` or `none`."""
@@ -24,7 +24,7 @@ class MlflowConfig(TrackingConfig):
 
     name: str = "mlflow"
     experiment: str = "vae_exp"
-    """The MLflow experiment in which the runs are."""
+    """Name of the MLflow experiment."""
     model: bool = True
     """Log the best weights of a finished run as an MLflow model, which `mlflow.pyfunc.load_model` loads and
     `mlflow models serve` serves."""
@@ -37,6 +37,6 @@ class MlflowConfig(TrackingConfig):
 @schema("tracking", "none")
 @dataclass
 class NoTrackingConfig(TrackingConfig):
-    """No tracking: the run folder alone."""
+    """No tracking: only the run folder."""
 
     name: str = "none"

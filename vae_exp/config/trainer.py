@@ -1,4 +1,4 @@
-"""How long and on what it trains: `trainer.*`."""
+"""Training: `trainer.*`."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from vae_exp.config.rules import at_least, one_of, require
 
 KEEP = ("all", "last", "none")
 MOST_THREADS = 1024
-"""More threads than any machine has cores; far more would end the process."""
+"""Largest number of threads. Far more than the machine's cores can crash the process."""
 
 
 @dataclass
 class TrainerConfig(Options, group="trainer"):
-    """How long, on what, and how often it is saved."""
+    """Epochs, batches, device, threads and checkpoints."""
 
     epochs: int | None = 50
     """Passes over the training images, at least 0. The only key that may grow in an existing folder.
-    null takes the length of `optimizer.stages`."""
+    null uses the length of `optimizer.stages`."""
     batch_size: int = 100
     """Images in a training step; the last step of an epoch may have fewer."""
     patience: int | None = 10
@@ -27,17 +27,17 @@ class TrainerConfig(Options, group="trainer"):
     checkpoint_every: int = 10
     """Epochs between checkpoints that are never deleted, and between samples that are drawn for the tracker."""
     device: str | None = None
-    """`cpu`, `cuda`, `cuda:1`, `mps`; null takes a GPU where there is one. Not part of a run's identity."""
+    """`cpu`, `cuda`, `cuda:1`, `mps`; null uses a GPU if there is one. Not part of a run's identity."""
     threads: int | None = None
-    """CPU threads of torch; null takes this job's share of the cores and fixes it for the folder, since one thread and
-    two give different bits."""
+    """CPU threads of torch; null uses this job's share of the cores. The number is fixed for the folder, since it
+    changes the bits."""
     compile: bool = False
-    """Run encoder and decoder through torch.compile, which takes up to a minute at the start. On a CPU it makes a step
-    of the conv model 1.7 times as long; on a GPU it is not measured. Not part of a run's identity, as the device."""
+    """Compile encoder and decoder with torch.compile, which takes up to a minute at the start. On a CPU a step of the
+    conv model takes 1.7 times as long; on a GPU it is not measured. Not part of a run's identity."""
 
     keep: str = "all"
-    """What is left of the checkpoints when the run is finished: `all`; `last`, the weights `best` and `last`, so that
-    it can't get more epochs; `none`, so that it has no model either. Not part of a run's identity."""
+    """The checkpoints that a finished run keeps: `all`; `last`, only the weights `best` and `last`, so it can't get
+    more epochs; `none`, so it has no model either. Not part of a run's identity."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,4 +1,4 @@
-"""What is composed and checked before a search makes anything."""
+"""Compose and check a search before anything is written."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ Compose = Callable[[Sequence[str]], Config]
 """Returns the configuration of these overrides; raises UserError where they break a rule."""
 
 MOST_BASES = 1000
-"""Choices of groups above which a search is refused: each is composed before the first trial."""
+"""Combinations of groups above which a search is refused: each is composed before the first trial."""
 NOT_COMPARABLE = ("data.", "model.likelihood", "model.scale")
-"""Keys that change what a nat is about: losses under different ones can't be ranked."""
+"""Keys that change the meaning of a nat: losses with different values of them can't be ranked."""
 
 
 def begin(request: Request, options: Options, compose: Compose) -> Record:
-    """Return the search that was asked for; raise UserError, naming the key, where a part of it can't be run.
+    """Return the requested search; raise UserError, naming the key, when a part of it can't run.
 
-    Both ends of each key and every choice are composed and checked. A combination of them may be refused all the same:
-    that is a trial that failed.
+    Both ends of each key and every choice are composed and checked. A combination of them may still be refused: that is
+    a trial with the state `refused`.
     """
     first = next(iter(request.space.corners()))
     config = _composed(compose, request, first)
@@ -48,7 +48,7 @@ def begin(request: Request, options: Options, compose: Compose) -> Record:
 
 
 def _composed(compose: Compose, request: Request, point: Point) -> Config:
-    """Return the configuration of a corner; raise UserError, naming its values, where it can't be run."""
+    """Return the configuration of a corner; raise UserError, naming its values, when it can't run."""
     values = [f"{key}={value}" for key, value in point.items()]
     try:
         config = compose([*request.fixed, *values])
@@ -59,12 +59,12 @@ def _composed(compose: Compose, request: Request, point: Point) -> Config:
 
 
 def _bases(compose: Compose, request: Request, first: Point) -> Iterator[tuple[str, dict[str, Any] | str]]:
-    """Yield each choice of groups with its complete configuration, or with the rule that it breaks."""
+    """Yield each combination of groups with its complete configuration, or with the rule that it breaks."""
     chosen = groups(request.space)
     combinations = list(itertools.islice(itertools.product(*(each.values for each in chosen)), MOST_BASES + 1))
     if len(combinations) > MOST_BASES:
         raise UserError(
-            f"{', '.join(each.key for each in chosen)}: at most {MOST_BASES} choices of groups can be searched"
+            f"{', '.join(each.key for each in chosen)}: at most {MOST_BASES} combinations of groups can be searched"
         )
     for values in combinations:
         point = first | {each.key: value for each, value in zip(chosen, values, strict=True)}
@@ -76,7 +76,7 @@ def _bases(compose: Compose, request: Request, first: Point) -> Iterator[tuple[s
 
 
 def _require_corner(record: Record, corner: Point, config: Config, first: Config, seen: dict[str, str]) -> None:
-    """Raise UserError unless a corner's runs can be compared with those of the first, and are made as composed."""
+    """Raise UserError unless a corner's runs are comparable with those of the first, and the record reproduces them."""
     name = ", ".join(f"{key}={value}" for key, value in corner.items())
     mine, others = flatten(as_dict(config)), flatten(as_dict(first))
     for key in sorted(mine.keys() | others.keys()):
@@ -105,7 +105,7 @@ def _require_measures(options: Options, splits: Splits) -> None:
 
 
 def _require_rungs(options: Options, config: Config) -> None:
-    """Raise UserError unless each rung is an epoch of the runs at which validation is evaluated."""
+    """Raise UserError unless the runs have the epoch of each rung, with its validation measures."""
     epochs, every = fill_defaults(config).trainer.epochs or 0, config.evaluation.every
     at_least("trainer.epochs", epochs, 1)
     rule = f"at most trainer.epochs, {epochs}"

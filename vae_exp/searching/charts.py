@@ -1,4 +1,4 @@
-"""The numbers behind a search's charts: its course, the loss against each key, and which keys mattered."""
+"""The data of a search's charts: its history, the loss against each key, and the importance of each key."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vae_exp.searching.trials import Trial
 from vae_exp.storage.sweep_folder import SweepFolder
 
 LEAST_FOR_IMPORTANCE = 10
-"""Trials with a value that importances need: of fewer they would be noise."""
+"""Number of trials with a value below which importances are not computed: they would be noise."""
 
 
 def searched(findings: Findings) -> Searched:
@@ -63,7 +63,7 @@ def _number_or_text(dimension: Dimension, text: str, space: Space) -> float | st
 
 
 def course(findings: Findings) -> list[tuple[int, float]]:
-    """Return the epochs that the search had spent and the lowest value by then, each time that it fell.
+    """Return the spent epochs and the lowest value so far, for each trial that improved it.
 
     Trials count in the order of their numbers, rung by rung; with two measures the first counts.
     """
@@ -91,11 +91,11 @@ def _spent(findings: Findings) -> list[list[int]]:
 
 
 def importances(findings: Findings) -> Mapping[str, float]:
-    """Return how much each key decides whether a trial is among the best of the first rung; they sum to 1.
+    """Return the importance of each key for being among the best of the first rung; they sum to 1.
 
-    PED-ANOVA (Watanabe et al. 2023, arXiv 2304.10255), as Optuna computes it. It sees the first rung alone, so that a
-    key which matters only in long runs seems unimportant; it tells no direction, and no interaction of keys. Empty
-    where fewer than 10 trials have a value, and for two measures.
+    PED-ANOVA (Watanabe et al. 2023, arXiv 2304.10255), as Optuna computes it. Only the first rung is used, so a key
+    that matters only in long runs seems unimportant. It shows neither directions nor interactions of keys. Empty when
+    fewer than 10 trials have a value, and for two measures.
     """
     space = findings.search.record.space
     first = findings.rungs[0]

@@ -1,4 +1,4 @@
-"""How a search ends: on the terminal, in its folder and in MLflow."""
+"""Conclude a search: print the result, write the report, update MLflow."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from vae_exp.terminal import draw, say, shown
 from vae_exp.tracking import reconcile, set_tags, show_sweep
 
 MOST_ROWS = 20
-"""Trials of the last rung that the terminal shows; the report has all."""
+"""Number of trials that the terminal shows; the report has all."""
 
 
 def conclude(search: Search, command: list[str], resume: str, console: Console) -> int:
-    """Show what a search found, write the report, and bring MLflow up to date; return the search's exit code.
+    """Print the result of a search, write the report and update MLflow; return the exit code.
 
-    `command` planned the last trials; `resume` is the command that goes on.
+    `command` planned the last trials; `resume` is the command that resumes the search.
     """
     findings = Findings(search)
     draw(console)
@@ -63,13 +63,13 @@ def _show_runs(findings: Findings, command: list[str], console: Console) -> None
 
 
 def _tags(findings: Findings, job: Job) -> dict[str, str]:
-    """Return which trial a run is of, and the epoch of the last rung that it was trained for."""
+    """Return the number of a run's trial, and the epoch of the last rung that it reached."""
     rungs = [rung.epoch for rung in findings.rungs if any(trial.number == job.trial for trial in rung.trials)]
     return {"trial": str(job.trial), "rung": str(rungs[-1])}
 
 
 def summary(findings: Findings) -> list[str]:
-    """Return how many trials came how far, what that cost, and the best, a line each."""
+    """Return the states of the trials, the epochs spent, and the best trial, a line each."""
     search = findings.search
     states = Counter(findings.state(trial) for trial in search.trials)
     counts = ", ".join(f"{count} {state}" for state, count in states.most_common())
@@ -93,7 +93,7 @@ def _best(findings: Findings) -> list[str]:
 
 
 def way_on(findings: Findings, resume: str) -> list[str]:
-    """Return what finishes the search, and what leaves out the trials that block it; no lines where it is over."""
+    """Return the commands that finish the search, or leave out the trials that block it; no lines when it is over."""
     if findings.is_over:
         return []
     blocking = findings.blocking

@@ -1,4 +1,4 @@
-"""What a search found: the last rung, the best trial or the front, and what it cost."""
+"""The results of a search: the last rung, the best trial or the Pareto front, and the epochs spent."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ class Findings:
 
     @cached_property
     def rungs(self) -> list[Rung]:
-        """Return the rungs that have begun."""
+        """Return the rungs so far."""
         return self.search.rungs()
 
     @property
     def is_over(self) -> bool:
-        """Return whether the last rung is over, and all trials that were asked for were tried."""
+        """Return whether the last rung is over and all requested trials were tried."""
         epochs = self.search.record.rungs()
         return len(self.rungs) == len(epochs) and self.rungs[-1].is_over and not self.search.is_due()
 
     @property
     def last(self) -> Rung:
-        """Return the last rung in which a trial has a value; the first where none has."""
+        """Return the last rung in which a trial has a value, or the first rung when there is none."""
         return next((rung for rung in reversed(self.rungs) if self._values(rung)), self.rungs[0])
 
     @cached_property
@@ -41,7 +41,7 @@ class Findings:
 
     @property
     def best(self) -> Trial:
-        """Return the trial with the lowest value in the last rung; raise UserError where there is none."""
+        """Return the trial with the lowest value in the last rung; raise UserError when there is none."""
         measures = self.search.record.options.measures
         if len(measures) > 1:
             raise UserError(f"no trial is the best in {' and '.join(measures)}; see front")
@@ -51,7 +51,7 @@ class Findings:
 
     @property
     def front(self) -> list[Trial]:
-        """Return the trials of the last rung that no other beats in all measures."""
+        """Return the Pareto front: the trials of the last rung that no other trial dominates."""
         numbers = front(self._values(self.last))
         return [trial for trial in self.last.trials if trial.number in numbers]
 
@@ -61,19 +61,19 @@ class Findings:
 
     @property
     def spent(self) -> int:
-        """Return the epochs that all runs of the trials have."""
+        """Return the number of epochs trained in all runs."""
         sweep = self.search.sweep
         return sum(len(sweep.folder(job).records()) for trial in self.search.trials for job in trial.jobs)
 
     @property
     def of_all(self) -> int:
-        """Return the epochs that training each of these trials to its end would take."""
+        """Return the number of epochs of training all these trials to the end."""
         runs = sum(len(trial.jobs) for trial in self.search.trials)
         return runs * self.search.record.rungs()[-1]
 
     @property
     def blocking(self) -> list[Trial]:
-        """Return the trials of a rung that is not over whose runs failed otherwise than by diverging."""
+        """Return the trials of the current rung with a run that failed for another reason than diverging."""
         return [trial for trial in self.rungs[-1].trials if self._has_failed(trial)]
 
     def _has_failed(self, trial: Trial) -> bool:
@@ -82,7 +82,7 @@ class Findings:
         return not is_out and any(folder.state() == "failed" and not has_diverged(folder) for folder in folders)
 
     def state(self, trial: Trial) -> str:
-        """Return how far a trial is, and where its runs differ that of the first that is not finished."""
+        """Return the state of a trial: that of its first run that is not finished."""
         if trial.refused:
             return "refused"
         folders = [self.search.sweep.folder(job) for job in trial.jobs]
@@ -92,6 +92,6 @@ class Findings:
         return next((state for state in states if state != "finished"), "finished")
 
     def command(self, trial: Trial) -> list[str]:
-        """Return the command that trains a trial's first run anew, to the same bits."""
+        """Return the command that trains a trial's first run again, to the same bits."""
         record = self.search.record
         return ["python", "-m", "vae_exp.train", *record.overrides(trial.point, record.seeds[0])]

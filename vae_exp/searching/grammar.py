@@ -1,4 +1,4 @@
-"""From Hydra's grammar to a space: choices, `range`, `interval`, `tag(log, …)`, `glob`, and options of a group."""
+"""Convert overrides in Hydra's grammar to a space: `range`, `interval`, `tag(log, …)`, `glob`, choices and groups."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from vae_exp.errors import UserError, one_line
 from vae_exp.searching.space import Choice, Dimension, Interval, Range, Space
 
 MOST_VALUES = 10_000
-"""Values of one key that are listed; `int(interval(…))` has no such limit."""
+"""Number of values that can be listed for one key; `int(interval(…))` has no such limit."""
 SEED = "seed"
-"""The one key whose several values are no dimension: each trial is run with all of them."""
+"""The only key whose values are not searched: each trial runs with all of them."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a command line asks to search."""
+    """The search that a command line requests."""
 
     space: Space
     seeds: list[str]
-    """The seeds that each trial is run with, as override texts; empty where `seed` was given no several values."""
+    """The seeds that each trial runs with, as override texts; empty unless `seed` has several values."""
     fixed: list[str]
     """The overrides that all trials share."""
 
 
 def read(overrides: Sequence[Override], is_group: Callable[[str], bool]) -> Request:
-    """Return what parsed overrides ask for; raise UserError, naming the key, where they can't be searched.
+    """Return the search that parsed overrides request; raise UserError, naming the key, when they can't be searched.
 
     `is_group` says whether a key chooses an option of a group.
     """
@@ -89,7 +89,7 @@ def _seeds(override: Override) -> list[str]:
 
 
 def _require_tags(key: str, value: object) -> None:
-    """Raise UserError for what has no meaning in a search: nothing that was asked for is ignored."""
+    """Raise UserError for modifiers that have no meaning in a search, instead of ignoring them."""
     if isinstance(value, ChoiceSweep | RangeSweep) and value.shuffle:
         raise UserError(f"{key}: shuffle has no meaning in a search; give the values without it")
     tags = value.tags if isinstance(value, Sweep) else set()
@@ -99,20 +99,20 @@ def _require_tags(key: str, value: object) -> None:
 
 
 def _require_once(overrides: Sequence[Override]) -> None:
-    """Raise UserError where a searched key has another value too."""
+    """Raise UserError when a searched key is given more than once."""
     keys = [override.get_key_element().lstrip("+~") for override in overrides]
     for override, key in zip(overrides, keys, strict=True):
         if override.is_sweep_override() and keys.count(key) > 1:
-            raise UserError(f"{key} must be given once, as what to search or as a fixed value, got both or two")
+            raise UserError(f"{key} must be given once, either searched or fixed, got it more than once")
 
 
 def override_value(text: str) -> Any:
-    """Return the value that an override text stands for: `[1, 32]` for `[1,32]`, None for `null`."""
+    """Parse the value of an override: `[1, 32]` for `[1,32]`, None for `null`."""
     return OverridesParser.create().parse_override(f"value={text}").value()
 
 
 def as_overrides(space: Mapping[str, object]) -> list[str]:
-    """Return a space as Python has it, `{"model.latent_dim": range(2, 33)}`, as the command line would."""
+    """Convert a space from Python, such as `{"model.latent_dim": range(2, 33)}`, to overrides."""
     return [f"{key}={_as_text(key, values)}" for key, values in space.items()]
 
 
@@ -123,4 +123,4 @@ def _as_text(key: str, values: object) -> str:
         return f"range({values.start},{values.stop},{values.step})"
     if isinstance(values, Sequence):
         return f"choice({','.join(map(written, values))})"
-    raise UserError(f"{key} must be searched in a range, a list, or a text of Hydra's grammar, got {values!r}")
+    raise UserError(f"{key} must be a range, a list, or text in Hydra's grammar, got {values!r}")

@@ -32,10 +32,10 @@ from vae_exp.terminal import shown
 def search_here(
     config: Config, space: Mapping[str, object], sweep: SweepFolder, options: Options, processes: int, watch: Watch
 ) -> None:
-    """Search a space over a configuration, and write the report, however that went.
+    """Search a space over a configuration, and write the report, even after a failure.
 
-    `processes` is how many runs are trained at once; `watch` returns what shows the progress of a label. Raises
-    UserError, before anything is made, where the search can't be.
+    `processes` is the number of runs at a time; `watch` returns the progress for a label. Raises UserError, before
+    anything is written, when the search can't run.
     """
     asked = record.match(sweep.path, requested(config, space, options))
     launcher = LocalLauncher(sweep.path, processes, watch)
@@ -53,7 +53,7 @@ def search_here(
 
 
 def requested(config: Config, space: Mapping[str, object], options: Options) -> Record:
-    """Return the search of a space over a configuration; raise UserError where a part of it can't be run."""
+    """Return the search of a space over a configuration; raise UserError when a part of it can't run."""
     try:
         overrides = OverridesParser.create().parse_overrides(grammar.as_overrides(space))
     except HydraException as error:

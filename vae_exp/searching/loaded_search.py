@@ -1,4 +1,4 @@
-"""A search read back from its folder: its trials and the best of them, beside what a sweep has."""
+"""A search loaded from its folder: a sweep with trials."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from vae_exp.storage.sweep_folder import SweepFolder
 
 
 class LoadedSearch(LoadedSweep):
-    """A search in its folder: a sweep that also has trials, and the best of them."""
+    """A search loaded from its folder: a sweep that also has trials, and the best of them."""
 
     @property
     def findings(self) -> Findings:
-        """The rungs with their values, the ranking and what the search cost."""
+        """The rungs with their values, the ranking and the epochs spent."""
         return Findings(Search(SweepFolder(self.folder), record.read(self.folder), []))
 
     @property
     def best(self) -> LoadedRun:
-        """The first run of the trial with the lowest value in the last rung; UserError where two measures rank none."""
+        """The first run of the trial with the lowest value in the last rung; UserError for two measures."""
         return self._run(self.findings.best)
 
     @property
     def front(self) -> list[LoadedRun]:
-        """The first runs of the trials that no other beats in all measures."""
+        """The first runs of the trials on the Pareto front."""
         return [self._run(trial) for trial in self.findings.front]
 
     @property

@@ -1,4 +1,4 @@
-"""The options of a search, `hydra.sweeper.*`. Hydra's plugin imports this file at every start: heavy imports wait."""
+"""The options of a search, `hydra.sweeper.*`. Imports nothing heavy: Hydra imports this module at every start."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ PREFIX = "hydra.sweeper."
 SAMPLERS = ("tpe", "random", "gp")
 """Tree-structured Parzen estimator (Bergstra et al. 2011), uniform draws, Gaussian process."""
 MAY_CHANGE = ("trials", "leave_out")
-"""What may be given anew to a search that has begun."""
+"""Options of a search that may change when it is resumed."""
 
 
 @dataclass
 class Options:
-    """How a search proposes and compares its trials. All but `trials` and `leave_out` are fixed once it has begun."""
+    """Options of a search. Only `trials` and `leave_out` may change once it has started."""
 
     trials: int | None = None
-    """Configurations to try, at least 1; must be given."""
+    """Number of configurations to try, at least 1; required."""
     minimize: Any = "val/loss"
     """A measure of an epoch, or a list of two for a Pareto front."""
     sampler: str = "tpe"
-    """Which of Optuna's samplers proposes: `tpe`, `random`, `gp`."""
+    """Optuna's sampler: `tpe`, `random` or `gp`."""
     seed: int = 0
-    """The number from which the proposals derive their randomness, at least 0."""
+    """Seed of the sampler, at least 0."""
     batch: int = 8
-    """Proposals at a time, at least 1. Those of a batch don't know each other's results."""
+    """Number of trials proposed at a time, at least 1. Proposals of a batch don't use each other's results."""
     first_epochs: int = 3
     """Epochs of the first rung, at least 1."""
     factor: int | None = 3
-    """Of each rung the best in 1/factor go on, for factor times the epochs, at least 2; null trains all to the end."""
+    """The best 1/factor of each rung continue, for factor times the epochs; at least 2. null trains all to the end."""
     leave_out: list[int] = field(default_factory=list)
-    """Numbers of trials that count as diverged in the rungs that they have not reached."""
+    """Numbers of failed trials to count as diverged."""
 
     def __post_init__(self) -> None:
         require(self.trials is not None, f"{PREFIX}trials", "a number of configurations to try", self.trials)
@@ -50,9 +50,9 @@ class Options:
 
     @property
     def measures(self) -> list[Any]:
-        """Return the measures that are minimised, one or two."""
+        """Return the minimised measures, one or two."""
         return list(self.minimize) if isinstance(self.minimize, list | tuple) else [self.minimize]
 
     def rungs(self, epochs: int) -> list[int]:
-        """Return the epochs of the rungs of runs that have so many in all."""
+        """Return the epochs of the rungs, for runs of this many epochs."""
         return rung_epochs(self.first_epochs, self.factor, epochs)

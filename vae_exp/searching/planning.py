@@ -1,4 +1,4 @@
-"""The runs of new trials, as the plan holds them before the first of a batch starts."""
+"""Plan the runs of new trials before the first of a batch starts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vae_exp.sweeping import naming
 
 
 class Planner:
-    """Plans trials in a sweep's folder, which may hold runs already; only for who holds its lock."""
+    """Plan trials in a sweep's folder, which may already hold runs. The caller must hold its lock."""
 
     def __init__(self, sweep: SweepFolder, record: Record, command: Sequence[str]) -> None:
         self._sweep, self._record, self._command = sweep, record, list(command)
@@ -27,7 +27,7 @@ class Planner:
     def plan(self, points: Sequence[Point], first: int) -> list[Trial]:
         """Write the runs of these points into the plan, numbered from `first`; return the trials.
 
-        A configuration that breaks a rule is planned as refused: it is a result, and is never run.
+        A configuration that breaks a rule is planned as refused: it is a result, and never runs.
         """
         jobs = [job for number, point in enumerate(points, start=first) for job in self._jobs(point, number)]
         placed = iter(self._sweep.write_plan(jobs, self._command))
@@ -35,7 +35,7 @@ class Planner:
         return [Trial(first + i, point, tuple(next(placed) for _ in seeds)) for i, point in enumerate(points)]
 
     def adopt(self) -> None:
-        """Make trials of the runs of an earlier sweep that belong to this space and have the first rung's epochs."""
+        """Turn runs of an earlier sweep into trials, if they are in this space and have the first rung's epochs."""
         found = (self._point(job) for job in self._others.values())
         points = {tuple(point.items()): point for point in found if point is not None}
         if whole := [point for point in points.values() if self._has_begun(point)]:
@@ -48,7 +48,7 @@ class Planner:
             return None
 
     def _has_begun(self, point: Point) -> bool:
-        """Return whether all runs of a point are here, one a seed, with the first rung's epochs."""
+        """Return whether all runs of a point, one for each seed, exist and have the first rung's epochs."""
         names = {job.name for job in self._others.values()}
         return all(
             job.name in names and has_reached(self._sweep.folder(job), job, self._record.rungs()[0])
@@ -56,7 +56,7 @@ class Planner:
         )
 
     def _jobs(self, point: Point, number: int) -> list[Job]:
-        """Return the runs of a trial, one a seed."""
+        """Return the runs of a trial, one for each seed."""
         try:
             configs = [self._record.config(point, seed) for seed in self._record.seeds]
             check(configs[0])
@@ -73,7 +73,7 @@ class Planner:
         return Job(name, label, self._record.overrides(point, config.seed), saved, trial=number)
 
     def _refused(self, point: Point, number: int, seed: int, rule: str) -> Job:
-        """Return a run that can't be: its configuration is that below the values, which break the rule."""
+        """Return a refused run. Its saved configuration lacks the values, since they break the rule."""
         saved = self._record.base | {"seed": seed}
         label = self._label(point, number, seed)
         name = naming.folder_name(label, identity_hash(saved))
@@ -86,7 +86,7 @@ class Planner:
 
 
 def shortened(dimension: Dimension, text: str) -> str:
-    """Return a value as a person reads it: a float with three digits."""
+    """Return a value for display: a float with three digits."""
     if isinstance(dimension, Interval) and not dimension.is_integer:
         return f"{float(text):.3g}"
     return text

@@ -1,7 +1,7 @@
-"""`search.json`: what a search was asked for. Results are in the run folders, and nowhere else.
+"""`search.json`: the space and the options of a search. Its results are only in the run folders.
 
-It holds the complete configuration of each choice of groups, so that a search goes on without Hydra, whatever has
-become of the YAML files that it was composed from. The file may be untrusted: its values are data.
+It holds the complete configuration of each combination of groups, so that a search resumes without composing again,
+even if YAML files have changed. The file may be untrusted: its values are data.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     options: Options
     space: Space
     seeds: list[int]
-    """The seeds that each trial is run with."""
+    """The seeds that each trial runs with."""
     fixed: list[str]
     """The overrides that all trials share."""
     bases: dict[str, dict[str, Any] | str]
-    """The complete configuration of each choice of groups, on which the values of the other keys are set; where groups
-    don't go together, the rule that they break."""
+    """The complete configuration of each combination of groups, to which the values of the other keys are applied; for
+    an invalid combination, the rule that it breaks."""
 
     def config(self, point: Point, seed: int) -> Config:
-        """Return the complete configuration of a run; raise UserError where it breaks a rule."""
+        """Return the complete configuration of a run; raise UserError when it breaks a rule."""
         base = self.bases[base_name(self.space, point)]
         if isinstance(base, str):
             raise UserError(base)
         config = with_values(load_config(base, "search.json"), plain_values(self.space, point) | {"seed": seed})
-        return fill_defaults(config, threads=1)  # whatever runs beside it: the same bits with any launcher
+        return fill_defaults(config, threads=1)  # so that every launcher gives the same bits
 
     @property
     def base(self) -> dict[str, Any]:
@@ -57,7 +57,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         return next(base for base in self.bases.values() if isinstance(base, dict))
 
     def overrides(self, point: Point, seed: int) -> list[str]:
-        """Return what a command line gives to train this run alone."""
+        """Return the overrides of a command that trains this run alone."""
         given = [*self.fixed, *(f"{key}={value}" for key, value in point.items()), f"seed={seed}"]
         return given if any(text.startswith("trainer.threads=") for text in given) else [*given, "trainer.threads=1"]
 
@@ -67,35 +67,35 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def groups(space: Space) -> list[Choice]:
-    """Return the searched keys that choose options of a group."""
+    """Return the searched keys that select options of a group."""
     return [each for each in space.dimensions if isinstance(each, Choice) and each.is_group]
 
 
 def base_name(space: Space, point: Point) -> str:
-    """Return what the choice of groups is called: `model=mlp optimizer=adam`; empty where none is searched."""
+    """Return the name of a combination of groups, `model=mlp optimizer=adam`; empty when none is searched."""
     return " ".join(f"{each.key}={point[each.key]}" for each in groups(space))
 
 
 def plain_values(space: Space, point: Point) -> dict[str, Any]:
-    """Return the values of a point that choose no group, by their dotted keys."""
+    """Return the values of a point by their dotted keys, without those that select a group's option."""
     chosen = {each.key for each in groups(space)}
     texts = {key.lstrip("+"): text for key, text in point.items() if key not in chosen}
     return {key: override_value(text) for key, text in texts.items()}
 
 
 def record_file(folder: Path) -> Path:
-    """Return where a sweep's folder says what its search was asked for."""
+    """Return the path of `search.json` in a folder."""
     return folder / "search.json"
 
 
 def write(folder: Path, record: Record) -> None:
-    """Write what a search was asked for; only for who holds the folder's lock."""
+    """Write `search.json`. The caller must hold the folder's lock."""
     files.make_folder(folder)
     files.write_json(record_file(folder), record)
 
 
 def read(folder: Path) -> Record:
-    """Return the search of a folder; raise UserError, naming the key, where the file is damaged."""
+    """Return the search of a folder; raise UserError, naming the key, when the file is damaged."""
     file = record_file(folder)
     record = files.read_record(file, Record)
     if record.version != VERSION:
@@ -111,9 +111,9 @@ def read(folder: Path) -> Record:
 
 
 def match(folder: Path, asked: Record) -> Record:
-    """Return the search of a folder, with the `trials` and `leave_out` that are asked for now.
+    """Return the search of a folder, with the `trials` and `leave_out` requested now.
 
-    Raises UserError, naming the keys, where it has begun and anything else differs.
+    Raises UserError, naming the keys, when the folder's search differs in anything else.
     """
     if not record_file(folder).exists():
         return asked
@@ -121,7 +121,7 @@ def match(folder: Path, asked: Record) -> Record:
     if names := [*_differing_options(known, asked), *_differing_keys(known, asked)]:
         raise UserError(f"the folder holds a search with other values of {', '.join(names)}; choose another folder")
     before, now = known.options.trials or 0, asked.options.trials or 0
-    require(now >= before, f"{PREFIX}trials", f"at least {before}, as this search was asked for", now)
+    require(now >= before, f"{PREFIX}trials", f"at least {before}, as requested before", now)
     left_out = sorted({*known.options.leave_out, *asked.options.leave_out})
     return replace_options(known, dataclasses.replace(asked.options, leave_out=left_out))
 

@@ -1,7 +1,7 @@
-"""Successive halving: the epochs at which trials are compared, and which of them go on.
+"""Successive halving: the epochs at which trials are compared, and which of them are promoted.
 
 Jamieson & Talwalkar 2016 (arXiv 1502.07943, Algorithm 1) and Li et al. 2018 (Hyperband, JMLR 18, section 2), with rungs
-as barriers: a rung begins when the one before it has ended, so that nothing depends on which trial was faster.
+as barriers: a rung starts when the one before it has ended, so that nothing depends on which trial was faster.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 Value = tuple[float, ...]
-"""What a trial is ranked by at a rung, one number for each measure that is minimised."""
+"""The value of a trial at a rung, one number for each minimised measure."""
 
 
 def rung_epochs(first: int, factor: int | None, last: int) -> list[int]:
@@ -29,10 +29,10 @@ def rung_epochs(first: int, factor: int | None, last: int) -> list[int]:
 
 
 def members(numbers: Sequence[int], rungs: Sequence[Mapping[int, Value | None]], factor: int | None) -> list[list[int]]:
-    """Return the trials of each rung, as far as that is decided: of the first all, of each other those promoted to it.
+    """Return the trials of each decided rung: all in the first, then those promoted to each.
 
     `rungs` holds the values of each rung by trial; None is a trial that diverged. A rung is decided when all trials of
-    the rung before it have a value or have diverged, so that the list may be shorter than `rungs`.
+    the rung before it have a value or have diverged, so the list may be shorter than `rungs`.
     """
     decided = [list(numbers)]
     for values in rungs[:-1]:
@@ -43,16 +43,16 @@ def members(numbers: Sequence[int], rungs: Sequence[Mapping[int, Value | None]],
 
 
 def promoted(values: Mapping[int, Value | None], factor: int | None) -> list[int]:
-    """Return the best of a rung in 1/factor (rounded down, at least one), in the order of their numbers.
+    """Return the best 1/factor of a rung (rounded down, at least one), in the order of their numbers.
 
-    Trials that diverged (None) count in the size of the rung and never go on.
+    Trials that diverged (None) count in the size of the rung and are never promoted.
     """
     size = max(1, len(values) // (factor or 1))
     return sorted(ranked({number: value for number, value in values.items() if value is not None})[:size])
 
 
 def ranked(values: Mapping[int, Value]) -> list[int]:
-    """Return the trials from best to worst; of equals the one that comes first in `values` is the better.
+    """Return the trials from best to worst; ties go to the one that comes first in `values`.
 
     One measure ranks by its value. Several rank by non-dominated front, then by crowding distance, the larger first
     (Deb et al. 2002, NSGA-II, sections III-A and III-B).

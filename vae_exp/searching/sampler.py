@@ -1,8 +1,8 @@
-"""The next points, proposed by Optuna (https://optuna.org) from the results so far.
+"""Propose the next points with Optuna (https://optuna.org), from the results so far.
 
 Only `ask` and `tell` are used, and nothing is kept: the study is rebuilt for each batch, with a seed that is derived
-from the search's seed and the number of trials so far, and told all results in their order. What is proposed is
-therefore a function of space, seed and results, whatever was killed in between.
+from the search's seed and the number of trials so far, and gets all results in their order. So the
+proposals are a function of space, seed and results, whatever was killed in between.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from optuna.study import Study
 
 PATIENCE = 20
-"""Proposals of known points in a row after which a new one is drawn uniformly from those that are left."""
+"""Number of known points proposed in a row, after which a point is drawn uniformly from the remaining ones."""
 
 
 Key = tuple[tuple[str, str], ...]
@@ -31,16 +31,16 @@ Key = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Told:
-    """A trial's point and its value at the first rung; None where it diverged or was refused."""
+    """The point of a trial and its value at the first rung; None when it diverged or was refused."""
 
     point: Point
     value: Value | None
 
 
 def propose(space: Space, told: Sequence[Told], count: int, sampler: str, seed: int) -> list[Point]:
-    """Return up to `count` points that differ from each other and from those told; fewer where the space has no more.
+    """Return up to `count` new points; fewer when the space has no more.
 
-    Values that are None count as the worst that was seen: they keep the sampler away from there.
+    A value of None counts as the worst value so far, so that the sampler avoids that region.
     """
     known = {_key(trial.point): trial.point for trial in told}
     generator = random.Random(_derived(seed, len(told)))
@@ -54,12 +54,12 @@ def propose(space: Space, told: Sequence[Told], count: int, sampler: str, seed: 
 
 
 def _new_point(study: Study, space: Space, known: dict[Key, Point], generator: random.Random) -> Point:
-    """Return the sampler's next point that is not known; after many known ones, one drawn from those that are left."""
+    """Return the sampler's next new point; after many known ones, draw one from the remaining points."""
     for _ in range(PATIENCE):
         point = _ask(study, space)
         if _key(point) not in known:
             return point
-    if space.size is None:  # a sampler that repeats itself among floats has converged: draw one
+    if space.size is None:  # a sampler that repeats floats has converged: draw one
         return _ask(_study(space, [], "random", generator.getrandbits(32)), space)
     point = _left_over(space, known, generator)
     study.enqueue_trial({each.key: param(each, point[each.key]) for each in space.dimensions})
@@ -67,10 +67,10 @@ def _new_point(study: Study, space: Space, known: dict[Key, Point], generator: r
 
 
 def _left_over(space: Space, known: dict[Key, Point], generator: random.Random) -> Point:
-    """Return a point of a finite space that is not known, each with the same probability."""
+    """Draw a new point of a finite space uniformly."""
     assert space.size is not None
     rank = generator.randrange(space.size - len(known))
-    for taken in sorted(map(space.rank, known.values())):  # the rank among all, from that among those left
+    for taken in sorted(map(space.rank, known.values())):  # from the rank among new points to that among all
         rank += taken <= rank
     return space.at(rank)
 
@@ -131,7 +131,7 @@ def _distribution(dimension: Dimension) -> BaseDistribution:
 
 
 def param(dimension: Dimension, text: str) -> str | int | float:
-    """Return a value as Optuna has it: a choice itself, the index in a range, the number of an interval."""
+    """Return Optuna's value: a choice itself, the index in a range, the number in an interval."""
     if isinstance(dimension, Interval):
         number = dimension.number(text)
         assert number is not None
@@ -147,7 +147,7 @@ def text(dimension: Dimension, param: Any) -> str:
 
 
 def _finite(told: Sequence[Told]) -> list[Value]:
-    """Return the values with the worst of each measure in place of None; empty where all are None."""
+    """Return the values, None replaced by the worst of each measure; empty when all are None."""
     found = [trial.value for trial in told if trial.value is not None]
     if not found:
         return []

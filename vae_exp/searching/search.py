@@ -1,6 +1,6 @@
 """A search, step by step: propose a batch, train it to the first rung, promote the best, until the last rung is over.
 
-What comes next follows from the folder alone. So a search that was killed goes on as if nothing had happened.
+The next step depends only on the folder, so a killed search continues exactly where it was.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from vae_exp.searching.trials import Trial, trials_of, value, waiting
 from vae_exp.storage.sweep_folder import Job, SweepFolder
 
 Launch = Callable[[Sequence[Job], int], None]
-"""Runs jobs up to this epoch, and returns when none of them runs any more."""
+"""Run jobs up to this epoch, and return when all have ended."""
 
 
 @dataclass(frozen=True)
@@ -26,18 +26,18 @@ class Rung:
     epoch: int
     trials: list[Trial]
     values: dict[int, Value | None]
-    """By the number of each trial that has the epoch, or has diverged (None)."""
+    """The values so far, by the trial's number; None for one that diverged."""
 
     @property
     def is_over(self) -> bool:
-        """Return whether nothing is left to be trained for it."""
+        """Return whether each of its trials has a value or has diverged."""
         return len(self.values) == len(self.trials)
 
 
 def opened(sweep: SweepFolder, record: Record, command: Sequence[str]) -> Search:
-    """Begin a search in a sweep's folder, or go on with the one that is there; only for who holds the sweep's lock.
+    """Start a search in a sweep's folder, or continue the one there. The caller must hold the sweep's lock.
 
-    `command` is what the user typed, for the plan.
+    `command` is the user's command line, for the plan.
     """
     if not record_file(sweep.path).exists():
         Planner(sweep, record, command).adopt()
@@ -46,7 +46,7 @@ def opened(sweep: SweepFolder, record: Record, command: Sequence[str]) -> Search
 
 
 class Search:
-    """The search of one folder; only for who holds the sweep's lock."""
+    """The search of one folder. The caller must hold the sweep's lock."""
 
     def __init__(self, sweep: SweepFolder, record: Record, command: Sequence[str]) -> None:
         self.sweep, self.record, self._command = sweep, record, list(command)
@@ -54,7 +54,7 @@ class Search:
         self._known: dict[tuple[int, int], Value | None] = {}
 
     def run(self, launch: Launch) -> bool:
-        """Take every step that is left; say whether the search is over, or a trial that failed blocks its rung."""
+        """Run all remaining steps; return True when the search is over, False when a failed trial blocks its rung."""
         while (rung := self._next()) is not None:
             launch(self._waiting(rung), rung.epoch)
             if not self._rung(rung.epoch, rung.trials).is_over:
@@ -74,14 +74,14 @@ class Search:
         return found
 
     def _next(self) -> Rung | None:
-        """Return the rung that has runs waiting, after a new batch was planned where one is due; None at the end."""
+        """Return the rung with unfinished runs, after planning a new batch if one is due; None at the end."""
         first = self._rung(self.record.rungs()[0], self.trials)
         if first.is_over and self.is_due():
             self.trials += self._propose(first)
         return next((rung for rung in self.rungs() if not rung.is_over), None)
 
     def is_due(self) -> bool:
-        """Return whether trials that were asked for are missing, and the space has some left."""
+        """Return whether more trials were requested and the space has points left."""
         size = self.record.space.size
         asked = self.record.options.trials or 0
         return len(self.trials) < (asked if size is None else min(asked, size))

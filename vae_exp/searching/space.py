@@ -1,7 +1,7 @@
-"""What is searched: each key with its values, and the points that they span.
+"""The search space: each key with its values.
 
-A point gives each key one value, as the text that an override has: `{"model.latent_dim": "12"}`. A float is written by
-`repr`, so that it is read back to the same bits.
+A point is one value for each key, as override text: `{"model.latent_dim": "12"}`. A float is written with `repr`, so
+that it is read back to the same bits.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ Point = dict[str, str]
 
 
 class Choice(msgspec.Struct, frozen=True, tag="choice"):
-    """One of several values without an order: options of a group, lists, names, numbers."""
+    """One of several unordered values: options of a group, lists, names, numbers."""
 
     key: str
     values: list[str]
     is_group: bool = False
-    """Whether the values are options of a group, each of which brings a configuration of its own."""
+    """Whether the values are options of a group, each with its own configuration."""
 
     def __post_init__(self) -> None:
         _require_values(self.key, self.values)
@@ -40,7 +40,7 @@ class Choice(msgspec.Struct, frozen=True, tag="choice"):
 
 
 class Range(msgspec.Struct, frozen=True, tag="range"):
-    """One of several evenly spaced numbers, in their order."""
+    """One of several evenly spaced numbers, in order."""
 
     key: str
     values: list[str]
@@ -60,28 +60,28 @@ class Range(msgspec.Struct, frozen=True, tag="range"):
 
 
 class Interval(msgspec.Struct, frozen=True, tag="interval"):
-    """A number between two, both included: any integer where both are integers, else any float."""
+    """A number between two bounds, both included: an integer if both bounds are integers, else a float."""
 
     key: str
     low: int | float
     high: int | float
     log: bool = False
-    """Whether equal ratios are equally likely, in place of equal differences."""
+    """Whether to search on a logarithmic scale."""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
-            raise UserError(f"{self.key}: an interval must begin below its end, got interval({self.low},{self.high})")
+            raise UserError(f"{self.key}: an interval must start below its end, got interval({self.low},{self.high})")
         if self.log and self.low <= 0:
-            raise UserError(f"{self.key}: a log interval must begin above 0, got interval({self.low},{self.high})")
+            raise UserError(f"{self.key}: a log interval must start above 0, got interval({self.low},{self.high})")
 
     @property
     def is_integer(self) -> bool:
-        """Return whether it holds integers alone."""
+        """Return whether its values are integers."""
         return isinstance(self.low, int) and isinstance(self.high, int)
 
     @property
     def size(self) -> int | None:
-        """Return the number of values; None where they are floats."""
+        """Return the number of values; None for floats."""
         return int(self.high - self.low) + 1 if self.is_integer else None
 
     @property
@@ -90,7 +90,7 @@ class Interval(msgspec.Struct, frozen=True, tag="interval"):
         return [repr(self.low), repr(self.high)]
 
     def number(self, text: str) -> int | float | None:
-        """Return a value as a number; None where it is none of this interval."""
+        """Return a value as a number, or None if it is not in the interval."""
         try:
             number = int(text) if self.is_integer else float(text)
         except ValueError:
@@ -102,7 +102,7 @@ Dimension = Choice | Range | Interval
 
 
 class Space(msgspec.Struct, frozen=True):
-    """All points, one value of each dimension."""
+    """The product of several dimensions."""
 
     dimensions: list[Dimension]
 
@@ -113,12 +113,12 @@ class Space(msgspec.Struct, frozen=True):
 
     @property
     def size(self) -> int | None:
-        """Return the number of points; None where there is no end of them."""
+        """Return the number of points; None when a dimension is continuous."""
         sizes = [dimension.size for dimension in self.dimensions]
         return None if None in sizes else math.prod(size for size in sizes if size is not None)
 
     def corners(self) -> Iterable[Point]:
-        """Yield a first point, and for each end of each key the first point with that end."""
+        """Yield a first point, then the first point with each other end of each key."""
         first = {dimension.key: dimension.ends[0] for dimension in self.dimensions}
         yield first
         for dimension in self.dimensions:
@@ -126,11 +126,11 @@ class Space(msgspec.Struct, frozen=True):
                 yield first | {dimension.key: end}
 
     def holds(self, point: Point) -> bool:
-        """Return whether a point has these keys, each with one of its values."""
+        """Return whether a point is in the space."""
         return point.keys() == set(self.keys) and all(_holds(each, point[each.key]) for each in self.dimensions)
 
     def point(self, overrides: Iterable[str]) -> Point:
-        """Return the point that overrides name; raise UserError where they name none of this space."""
+        """Return the point of these overrides; raise UserError when it is not in the space."""
         given = dict(override.split("=", 1) for override in overrides)
         found = {each.key: given.get(each.key, "") for each in self.dimensions}
         for dimension in self.dimensions:
@@ -139,14 +139,14 @@ class Space(msgspec.Struct, frozen=True):
         return {each.key: _canonical(each, found[each.key]) for each in self.dimensions}
 
     def rank(self, point: Point) -> int:
-        """Return the number of a point of a finite space, from 0 to its size − 1."""
+        """Return the index of a point in a finite space, from 0 to its size − 1."""
         rank = 0
         for dimension in self.dimensions:
             rank = rank * (dimension.size or 0) + _index(dimension, point[dimension.key])
         return rank
 
     def at(self, rank: int) -> Point:
-        """Return the point of a finite space that has this number."""
+        """Return the point of a finite space with this index."""
         point: Point = {}
         for dimension in reversed(self.dimensions):
             rank, index = divmod(rank, dimension.size or 1)
@@ -159,7 +159,7 @@ def _holds(dimension: Dimension, text: str) -> bool:
 
 
 def _canonical(dimension: Dimension, text: str) -> str:
-    """Return a value as it is written here: a sweep may have had 1e-3 where this is 0.001."""
+    """Return the normal form of a value: 0.001 for 1e-3."""
     return repr(dimension.number(text)) if isinstance(dimension, Interval) else text
 
 

@@ -1,4 +1,4 @@
-"""A search from its command line to its report. Hydra composes it and launches its runs; the rest is in the folder."""
+"""Run a search from its command line to its report, with Hydra's launchers."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ from vae_exp.terminal import say
 
 
 def search(config: DictConfig, context: HydraContext, options: Mapping[str, Any], given: Sequence[str]) -> int:
-    """Run the search of a command line; one that has begun in the folder goes on. Return the exit code.
+    """Run the search of a command line, or continue the one in its folder; return the exit code.
 
-    `options` are those of `hydra.sweeper`, `given` the overrides of the task.
+    `options` are those of `hydra.sweeper`, `given` the other overrides.
     """
     return code_of(lambda: _search(_command(config, context), options, given))
 
 
 def resume(config: DictConfig, context: HydraContext, options: Mapping[str, Any]) -> int:
-    """Go on with the search of a folder, with the `trials` and `leave_out` that are given; return the exit code."""
+    """Resume the search of a folder, with other `trials` and `leave_out` if given; return the exit code."""
     return code_of(lambda: _resume(_command(config, context), options))
 
 
@@ -58,7 +58,7 @@ def _search(command: Command, options: Mapping[str, Any], given: Sequence[str]) 
 
 
 def _asked(command: Command, options: Options, given: Sequence[str]) -> Record:
-    """Return the search that the command line asks for; raise UserError before anything is made."""
+    """Return the search that the command line requests; raise UserError before anything is written."""
     loader = command.context.config_loader
     try:
         overrides = OverridesParser.create(config_loader=loader).parse_overrides(list(given))
@@ -79,14 +79,14 @@ def _resume(command: Command, options: Mapping[str, Any]) -> int:
 
 
 def _run(command: Command, asked: Record, typed: list[str]) -> int:
-    """Take every step that is left, and conclude the search however that went; return its exit code."""
+    """Run all remaining steps, and conclude the search even after a failure; return its exit code."""
     command.refuse_queued()
     launcher, sweep = command.launcher, command.sweep
     search = opened(sweep, asked, typed)
 
     def launch(jobs: Sequence[Job], until: int) -> None:
-        count = "1 run goes" if len(jobs) == 1 else f"{len(jobs)} runs go"
-        say(console, f"{count} to epoch {until}")
+        count = "1 run" if len(jobs) == 1 else f"{len(jobs)} runs"
+        say(console, f"training {count} to epoch {until}")
         launching.launch(launcher, sweep, [dataclasses.replace(job, until=until) for job in jobs])
 
     stopped = 0

@@ -1,7 +1,7 @@
-"""The trials of a search as the disk has them: which runs each consists of, how far those are, and its values.
+"""The trials of a search, read from the disk: their runs and their values.
 
-A trial is one point of the space, run once for each seed. Its value at a rung is read from `metrics.jsonl`, however far
-its runs have gone since.
+A trial is one point of the space, run once for each seed. Its value at a rung is read from `metrics.jsonl`, even if its
+runs have more epochs by now.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import Job, SweepFolder
 
 OBJECTIVE = "val/objective"
-"""What decides which epoch of a run is its best."""
+"""The measure that decides which epoch of a run is the best."""
 PAUSED = ("paused", "finished")
-"""States in which a run has all the epochs that it was launched for; `finished` where more epochs are planned now."""
+"""States of a run that has all epochs it was launched for; `finished` if more epochs were planned afterwards."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One configuration that is tried."""
+    """One proposed configuration."""
 
     number: int
-    """From 1, in the order in which the trials were proposed."""
+    """From 1, in the order of the proposals."""
     point: Point
     jobs: tuple[Job, ...]
-    """Its planned runs, one a seed."""
+    """Its planned runs, one for each seed."""
 
     @property
     def refused(self) -> str | None:
-        """Return the rule that its configuration breaks; None where it can be run."""
+        """Return the rule that its configuration breaks; None when it can run."""
         return self.jobs[0].refused
 
 
 def trials_of(jobs: Iterable[Job], space: Space) -> list[Trial]:
-    """Return the trials that jobs were planned for, in their order; a job may be of none."""
+    """Return the trials of these jobs in order; jobs outside the search are ignored."""
     groups: dict[int, list[Job]] = {}
     for job in jobs:
         if job.trial is not None:
@@ -49,9 +49,9 @@ def trials_of(jobs: Iterable[Job], space: Space) -> list[Trial]:
 
 
 def waiting(sweep: SweepFolder, trial: Trial, epoch: int) -> list[Job]:
-    """Return the runs of a trial that must go on until they have this rung's epoch.
+    """Return the runs of a trial that must continue to this rung's epoch.
 
-    None where the trial was refused. A run that diverged has ended; one that failed for another reason has not.
+    Empty when the trial was refused. A diverged run has ended; a run that failed for another reason must continue.
     """
     if trial.refused:
         return []
@@ -60,7 +60,7 @@ def waiting(sweep: SweepFolder, trial: Trial, epoch: int) -> list[Job]:
 
 
 def value(sweep: SweepFolder, trial: Trial, epoch: int, measures: Sequence[str]) -> Value | None:
-    """Return a trial's value at a rung, the mean over its seeds; None where it was refused or lacks the epoch."""
+    """Return a trial's value at a rung, the mean over its seeds; None when it was refused or lacks the epoch."""
     folders = [(job, sweep.folder(job)) for job in trial.jobs]
     if trial.refused or not all(has_reached(folder, job, epoch) for job, folder in folders):
         return None
@@ -74,7 +74,7 @@ def _first_final_epoch(job: Job) -> int:
 
 
 def has_reached(folder: RunFolder, job: Job, epoch: int) -> bool:
-    """Return whether a run has all that a rung needs: this many epochs, or fewer where its patience has ended it.
+    """Return whether a run has all that a rung needs: this many epochs, or fewer if it stopped early.
 
     At the job's last epoch it must be finished too, with its final measures.
     """
@@ -89,16 +89,16 @@ def has_reached(folder: RunFolder, job: Job, epoch: int) -> bool:
 
 
 def has_diverged(folder: RunFolder) -> bool:
-    """Return whether a run ended because its loss became NaN or infinite: a result, and no fault of the machine's."""
+    """Return whether a run ended because its loss became NaN or infinite: a result, not a fault of the machine."""
     status = folder.read_status()
     return status is not None and status.state == "failed" and status.diverged
 
 
 def measured(records: Sequence[Record], measures: Sequence[str], first_final: int) -> Value:
-    """Return the measures at the best of these epochs, all at that one.
+    """Return the measures at the best of these epochs.
 
-    The best has the lowest validation objective among those from `first_final` on. Before that, and where there are no
-    validation images, it is the last that has the measures.
+    The best has the lowest validation objective from epoch `first_final` on. Before that epoch, and without validation
+    images, it is the last epoch that has the measures.
     """
     usable = [record for record in records if all(measure in record for measure in measures)]
     final = [record for record in usable if record["epoch"] >= first_final and OBJECTIVE in record]

@@ -1,4 +1,4 @@
-"""A command on a sweep, as Hydra composed it: where it works, what launches its jobs, and how it is resumed."""
+"""A sweep's command as Hydra composed it: its folder, its launcher, and the command that resumes it."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from vae_exp.sweeping.submission import Cluster, SlurmLauncher
 from vae_exp.terminal import say, shown
 
 SLURM_KEYS = ("hydra.sweeper.wait=", "hydra.sweeper.jobs_per_task=", "hydra.sweeper.conclusion.")
-"""What a sweep may be given beside its launcher, again when it is resumed."""
+"""Overrides of a sweep on Slurm beside its launcher's. `resume` takes them too."""
 
 
 class Command:
-    """What a sweeper takes from Hydra. Nothing is made or started before `launcher` is used."""
+    """The part of a sweep that Hydra composed. Nothing is created or started before `launcher` is used."""
 
     def __init__(self, config: DictConfig, context: HydraContext, most: int | None) -> None:
-        """Take the configuration with its node `hydra`; at most `most` jobs are launched together.
+        """Take the configuration with its node `hydra`; launch at most `most` jobs at a time.
 
-        Raises UserError for what of Hydra's own keys can't be honoured.
+        Raises UserError for unsupported values of Hydra's own keys.
         """
         compose.refuse_unsupported(config.hydra, is_sweep=True)
         if most is not None and most < 1:
@@ -42,7 +42,7 @@ class Command:
         self._refuse_unusable()
 
     def _fixed_folder(self) -> Path:
-        """Resolve the folder once, since its name has random digits in it, and give submitit a new one below it."""
+        """Resolve the folder once, since its name contains random digits, and give submitit a new folder."""
         try:
             folder = Path(self.config.hydra.sweep.dir).absolute()
         except OmegaConfBaseException as error:
@@ -52,14 +52,14 @@ class Command:
             launcher = self.config.hydra.launcher
             if self.uses_slurm:
                 self._name_in_slurm(launcher, folder)
-            elif "submitit_folder" in launcher:  # what submitit finds in its folder it unpickles
+            elif "submitit_folder" in launcher:  # submitit unpickles files of its folder
                 above = Path(launcher.submitit_folder).absolute().parent
                 launcher.submitit_folder = str(above / compose.unique_name() / "%j")
         return folder
 
     @staticmethod
     def _name_in_slurm(launcher: DictConfig, folder: Path) -> None:
-        """Give the jobs the sweep's name, where they were given none, and their scripts a new folder inside it."""
+        """Name the jobs after the sweep, unless they have a name, and put their scripts into a new folder inside it."""
         if Path(launcher.submitit_folder).absolute() != folder / slurm.HOME / "%j":
             rule = "must be left as it is: status and stop look inside the sweep's own folder"
             raise UserError(f"hydra.launcher.submitit_folder {rule}, got {launcher.submitit_folder}")
@@ -68,7 +68,7 @@ class Command:
             launcher.name = folder.name
 
     def _refuse_unusable(self) -> None:
-        """Raise UserError for options of a hand-over that this launcher doesn't know, or that contradict it."""
+        """Raise UserError for options of Slurm with another launcher, and for contradicting options."""
         if self.uses_slurm:
             _ = self.cluster  # its rules
             if self.is_handed_over and self.most is not None:
@@ -82,9 +82,9 @@ class Command:
 
     @cached_property
     def threads(self) -> int:
-        """Return each job's share of the cores."""
+        """Return the number of threads of each job: its share of the cores."""
         launcher = self.config.hydra.launcher
-        if "cpus_per_task" in launcher:  # submitit: the job's own machine decides
+        if "cpus_per_task" in launcher:  # submitit: depends on the job's machine
             return int(launcher.cpus_per_task or 1)
         parallel = launcher.get("n_jobs", 1)
         if parallel == 0:
@@ -95,14 +95,14 @@ class Command:
 
     @cached_property
     def launcher(self) -> Launcher:
-        """Return what launches the jobs."""
+        """Return the launcher of the jobs."""
         if not self.uses_slurm:
             return HydraLauncher(self.config, self.context)
         return SlurmLauncher(self.cluster, partial(say, console))
 
     @cached_property
     def cluster(self) -> Cluster:
-        """Return how jobs are submitted to Slurm; raise UserError when the options break a rule."""
+        """Return the cluster that submits jobs to Slurm; raise UserError when an option breaks a rule."""
         options: Any = OmegaConf.to_container(self.config.hydra.launcher, resolve=True)
         sweeper: Any = OmegaConf.to_container(self.config.hydra.sweeper, resolve=True)
         new = Path(options["submitit_folder"])
@@ -110,12 +110,12 @@ class Command:
 
     @property
     def uses_slurm(self) -> bool:
-        """Return whether jobs outlive this command, in Slurm's queue."""
+        """Return whether the jobs run on Slurm, and so can outlive this command."""
         return "array_parallelism" in self.config.hydra.launcher
 
     @property
     def is_handed_over(self) -> bool:
-        """Return whether the command returns when it has submitted its jobs."""
+        """Return whether the command returns after submitting its jobs."""
         return self.uses_slurm and not self.config.hydra.sweeper.get("wait")
 
     def refuse_queued(self) -> None:
@@ -123,14 +123,14 @@ class Command:
         slurm.refuse_queued(self.sweep.path)
 
     def stop(self) -> None:
-        """Stop the jobs that still run, here and in Slurm's queue."""
+        """Stop the jobs that still run, on this machine and on Slurm."""
         stop_children()
         if self.uses_slurm and not slurm.cancel(self.sweep.path / slurm.HOME):
             complain("Slurm still has jobs of this sweep; see squeue")
 
     @property
     def resume_command(self) -> str:
-        """Return the command that finishes the sweep, with the launcher that was chosen here."""
+        """Return the command that finishes the sweep with the same launcher."""
         given = self.config.hydra.overrides.hydra
         chosen = [text for text in given if text.startswith("hydra/launcher=")]
         chosen += [text for text in given if text.startswith(("hydra.launcher.", *SLURM_KEYS))]

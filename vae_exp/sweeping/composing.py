@@ -1,7 +1,7 @@
-"""The jobs of a command line: every combination of the values that it gives, each with its configuration.
+"""Compose the jobs of a command line: one configuration for each combination of values.
 
-Hydra takes a tenth of a second to compose a configuration. Here it composes each choice of groups once, and the values
-of a job are set on a copy, as Hydra does it: groups first, then values in their order.
+Hydra takes a tenth of a second to compose a configuration. Here it composes each combination of groups once, and the
+values of a job are set on a copy, in Hydra's order: groups first, then values as given.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from vae_exp.errors import UserError
 
 
 def combinations(parser: OverridesParser, given: Sequence[str]) -> tuple[list[list[str]], list[str]]:
-    """Return the overrides of each job, and the keys that have several values; raise UserError for no job at all.
+    """Return the overrides of each job, and the keys with several values; raise UserError when there is no job.
 
-    The last key of the command line varies fastest. Of two overrides of one key the later counts.
+    The last key of the command line varies fastest. Of two overrides of one key the later one applies.
     """
     try:
         parsed = parser.parse_overrides(list(given))
@@ -47,7 +47,7 @@ def _values(override: Override) -> list[str]:
     if not override.is_sweep_override():
         return [str(override.input_line) if override.is_delete() else f"{key}={override.get_value_element_as_str()}"]
     if not override.is_discrete_sweep():
-        rule = "must have values to choose from in a sweep, as a,b or range(1,4)"
+        rule = "must have a list of values in a sweep, such as a,b or range(1,4)"
         search = "to search it, give hydra/sweeper=search hydra.sweeper.trials=64"
         raise UserError(f"{override.key_or_group} {rule}, got {override.get_value_string()}; {search}")
     return [f"{key}={value}" for value in override.sweep_string_iterator()]
@@ -65,9 +65,9 @@ class Composer:
         self._is_group = cache(lambda key: bool(loader.get_group_options(key)))
 
     def base_digest(self, overrides: Sequence[str]) -> str | None:
-        """Return the SHA-256 of the configuration that the values among the overrides are set on.
+        """Return the SHA-256 of the configuration to which the values among the overrides are applied.
 
-        None where its content depends on more than itself, on an environment variable for instance.
+        None when it has interpolations, and so may depend on an environment variable, for instance.
         """
         groups, _ = self._split(overrides)
         if groups not in self._digests:
@@ -75,7 +75,7 @@ class Composer:
         return self._digests[groups]
 
     def compose(self, overrides: Sequence[str]) -> Config:
-        """Return a job's configuration; raise UserError, in one line, where it breaks a rule."""
+        """Return a job's configuration; raise UserError when it breaks a rule."""
         groups, values = self._split(overrides)
         config = copy.deepcopy(self._base(groups))
         for override in values:
@@ -83,9 +83,9 @@ class Composer:
         return compose.to_config(config)
 
     def _split(self, overrides: Sequence[str]) -> tuple[tuple[str, ...], list[Override]]:
-        """Return what Hydra must compose, and the plain values that can be set afterwards.
+        """Return the overrides that Hydra must compose, and the plain values that can be set afterwards.
 
-        Where one is not plain, Hydra composes all: the order of values may matter.
+        If any value is not plain, Hydra composes all: the order of values may matter.
         """
         parsed = [self._parse(text) for text in overrides]
         groups = [self._is_group(override.key_or_group) for override in parsed]
@@ -113,18 +113,18 @@ class Composer:
 
 
 def _is_choice(override: Override) -> bool:
-    """Return whether an override of a group names one of its options, and not values of it."""
+    """Return whether an override of a group selects one of its options."""
     return isinstance(override.value(), str | list)
 
 
 def _is_plain(override: Override) -> bool:
-    """Return whether an override gives a key that exists a value without interpolations."""
+    """Return whether an override sets an existing key to a value without interpolations."""
     is_change = override.type is OverrideType.CHANGE and override.package is None
     return is_change and "${" not in str(override.input_line)
 
 
 def _set(config: DictConfig, override: Override) -> None:
-    """Set a value as Hydra does; raise UserError as Hydra's error explains it."""
+    """Set a value as Hydra does; raise UserError with Hydra's reason when that fails."""
     try:
         OmegaConf.update(config, override.key_or_group, override.value(), merge=True)
     except OmegaConfBaseException as error:

@@ -1,4 +1,4 @@
-"""How a sweep ends: on the terminal, in its folder and in MLflow. How runs are compared later."""
+"""Conclude a sweep: print the result, write the report, update MLflow. `compare` uses parts of it later."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from vae_exp.terminal import draw, safe, say, shown
 from vae_exp.tracking import how_to_look, reconcile, show_sweep
 
 WIDE = 200
-"""Characters of a table that goes into a file, where nothing is cut off."""
+"""Width of a table in a file, in characters. Nothing is cut off there."""
 
 
 def conclude(sweep: SweepFolder, jobs: Sequence[Job], command: list[str], resume: str, console: Console) -> int:
-    """Show every planned job with its state, compare the runs, write the report; return the sweep's exit code.
+    """Print every planned job with its state, compare the runs and write the report; return the exit code.
 
-    `command` planned the jobs; `resume` is the command that finishes the sweep where it is not finished.
+    `command` planned the jobs; `resume` is the command that finishes an unfinished sweep.
     """
     runs, early = planned_runs(sweep, jobs), ended_early(sweep, jobs)
     tracking = load_config(jobs[0].config, str(sweep.plan_file)).tracking
@@ -37,19 +37,19 @@ def conclude(sweep: SweepFolder, jobs: Sequence[Job], command: list[str], resume
         say(console, _state(job, run, width, early.get(job.name)))
     is_finished = all(run.is_finished for run in runs)
     comparison = compare(runs)
-    page = publish(sweep, jobs, comparison, command)  # before anything that could fail on a terminal
+    page = publish(sweep, jobs, comparison, command)  # before printing, which could fail
     show(comparison, console)
     show_places(page, tracking, [run.folder for run in runs], sweep.path.name, console)
-    if not is_finished:  # the last line: what somebody who stopped it looks for
+    if not is_finished:  # last, where a user who stopped the sweep looks for it
         draw(console)
         say(console, f"Resume with: {resume}")
     return 0 if is_finished else 1
 
 
 def publish(sweep: SweepFolder, jobs: Sequence[Job], comparison: Comparison, command: list[str]) -> Path:
-    """Write the report, send it and what is missing of its runs where the sweep is tracked, and return the page.
+    """Write the report and return its path. If the sweep is tracked, send the report and what is missing of its runs.
 
-    Nothing is printed.
+    Prints nothing.
     """
     tracking = load_config(jobs[0].config, str(sweep.plan_file)).tracking
     page = report.write(sweep.path, comparison, command)
@@ -63,7 +63,7 @@ def publish(sweep: SweepFolder, jobs: Sequence[Job], comparison: Comparison, com
 
 
 def _state(job: Job, run: Run, width: int, early: str | None) -> str:
-    """Return a job's label and state, and its folder or why it failed, or ended before it began, and its log."""
+    """Return a job's label and state, then its folder, or the reason of its failure with its log."""
     log = run.folder.log_file
     where = early or (
         f"{run.error}; see {shown(log)}" if run.error and log.exists() else run.error or shown(run.folder.path)
@@ -72,9 +72,9 @@ def _state(job: Job, run: Run, width: int, early: str | None) -> str:
 
 
 def show(comparison: Comparison, console: Console) -> None:
-    """Print the answer, the table, and what must be known to read them.
+    """Print the answer, the table, and the notes on them.
 
-    A terminal gets as many measures as fit, a file all of the brief ones.
+    A terminal gets as many measures as fit, a file all measures of the brief table.
     """
     wide = console if console.is_terminal else safe(Console(file=console.file, width=WIDE))
     free = wide.options.update(max_width=100 * WIDE)
@@ -105,7 +105,7 @@ def _table(comparison: Comparison, measures: Sequence[str]) -> Table:
 def show_places(
     page: Path | None, tracking: TrackingConfig, folders: list[RunFolder], sweep: str | None, console: Console
 ) -> None:
-    """Print where the report lies, and how the runs are looked at in MLflow."""
+    """Print the path of the report, and the command and link to the runs in MLflow."""
     draw(console)
     if page is None:
         say(console, "There is no report: neither its folder nor outputs/ can be written.")

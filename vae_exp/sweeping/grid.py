@@ -29,10 +29,10 @@ Grid = Mapping[str, Iterable[Any]]
 
 
 def run_grid(config: Config, grid: Grid, sweep: SweepFolder, processes: int, watch: Watch) -> None:
-    """Plan every combination, run what is not finished, and write the report, however that went.
+    """Plan every combination, run unfinished jobs, and write the report, even after a failure.
 
-    `processes` is how many jobs run at once, each with its share of torch's threads; `watch` returns what shows the
-    progress of a label.
+    `processes` is the number of jobs at a time, each with its share of torch's threads; `watch` returns the progress
+    for a label.
     """
     requested, swept = requests(config, grid)
     make = partial(_planned, requested, swept, max(1, torch.get_num_threads() // processes))
@@ -52,7 +52,7 @@ def _planned(requested: Sequence[Request], swept: Sequence[str], threads: int, k
 
 
 def requests(config: Config, grid: Grid) -> tuple[list[Request], list[str]]:
-    """Return a request for each combination, of which the last key varies fastest, and the keys with several values.
+    """Return a request for each combination (the last key varies fastest), and the keys with several values.
 
     Raises UserError when a key has no list of values.
     """
@@ -78,7 +78,7 @@ def _request(config: Config, chosen: Mapping[str, Any]) -> Request:
 
 
 def with_values(config: Config, values: Mapping[str, Any]) -> Config:
-    """Return the configuration with other values; raise UserError where one breaks a rule or there is no such key.
+    """Return the configuration with other values; raise UserError when a value breaks a rule or a key doesn't exist.
 
     >>> with_values(Config(), {"model.latent_dim": 8}).model.latent_dim
     8
@@ -94,9 +94,9 @@ def with_values(config: Config, values: Mapping[str, Any]) -> Config:
 
 
 def _overrides(key: str, value: Any) -> list[str]:
-    """Return what a job is noted and named with, as the command line has it: `model.latent_dim=2`.
+    """Return the overrides of a job as on the command line: `model.latent_dim=2`.
 
-    Options of a group are its name and the values in which they differ from their defaults.
+    Options of a group become its name and the values that differ from their defaults.
     """
     if not isinstance(value, Options):
         return [f"{key}={written(_plain(value))}"]
@@ -106,7 +106,7 @@ def _overrides(key: str, value: Any) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
-    """Return numbers of NumPy as Python's, and sequences as lists."""
+    """Convert numbers of NumPy to Python's, and sequences to lists."""
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [_plain(item) for item in value]
     return value.item() if hasattr(value, "item") else value

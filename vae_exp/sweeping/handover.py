@@ -1,4 +1,4 @@
-"""A sweep handed over to Slurm: submit what is missing, and a last job that concludes; then the command returns."""
+"""Submit a sweep to Slurm: its unfinished jobs, and a last job that writes the report. Then the command returns."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from vae_exp.terminal import say, shown
 
 
 def check(command: Command, jobs: Sequence[Job]) -> None:
-    """Raise UserError when there is nothing to submit, or the cluster would not take it. Nothing is written."""
+    """Raise UserError when there is nothing to submit, or the cluster would refuse it. Nothing is written."""
     queue = slurm.require_queue(command.sweep.path / slurm.HOME)
     waiting = missing(command.sweep, jobs, queue)
     if not waiting and any(job.concludes for job in queue):
-        way_on = f"see how far they are with: python -m vae_exp.status {shown(command.sweep.path)}"
-        raise UserError(f"{command.sweep.path} has everything that is missing in Slurm's queue; {way_on}")
+        way_on = f"see their progress with: python -m vae_exp.status {shown(command.sweep.path)}"
+        raise UserError(f"{command.sweep.path} has all its unfinished jobs in Slurm's queue; {way_on}")
     command.cluster.check(waiting)
     command.cluster.check_conclusion()
 
@@ -30,7 +30,7 @@ def check(command: Command, jobs: Sequence[Job]) -> None:
 def missing(sweep: SweepFolder, jobs: Sequence[Job], queue: Sequence[Queued]) -> list[Job]:
     """Return the jobs that are neither finished nor queued.
 
-    Raises UserError when one is queued as it was planned before: it has more epochs now, or another device.
+    Raises UserError when a job is queued as it was planned before, with fewer epochs or another device.
     """
     names = {name for task in queue for name in names_of(task)}
     for job in jobs:
@@ -40,9 +40,9 @@ def missing(sweep: SweepFolder, jobs: Sequence[Job], queue: Sequence[Queued]) ->
 
 
 def hand_over(command: Command, jobs: Sequence[Job], typed: list[str]) -> int:
-    """Write the plan, submit what is missing and what concludes the sweep, and say what comes next.
+    """Write the plan, submit the unfinished jobs and the concluding job, and print the next commands.
 
-    Returns 0, or 1 when Slurm took a part of it, or nothing: `resume` submits the rest.
+    Returns 0, or 1 when Slurm accepted only a part or nothing: `resume` submits the rest.
     """
     sweep = command.sweep
     queue = slurm.require_queue(sweep.path / slurm.HOME)
@@ -64,7 +64,7 @@ def hand_over(command: Command, jobs: Sequence[Job], typed: list[str]) -> int:
 
 
 def _submit(command: Command, waiting: Sequence[Job], queue: Sequence[Queued], numbers: list[str]) -> bool:
-    """Submit jobs, adding the numbers of their arrays; complain and return False where Slurm takes one not."""
+    """Submit jobs and collect the numbers of their arrays; print an error and return False when Slurm refuses one."""
     try:
         for number in command.cluster.submit(waiting, _first(command.cluster, waiting, queue)):
             numbers.append(number)
@@ -78,9 +78,9 @@ def _submit(command: Command, waiting: Sequence[Job], queue: Sequence[Queued], n
 def _submit_conclusion(
     command: Command, waiting: Sequence[Job], queue: Sequence[Queued], numbers: Sequence[str]
 ) -> bool:
-    """Submit the job that concludes after all others, and cancel the one that an earlier command had submitted.
+    """Submit the job that concludes after all others, and cancel the one that an earlier command submitted.
 
-    Where nothing runs there is nothing to conclude. Complain and return False where Slurm doesn't take it.
+    Without running jobs there is nothing to conclude. Print an error and return False when Slurm refuses it.
     """
     arrays = [*slurm.arrays([task for task in queue if not task.concludes]), *numbers]
     if waiting and not arrays:
@@ -97,7 +97,7 @@ def _submit_conclusion(
 
 
 def _first(cluster: Cluster, waiting: Sequence[Job], queue: Sequence[Queued]) -> list[str]:
-    """Return the queued arrays that must end before new ones start, so that not too many tasks run at once."""
+    """Return the queued arrays that must end before new ones start, so that `array_parallelism` holds."""
     tasks = [task for task in queue if not task.concludes]
     together = len(tasks) + -(-len(waiting) // cluster.jobs_per_task)
     return slurm.arrays(tasks) if together > cluster.options["array_parallelism"] else []
@@ -105,7 +105,7 @@ def _first(cluster: Cluster, waiting: Sequence[Job], queue: Sequence[Queued]) ->
 
 def _say_next(command: Command, count: int) -> None:
     folder = shown(command.sweep.path)
-    say(console, f"{counted(count, 'job')} for Slurm; what they print is in {shown(command.cluster.folder)}")
-    say(console, f"  how far they are:  python -m vae_exp.status {folder}")
+    say(console, f"{counted(count, 'job')} submitted to Slurm; their output is in {shown(command.cluster.folder)}")
+    say(console, f"  show progress:     python -m vae_exp.status {folder}")
     say(console, f"  stop them:         python -m vae_exp.stop {folder}")
-    say(console, f"  run what is left:  {command.resume_command}")
+    say(console, f"  resume the rest:   {command.resume_command}")

@@ -1,4 +1,4 @@
-"""Jobs as the commands run them: with a tracker, a bar on the terminal, and an exit code."""
+"""Run jobs for the commands: with a tracker, a progress bar, and an exit code."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ console = new_console()
 
 
 def run(config: Config, folder: Path, label: str, origin: str | None = None) -> int:
-    """Run one job by itself; return its exit code. What went wrong is said in one line."""
+    """Run a single job; return its exit code. Print an error in one line."""
     try:
         with interruptible():
             tracker = connect(config.tracking, label, None)
             experiment.run(config, folder, tracker, bar_or_lines(label), origin)
-            if not has_sent(tracker):  # else it has said what is missing
+            if not has_sent(tracker):  # else it has reported what is missing
                 reconcile(config.tracking, [RunFolder(folder)])
             _show(config, RunFolder(folder))
     except UserError as error:
@@ -39,32 +39,32 @@ def run(config: Config, folder: Path, label: str, origin: str | None = None) -> 
         complain(_explain(error, RunFolder(folder)))
         return 1
     except (KeyboardInterrupt, Interrupted) as signal:
-        complain(f"stopped; go on with: python -m vae_exp.resume {shown(folder)}")
+        complain(f"stopped; resume with: python -m vae_exp.resume {shown(folder)}")
         return EXIT_CODES[type(signal)]
     return 0
 
 
 def _explain(error: Exception, folder: RunFolder) -> str:
-    """Return why a run failed, and where more is said: not in a log that went with the folder."""
+    """Return the reason of a failure and the log's path, unless the run folder is gone."""
     if folder.log_file.exists():
         return f"{describe(error)}; see {shown(folder.log_file)}"
     return f"{describe(error)}; {shown(folder.path)} was removed or renamed while the run trained"
 
 
 Watch = Callable[[str], Progress]
-"""Returns what shows the progress of the run with a label."""
+"""Returns the progress to use for the run with this label."""
 
 
 def bar_or_lines(label: str) -> Progress:
-    """Show the progress of a run as suits the terminal or file that the command prints to."""
+    """Return the progress of a run: a bar on a terminal, lines elsewhere."""
     return show_progress(label, console)
 
 
 def run_planned(sweep: Path, name: str, at: int, until: int | None = None, watch: Watch = bar_or_lines) -> str:
     """Run the job of a sweep that is planned at byte `at` of its plan, up to epoch `until`; return its state.
 
-    What goes wrong is in the job's folder, so that no launcher gives up the other jobs. Only a signal is raised, and
-    SIGTERM only in the sweeper's own process: whoever stops a worker stops one job.
+    An error is saved in the job's folder and not raised, so that a launcher continues with other jobs. Only signals are
+    raised, and SIGTERM only in the sweeper's own process: in a worker it stops one job.
     """
     if not (in_sweeper := is_interruptible()):
         end_with_parent()
@@ -88,7 +88,7 @@ def run_planned(sweep: Path, name: str, at: int, until: int | None = None, watch
 
 
 def _require_planned_data(config: Config, planned: Job) -> None:
-    """Raise UserError unless a folder that an untrusted plan may have named holds the data that was planned for."""
+    """Raise UserError unless `data.root`, which an untrusted plan may name, holds the data of the plan."""
     if config.data.root is not None and planned.data is not None and data.load(config.data).digest != planned.data:
         raise UserError(
             f"data.root must hold the data that the job was planned for, got other images: {config.data.root}"
@@ -96,7 +96,7 @@ def _require_planned_data(config: Config, planned: Job) -> None:
 
 
 def _show(config: Config, folder: RunFolder) -> None:
-    """Write a run's report, and print what it ended with and where it is."""
+    """Print a run's result and folder, and write its report."""
     final = folder.read_final()
     assert final is not None
     named = {split: final.measures.get(f"{split}/loss") for split in ("val", "test")}
@@ -109,7 +109,7 @@ def _show(config: Config, folder: RunFolder) -> None:
 
 
 def _report(folder: RunFolder) -> None:
-    """Write the page of a run that is no job of a sweep, and say where it is; a full disk makes no failure of a run."""
+    """Write the report of a single run and print its path. A full disk doesn't make the run fail."""
     from vae_exp.comparison import report  # pandas and matplotlib take a second
 
     try:

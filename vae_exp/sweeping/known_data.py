@@ -1,4 +1,4 @@
-"""The data of a plan that may be untrusted: a folder is read where the plan says what it is, or the caller names it."""
+"""Check `data.root` of a plan that may be untrusted: the plan must have the data's digest, or the caller the folder."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from vae_exp.storage.sweep_folder import Job
 
 
 def with_known_data(jobs: Sequence[Job], root: str | None) -> list[Job]:
-    """Return the jobs with the caller's folder of data, where one is given; raise UserError where one must be.
+    """Return the jobs with the caller's `data.root`, if one is given; raise UserError when one is required.
 
-    A plan could name a folder with the caller's own pictures. Version 0.1 did not note what was in the folder.
+    An untrusted plan could name a folder of private pictures. Plans of version 0.1 have no digest of the data.
     """
     return [_given(job, root) if root is not None else _noted(job) for job in jobs]
 

@@ -1,4 +1,4 @@
-"""How jobs are handed over, and what is done when a launcher loses one. What starts them is behind `Launcher`."""
+"""Run jobs with a `Launcher`, and rerun those that it loses."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ class Launcher(Protocol):
     """Starts planned jobs: in this process, in others, or on a cluster."""
 
     def launch(self, jobs: Sequence[Job]) -> None:
-        """Run these jobs, and return when none of them runs any more. How each ended is in its folder.
+        """Run these jobs, and return when all have ended. The state of each is in its folder.
 
-        A job that fails raises nothing here. What is raised ended the launcher itself: a worker was killed, and jobs
-        beside it may be lost; or nothing could be started.
+        A failed job raises nothing. An exception means that the launcher itself ended: a worker was killed, and other
+        jobs may be lost, or nothing could be started.
         """
 
 
 class CannotStart(Exception):
-    """The launcher started none of the jobs that it was given; the message says why in one line."""
+    """The launcher started none of its jobs; the message is the reason in one line."""
 
 
 def launch(launcher: Launcher, sweep: SweepFolder, jobs: Sequence[Job], most: int | None = None) -> None:
     """Run jobs, at most `most` of them in each call of the launcher.
 
-    When the launcher fails, rerun each job that was interrupted alone, since it may be what killed the others; one
-    whose process is killed again has failed. Then launch those that never started. Raises CannotStart, from what the
-    launcher raised, when it has not started a single job.
+    When the launcher fails, rerun each interrupted job alone, since it may have killed the others; if its process is
+    killed again, the job has failed. Then launch the jobs that never started. Raises CannotStart, from the launcher's
+    exception, when not a single job was started.
     """
     for batch in batches(jobs, most):
         _launch(launcher, sweep, batch)
 
 
 def batches(jobs: Sequence[T], most: int | None) -> Iterator[Sequence[T]]:
-    """Yield jobs, or what else comes in an order, at most so many at a time."""
+    """Split a sequence into batches of at most `most` items."""
     size = most or max(len(jobs), 1)
     for first in range(0, len(jobs), size):
         yield jobs[first : first + size]
@@ -68,7 +68,7 @@ def _rerun(launcher: Launcher, sweep: SweepFolder, job: Job) -> None:
 
 
 def _failure(launcher: Launcher, jobs: Sequence[Job]) -> Exception | None:
-    """Launch jobs; return what the launcher raised."""
+    """Launch jobs; return the launcher's exception, or None."""
     try:
         launcher.launch(jobs)
     except Exception as error:  # joblib's TerminatedWorkerError, submitit's FailedJobError, what a plugin raises

@@ -15,11 +15,11 @@ class LocalLauncher:
     """Runs jobs in this process, or several at once in others."""
 
     def __init__(self, sweep: Path, processes: int, watch: job.Watch) -> None:
-        """Take the sweep's folder, how many jobs run at once, and what shows the progress of a label."""
+        """Take the sweep's folder, the number of jobs at a time, and the progress for a label."""
         self._sweep, self._processes, self._watch = sweep, processes, watch
 
     def launch(self, jobs: Sequence[Job]) -> None:
-        """Run jobs, and wait for them; raise what joblib raises when a process was killed."""
+        """Run jobs, and wait for them; raise joblib's exception when a process was killed."""
         if self._processes > 1:
             self._in_processes(jobs)
             return
@@ -45,13 +45,13 @@ class LocalLauncher:
 
 
 def _run(data: object, sweep: Path, name: str, at: int, until: int | None) -> str:
-    """Run a job in another process, where the data that was given from Python must be given again."""
+    """Run a job in another process, with the data that Python code has given."""
     with given(data):
         return job.run_planned(sweep, name, at, until, _unseen)
 
 
 def _place(job: Job) -> int:
-    assert job.at is not None, "a job is launched when it is planned"
+    assert job.at is not None, "a job is planned before it is launched"
     return job.at
 
 

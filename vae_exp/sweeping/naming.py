@@ -1,4 +1,4 @@
-"""What runs and their folders are called: by what was given for them."""
+"""Names of runs and their folders, from their overrides."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 from collections.abc import Collection, Sequence
 
 LONGEST_SLUG = 80
-"""Characters of a folder's name before the digits that stand for the identity."""
+"""Characters of a folder's name before the hash of the identity."""
 
 
 def label(overrides: Sequence[str], keys: Collection[str] | None = None) -> str:
-    """Return what a run is called: `latent_dim=2, seed=0`; with `keys`, by the overrides of these alone.
+    """Return the label of a run: `latent_dim=2, seed=0`; with `keys`, only the overrides of these.
 
-    The empty string where nothing is left.
+    It may be the empty string.
     """
     return ", ".join(_short(text) for text in overrides if keys is None or key_of(text) in keys)
 

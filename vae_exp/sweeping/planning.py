@@ -1,4 +1,4 @@
-"""The plan of a sweep: a job for each request, known ones recognised."""
+"""Plan a sweep: a job for each request, known or new."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from vae_exp.sweeping import naming
 
 @dataclass(frozen=True)
 class Request:
-    """A job that a command asks for."""
+    """A job that a command requests."""
 
     overrides: list[str]
-    """What was given for it: `model.latent_dim=2`."""
+    """Such as `model.latent_dim=2`."""
     base: str | None
-    """SHA-256 of the configuration that they are applied to; None where that is not known."""
+    """SHA-256 of the configuration that the overrides are applied to; None when it is not known."""
     compose: Callable[[], Config]
-    """Returns its configuration, or raises UserError. Called only for what the plan doesn't know yet."""
+    """Returns its configuration, or raises UserError. Called only for jobs that are not in the plan yet."""
 
 
 Check = Callable[[Config], str]
 """Returns the digest of a configuration's data; raises UserError when it can't run here."""
 Track = Callable[[Sequence[int], str], Iterable[int]]
-"""Yields what it is given, and shows how far it is with the work that it names."""
+"""Yields items, and shows the progress of this work."""
 
 
 def plan(
@@ -43,12 +43,12 @@ def plan(
     digest_of: Check,
     track: Track = lambda numbers, _work: numbers,
 ) -> list[Job]:
-    """Return the jobs of a sweep: those known already, with their folders, and the new ones.
+    """Return the jobs of a sweep: the known ones, with their folders, and the new ones.
 
-    `swept` are the keys that the command gives several values, `threads` each new job's share of the cores. Every
-    configuration is composed before the first is checked, which takes longer. Raises UserError, naming the job, when
-    one can't run, when two requests are the same experiment, when fewer epochs are asked for than a known job has, and
-    when a new job's epochs never reach the final weights of its objective.
+    `swept` are the keys with several values, `threads` is the number of threads of each new job. All configurations are
+    composed before the first is checked, since checks take longer. Raises UserError, naming the job, when it can't run,
+    when two requests are the same experiment, when a known job has more epochs than requested, and when a new job's
+    epochs never reach the final weights of its objective.
     """
     index = _Known(known)
     found = {number: job for number, request in enumerate(requests) if (job := index.by_overrides(request))}
@@ -66,7 +66,7 @@ def plan(
 
 @contextlib.contextmanager
 def _naming(requests: Sequence[Request], swept: Sequence[str]) -> Iterator[Callable[[int], int]]:
-    """Give a function to call with the number of the request that is looked at: an error then names it."""
+    """Yield a function to call with the number of the current request, so that an error names that request."""
     current = 0
 
     def at(number: int) -> int:
@@ -83,9 +83,9 @@ def _naming(requests: Sequence[Request], swept: Sequence[str]) -> Iterator[Calla
 
 @contextlib.contextmanager
 def locked(sweep: SweepFolder, plan: Callable[[Sequence[Job]], list[Job]]) -> Iterator[list[Job]]:
-    """Hold a sweep, with the jobs that `plan` makes of those that it knows already.
+    """Lock a sweep, and yield the jobs that `plan` returns, given the known ones.
 
-    A new one is planned before its folder is made, so that a refusal leaves no trace.
+    A new sweep is planned before its folder is created, so that a refusal leaves no trace.
     """
     jobs = None if sweep.plan_file.exists() else plan([])
     with sweep.locked():
@@ -95,7 +95,7 @@ def locked(sweep: SweepFolder, plan: Callable[[Sequence[Job]], list[Job]]) -> It
 
 
 def remembered_check() -> Check:
-    """Return a check that asks once for the keys that it reads, for one after the other of many jobs."""
+    """Return a check that remembers its results by the keys that it reads, for many similar jobs."""
     known: dict[str, str] = {}
 
     def digest(config: Config) -> str:
@@ -117,7 +117,7 @@ def _refuse_twins(jobs: Sequence[Job], requests: Sequence[Request]) -> None:
 
 
 class _Known:
-    """The jobs of a plan, looked up and not searched."""
+    """The jobs of a plan, indexed by overrides and by identity."""
 
     def __init__(self, jobs: Sequence[Job]) -> None:
         self._jobs = jobs
@@ -128,7 +128,7 @@ class _Known:
         return self._given.get((request.base, *request.overrides)) if request.base else None
 
     def by_identity(self, config: Config) -> tuple[Job, dict[str, Any]] | None:
-        """Return the job that is the same experiment, and the configuration with that job's number of threads."""
+        """Return the job with the same identity, and the configuration with that job's number of threads."""
         for threads, jobs in self._identities.items():
             complete = as_dict(fill_defaults(config, threads))
             if (job := jobs.get(_key(complete))) is not None:
@@ -137,7 +137,7 @@ class _Known:
 
     @cached_property
     def _identities(self) -> dict[int, dict[str, Job]]:
-        """Return the jobs by number of threads, which a configuration may leave open, and identity."""
+        """Return the jobs by number of threads, since a configuration may have none, and by identity."""
         found: dict[int, dict[str, Job]] = {}
         for job in self._jobs:
             found.setdefault(job.config["trainer"]["threads"], {}).setdefault(_key(job.config), job)
@@ -145,12 +145,12 @@ class _Known:
 
 
 def _key(config: dict[str, Any]) -> str:
-    """Return an identity as text: from the saved configuration with today's defaults filled in, never a stored one."""
+    """Return an identity as text, from the saved configuration completed with the current defaults."""
     return repr(identity(config))
 
 
 def _planned(request: Request, config: Config, data: str, swept: Sequence[str], known: _Known, threads: int) -> Job:
-    """Return the known job that is the same experiment, with the new epochs, device and tracking, or a new job."""
+    """Return a new job, or the known job with the same identity, updated with the new epochs, device and tracking."""
     if (found := known.by_identity(config)) is not None:
         job, complete = found
         before, now = job.config["trainer"]["epochs"], complete["trainer"]["epochs"]

@@ -1,7 +1,6 @@
-"""What Slurm itself says and does: its queue, its limits, and the jobs that it takes.
+"""Call Slurm: read its queue and limits, submit and cancel jobs.
 
-What marks a job as one of a sweep is the script that it was submitted with, in the sweep's folder: numbers are used
-again.
+A job belongs to a sweep if its script is in the sweep's folder. Slurm reuses the numbers of jobs.
 """
 
 from __future__ import annotations
@@ -19,17 +18,17 @@ from vae_exp.errors import UserError, one_line, printable
 from vae_exp.terminal import shown
 
 HOME = ".submitit"
-"""Folder inside a sweep's that holds scripts and logs: the name that submitit's plugin gives it."""
+"""Folder of scripts and logs inside a sweep's folder, as submitit's plugin names it."""
 JOBS, CONCLUSION = "jobs.sh", "conclusion.sh"
 """The scripts: of an array, and of the job that concludes the sweep."""
 PAUSE = 2.0
-"""Seconds between two looks at the queue."""
+"""Seconds between two queries of the queue."""
 PATIENCE = 30.0
 """Seconds within which Slurm must answer."""
 PATIENCE_TO_SUBMIT = 120.0
-"""Seconds within which it must take a job. sbatch itself tries again while the controller restarts."""
+"""Seconds within which it must accept a job. sbatch itself retries while the controller restarts."""
 GRACE = 60.0
-"""Seconds in which cancelled jobs must be gone. Slurm itself kills what SIGTERM doesn't end, by default after 30."""
+"""Seconds within which cancelled jobs must end. By default Slurm kills a job 30 seconds after SIGTERM."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +38,11 @@ class Queued:
     number: str
     """Its number, `12`, or in an array `12_0`."""
     state: str
-    """What Slurm calls it: `PENDING`, `RUNNING` …."""
+    """Slurm's state: `PENDING`, `RUNNING` …."""
     reason: str
-    """Why it waits, `None` where Slurm has not said."""
+    """Why it waits; `None` when Slurm gives no reason."""
     script: Path
-    """What it was submitted with."""
+    """The submitted script."""
 
     @property
     def concludes(self) -> bool:
@@ -57,7 +56,7 @@ class Queued:
 
 
 def wait(folder: Path, say: Callable[[str], None]) -> None:
-    """Return when none of the jobs that were submitted from this folder is queued; say it whenever that changes."""
+    """Wait until no job that was submitted from this folder is queued; report each change."""
     said = ""
     while (jobs := look(folder)) is None or jobs:
         line = "Slurm does not answer" if jobs is None else summary(jobs)
@@ -73,7 +72,7 @@ def summary(jobs: list[Queued]) -> str:
 
 
 def cancel(folder: Path) -> bool:
-    """Stop them all, each by one signal, but what concludes the sweep; say whether they are gone."""
+    """Cancel all jobs of a folder except the concluding one, each with one signal; return whether all have ended."""
     deadline = time.monotonic() + GRACE
     stopped: set[str] = set()
     while (jobs := look(folder)) is None or (tasks := [job for job in jobs if not job.concludes]):
@@ -87,17 +86,17 @@ def cancel(folder: Path) -> bool:
 
 
 def cancel_numbers(numbers: set[str]) -> bool:
-    """Cancel jobs that `look` has found; say whether Slurm took that."""
+    """Cancel jobs; return whether Slurm accepted that."""
     return _run("scancel", *sorted(numbers)) is not None
 
 
 def queued(folder: Path) -> list[Queued]:
-    """Return the jobs that were submitted from this folder, and wait or run; none where Slurm doesn't answer."""
+    """Return the queued jobs that were submitted from this folder; empty when Slurm doesn't answer."""
     return (folder.is_dir() and look(folder)) or []
 
 
 def require_queue(folder: Path) -> list[Queued]:
-    """Return the same; raise UserError where Slurm doesn't answer, since nothing may be submitted twice."""
+    """Return the same; raise UserError when Slurm doesn't answer, since nothing may be submitted twice."""
     found = look(folder) if folder.is_dir() else []
     if found is None:
         raise UserError("Slurm does not answer: squeue must list what is queued before anything is submitted")
@@ -112,14 +111,14 @@ def refuse_queued(sweep: Path) -> None:
 
 
 def arrays(jobs: list[Queued]) -> list[str]:
-    """Return the numbers to call them by: an array has one."""
+    """Return the numbers of the jobs' arrays, each once."""
     return sorted({job.array for job in jobs}, key=int)
 
 
 def look(folder: Path, *which: str) -> list[Queued] | None:
-    """Return the jobs of this user's that were submitted from a folder and wait or run.
+    """Return this user's queued jobs that were submitted from a folder; None when Slurm doesn't answer.
 
-    `--states=all` adds those that ended in the last minutes, until Slurm forgets them. None when it doesn't answer.
+    `--states=all` adds jobs that ended in the last minutes, until Slurm forgets them.
     """
     answer = _run("squeue", "--noheader", "--array", "--format=%i|%T|%r|%o", f"--user={os.getuid()}", *which)
     if answer is None:
@@ -131,7 +130,7 @@ def look(folder: Path, *which: str) -> list[Queued] | None:
 
 
 def largest_array() -> int:
-    """Return how many tasks an array may have."""
+    """Return the largest number of tasks of an array."""
     answer = _run("scontrol", "show", "config") or ""
     found = re.search(r"^MaxArraySize\s*=\s*(\d+)", answer, re.MULTILINE)
     if found is None:
@@ -140,17 +139,17 @@ def largest_array() -> int:
 
 
 def require_acceptable(script: str) -> None:
-    """Raise UserError, with the cluster's own words, when it would not take a script. Nothing is written."""
+    """Raise UserError, with the cluster's reason, when it would refuse a script. Nothing is written."""
     _ask_sbatch(["sbatch", "--test-only"], script)
 
 
 def submit(script: Path) -> str:
-    """Submit a script; return its number. Raises UserError, with the cluster's own words, when it doesn't take it."""
+    """Submit a script; return its number. Raises UserError, with the cluster's reason, when it is refused."""
     return _ask_sbatch(["sbatch", "--parsable", str(script)]).strip().partition(";")[0]
 
 
 def put_back(number: str) -> bool:
-    """Let Slurm start a running task again later; say whether it will."""
+    """Requeue a running task; return whether Slurm accepted that."""
     return _run("scontrol", "requeue", number) is not None
 
 

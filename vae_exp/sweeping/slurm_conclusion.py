@@ -1,4 +1,4 @@
-"""`python -m vae_exp.sweeping.slurm_conclusion SWEEP RESUME`: the last job of a sweep that was handed over to Slurm."""
+"""`python -m vae_exp.sweeping.slurm_conclusion SWEEP RESUME`: the last job of a sweep on Slurm."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAUSE = 2.0
 
 
 def main() -> None:
-    """Read the command line and call; nothing else."""
+    """Write the report of the sweep and exit with its code."""
     sweep, resume = SweepFolder(Path(sys.argv[1])), sys.argv[2]
     try:
         with ExitStack() as stack:
@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def _lock(sweep: SweepFolder, stack: ExitStack) -> None:
-    """Hold the sweep, waiting for another command to let it go."""
+    """Lock the sweep, waiting until another command releases it."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:

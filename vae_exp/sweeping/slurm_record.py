@@ -1,4 +1,4 @@
-"""What each task of an array was submitted to run, in JSON beside its script, and how Slurm ended it."""
+"""The jobs of each task of an array, in JSON beside its script, and why Slurm ended a task."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vae_exp.terminal import shown
 RECORD = "tasks.json"
 
 Place = tuple[str, int]
-"""A job's name and the first byte of its line in the plan."""
+"""A job's name and the position of its line in the plan, in bytes."""
 
 
 class Tasks(msgspec.Struct, frozen=True):
@@ -24,11 +24,11 @@ class Tasks(msgspec.Struct, frozen=True):
 
     tasks: list[list[Place]]
     max_num_timeout: int
-    """How often a task whose time is up goes back into the queue."""
+    """How often a task that runs out of time is requeued."""
 
 
 def names_of(task: Queued) -> list[str]:
-    """Return the jobs of a task that was submitted from a sweep's folder; none for what concludes it."""
+    """Return the jobs of a task of a sweep; empty for the concluding job."""
     _, _, index = task.number.partition("_")
     if not index.isdigit():
         return []
@@ -37,9 +37,9 @@ def names_of(task: Queued) -> list[str]:
 
 
 def ended_early(sweep: SweepFolder, jobs: Sequence[Job]) -> dict[str, str]:
-    """Return why jobs that were submitted, and are not queued, have no run folder, with their log: by name.
+    """Return, by name, why submitted jobs ended without a run folder, with their log.
 
-    Slurm forgets a job some minutes after its end; then only its log can say more.
+    Slurm forgets a job some minutes after its end; then only its log remains.
     """
     home = sweep.path / slurm.HOME
     names = {job.name for job in jobs if sweep.folder(job).read_status() is None}
@@ -56,7 +56,7 @@ def ended_early(sweep: SweepFolder, jobs: Sequence[Job]) -> dict[str, str]:
 
 
 def _reason(folder: Path, index: int, job: Queued | None) -> str:
-    """Return Slurm's word for how a task ended and its log; nothing where it has not ended."""
+    """Return Slurm's state of an ended task with its log; empty when it has not ended."""
     if job is not None and job.state in ("PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "REQUEUED"):
         return ""
     logs = sorted(folder.glob(f"*_{index}_0_log.*"))

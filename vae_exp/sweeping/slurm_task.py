@@ -1,6 +1,6 @@
-"""`python -m vae_exp.sweeping.slurm_task SWEEP TASKS`: what a task of an array runs on its node, jobs one by one.
+"""`python -m vae_exp.sweeping.slurm_task SWEEP TASKS`: run the jobs of one task of an array.
 
-What it is to run lies in JSON beside its script (`Tasks`), and each job in the sweep's plan: nothing is unpickled.
+The jobs are listed in JSON beside the script (`Tasks`), and each is read from the sweep's plan: nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from vae_exp.sweeping import slurm
 from vae_exp.sweeping.slurm_record import Place, Tasks
 
 SIGNAL = f"SIG{os.environ.get('SUBMITIT_PREEMPT_SIGNAL', 'USR2')}"
-"""What submitit's script has Slurm send, `signal_delay_s` before the time is up."""
+"""The signal that Slurm sends `signal_delay_s` before the time limit."""
 
 
 def main() -> None:
-    """Read the command line and call; nothing else."""
+    """Run the task and exit with its code."""
     sweep, record = SweepFolder(Path(sys.argv[1])), Path(sys.argv[2])
     tasks, index = files.read_record(record, Tasks), int(os.environ["SLURM_ARRAY_TASK_ID"])
     try:
@@ -38,8 +38,8 @@ def main() -> None:
 
 
 def run(sweep: SweepFolder, places: Sequence[Place]) -> int:
-    """Run the jobs that are not finished; return 0 when all are, otherwise 1. A signal ends the task, not one job."""
-    from vae_exp.sweeping import job  # after `timely` listens: this takes seconds
+    """Run the unfinished jobs; return 0 when all are finished, otherwise 1. A signal ends the whole task."""
+    from vae_exp.sweeping import job  # takes seconds, so after `timely` has set its handler
 
     states = []
     for name, at in places:
@@ -47,21 +47,21 @@ def run(sweep: SweepFolder, places: Sequence[Place]) -> int:
         if sweep.needs_run(planned):
             states.append(job.run_planned(sweep.path, name, at))
         if states and states[-1] == "interrupted":
-            complain(f"{name} was interrupted; what this task had not finished is left to resume")
+            complain(f"{name} was interrupted; resume the sweep to run the rest of this task")
             break
     return int(set(states) - {"finished"} != set())
 
 
 @contextlib.contextmanager
 def timely(counted: Path, allowed: int) -> Iterator[None]:
-    """Raise Interrupted when Slurm says that the time is nearly up.
+    """Raise Interrupted when Slurm signals that the time limit is near.
 
-    Before that the task goes back into the queue, at most `allowed` times. The size of the file `counted` is how often
-    it was: Slurm's own count has what it put back for other reasons, too.
+    Before that, requeue the task, at most `allowed` times. The size of the file `counted` is the number of times so
+    far: Slurm's own count includes requeues for other reasons.
     """
 
     def end(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # Slurm sends it to a task that is put back: once is enough
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # Slurm also sends SIGTERM to a requeued task
         times = counted.stat().st_size if counted.exists() else 0
         if times < allowed and slurm.put_back(
             f"{os.environ['SLURM_ARRAY_JOB_ID']}_{os.environ['SLURM_ARRAY_TASK_ID']}"

@@ -1,4 +1,4 @@
-"""Arrays of a sweep's jobs as Slurm takes them: their scripts, their sizes, and the job that concludes the sweep."""
+"""Arrays of a sweep's jobs for Slurm: their scripts, their sizes, and the job that concludes the sweep."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vae_exp.terminal import shown
 NOT_SBATCHS = ("_target_", "submitit_folder", "max_num_timeout")
 """Keys of `hydra.launcher` that are not for submitit's script."""
 FOR_GPUS = ("gpus_per_node", "gpus_per_task", "cpus_per_gpu", "mem_per_gpu", "gres")
-"""Keys that the concluding job doesn't take over: it needs no GPU."""
+"""Keys that the concluding job doesn't inherit: it needs no GPU."""
 
 
 @dataclass(frozen=True)
@@ -29,17 +29,17 @@ class Array:
     """Tasks that are submitted together."""
 
     tasks: Sequence[Sequence[Job]]
-    """The jobs of each, one after the other."""
+    """The jobs of each task, run one after the other."""
     at_once: int
-    """How many of the tasks may run at once."""
+    """Largest number of tasks that run at a time."""
     after: int | None
-    """Which of the arrays must end first; None for none."""
+    """Index of the array that must end first, or None."""
 
 
 def arrays(tasks: Sequence[Sequence[Job]], largest: int, at_once: int) -> list[Array]:
-    """Split tasks into arrays of at most `largest`, of which at most `at_once` tasks run at any time.
+    """Split tasks into arrays of at most `largest` tasks, so that at most `at_once` tasks run at a time.
 
-    Each array gets its share of them. Where there are more arrays than shares, one starts after another has ended.
+    Each array gets its share of `at_once`. With more arrays than shares, an array starts after another has ended.
     """
     parts = list(batches(tasks, largest))
     lanes = min(len(parts), at_once)
@@ -49,12 +49,12 @@ def arrays(tasks: Sequence[Sequence[Job]], largest: int, at_once: int) -> list[A
 
 @dataclass(frozen=True)
 class Cluster:
-    """How jobs of one command are submitted. Nothing is written before `submit`."""
+    """Submits the jobs of one command. Nothing is written before `submit`."""
 
     options: Mapping[str, Any]
     """`hydra.launcher`, with the keys of Hydra's submitit plugin."""
     conclusion: Mapping[str, Any]
-    """`hydra.sweeper.conclusion`: where the concluding job differs."""
+    """`hydra.sweeper.conclusion`: the options in which the concluding job differs."""
     jobs_per_task: int
     sweep: Path
     folder: Path
@@ -65,27 +65,25 @@ class Cluster:
         time, delay, together = (self.options[key] for key in ("timeout_min", "signal_delay_s", "array_parallelism"))
         if delay >= time * 60:
             rule = f"must be below the time limit of {time * 60} s (hydra.launcher.timeout_min={time})"
-            raise UserError(
-                f"hydra.launcher.signal_delay_s {rule}, or a job is told to end when it begins, got {delay}"
-            )
+            raise UserError(f"hydra.launcher.signal_delay_s {rule}, or a job is stopped when it starts, got {delay}")
         if together < 1:
             raise UserError(f"hydra.launcher.array_parallelism must be at least 1, got {together}")
         if self.jobs_per_task < 1:
             raise UserError(f"hydra.sweeper.jobs_per_task must be at least 1, got {self.jobs_per_task}")
 
     def check(self, jobs: Sequence[Job]) -> None:
-        """Ask the cluster whether it would take these jobs; raise UserError with its own words when not."""
+        """Raise UserError, with the cluster's reason, when it would refuse these jobs."""
         for array in self._arrays(jobs)[:1]:
             slurm.require_acceptable(self._jobs_script(array, self.folder, None))
 
     def check_conclusion(self) -> None:
-        """Ask the cluster whether it would take the concluding job; raise UserError with its own words when not."""
+        """Raise UserError, with the cluster's reason, when it would refuse the concluding job."""
         slurm.require_acceptable(self._conclusion_script(self.folder, "", None))
 
     def submit(self, jobs: Sequence[Job], after: Sequence[str] = ()) -> Iterator[str]:
-        """Submit jobs, and yield the number of each array as soon as Slurm has taken it.
+        """Submit jobs, and yield the number of each array as soon as Slurm has accepted it.
 
-        They start when those with the numbers `after` have ended. Raises UserError when Slurm takes one not.
+        They start when the arrays `after` have ended. Raises UserError when Slurm refuses one.
         """
         taken = list[str]()
         for array in self._arrays(jobs):
@@ -99,9 +97,9 @@ class Cluster:
             yield taken[-1]
 
     def submit_conclusion(self, after: Sequence[str], resume: str) -> str:
-        """Submit the job that concludes the sweep when those with these numbers have ended, however; return its number.
+        """Submit the job that concludes the sweep after the arrays `after`, failed or not; return its number.
 
-        `resume` is the command that finishes the sweep where it is not finished then.
+        `resume` is the command that finishes an unfinished sweep.
         """
         folder = self.folder / "conclusion"
         files.make_folder(folder)
@@ -132,10 +130,10 @@ def _after(numbers: Sequence[str]) -> str | None:
 
 
 def _script(options: Mapping[str, Any], folder: Path, module: list[str], more: Mapping[str, Any]) -> str:
-    """Return submitit's script for sbatch that runs a module of ours in place of submitit's, which unpickles."""
+    """Return submitit's script for sbatch, running `module` in place of submitit's own, which unpickles."""
     import submitit
 
-    cpus = int(options["cpus_per_task"] or 1)  # since Slurm 22.05 srun takes no number from sbatch
+    cpus = int(options["cpus_per_task"] or 1)  # since Slurm 22.05 srun doesn't inherit it from sbatch
     setup = [f"export SRUN_CPUS_PER_TASK={cpus}", *(options["setup"] or [])]
     given = {f"slurm_{key}": value for key, value in options.items() if key not in NOT_SBATCHS}
     try:
@@ -144,24 +142,24 @@ def _script(options: Mapping[str, Any], folder: Path, module: list[str], more: M
         executor: Any = automatic._executor
         executor.parameters.update({key: value for key, value in more.items() if value is not None})
         return str(executor._make_submission_file_text(shlex.join([sys.executable, "-u", "-m", *module]), ""))
-    except Exception as error:  # whatever submitit makes of its options; no Slurm
+    except Exception as error:  # submitit may raise anything for its options, or without Slurm
         raise UserError(f"hydra.launcher can't be used as it is: {describe(error)}") from None
 
 
 class SlurmLauncher:
-    """Submits jobs, and waits until Slurm has none of them in its queue any more (`launching.Launcher`)."""
+    """A `launching.Launcher` that submits jobs and waits until they have left Slurm's queue."""
 
     def __init__(self, cluster: Cluster, say: Callable[[str], None]) -> None:
         self._cluster, self._say = cluster, say
 
     def launch(self, jobs: Sequence[Job]) -> None:
-        """Submit jobs, and wait; raise UserError, when the others have ended, if Slurm doesn't take them all."""
+        """Submit jobs, and wait. If Slurm refuses some of them, raise UserError when the others have ended."""
         try:
             list(self._cluster.submit(jobs))
         except UserError:
             slurm.wait(self._cluster.folder, self._say)
             raise
-        self._say(f"{counted(len(jobs), 'job')} for Slurm; what they print is in {shown(self._cluster.folder)}")
+        self._say(f"{counted(len(jobs), 'job')} submitted to Slurm; their output is in {shown(self._cluster.folder)}")
         slurm.wait(self._cluster.folder, self._say)
 
 

@@ -1,4 +1,4 @@
-"""A sweep from its command line to its report: plan every job, launch what is not finished, conclude."""
+"""Run a sweep from its command line to its report: plan every job, launch unfinished ones, conclude."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from vae_exp.sweeping.planning import Request, locked, plan, remembered_check
 
 
 def sweep(config: DictConfig, context: HydraContext, most: int | None, given: Sequence[str]) -> int:
-    """Plan and run the jobs of a command line; a sweep that is there already is extended. Return the exit code.
+    """Plan and run the jobs of a command line, extending an existing sweep; return the exit code.
 
-    `config` has Hydra's own node; at most `most` jobs are launched together.
+    `config` includes Hydra's own node; at most `most` jobs are launched at a time.
     """
     return code_of(lambda: _sweep(Command(config, context, most), given))
 
 
 def resume(config: DictConfig, context: HydraContext, most: int | None) -> int:
-    """Run what was planned in the folder and is not finished; return the exit code."""
+    """Run the planned and unfinished jobs of a folder; return the exit code."""
     return code_of(lambda: _resume(Command(config, context, most)))
 
 
 def code_of(run: Callable[[], int]) -> int:
-    """Return a command's exit code: 2 for a UserError, which is said in one line, or that of a signal."""
+    """Run a command and return its exit code: 2 after printing a UserError, or that of a signal."""
     environment.remember_command()
     try:
         with interruptible():
@@ -70,7 +70,7 @@ def _resume(command: Command) -> int:
 
 
 def _planned(command: Command, given: Sequence[str], known: Sequence[Job]) -> list[Job]:
-    """Compose and check every job; raise UserError, with the job's number, before anything is made."""
+    """Compose and check every job; raise UserError, with the job's number, before anything is written."""
     loader = command.context.config_loader
     jobs, swept = combinations(OverridesParser.create(config_loader=loader), given)
     composer = Composer(loader, command.config)
@@ -81,7 +81,7 @@ def _planned(command: Command, given: Sequence[str], known: Sequence[Job]) -> li
 
 
 def _check(command: Command, jobs: Sequence[Job]) -> None:
-    """Raise UserError when the jobs that are missing can't be launched. Nothing is written."""
+    """Raise UserError when the unfinished jobs can't be launched. Nothing is written."""
     if command.is_handed_over:
         handover.check(command, jobs)
         return
@@ -91,9 +91,9 @@ def _check(command: Command, jobs: Sequence[Job]) -> None:
 
 
 def _run(command: Command, jobs: Sequence[Job], typed: list[str]) -> int:
-    """Write the plan, run what is not finished, and conclude the sweep however that went; return its exit code.
+    """Write the plan, run unfinished jobs, and conclude the sweep, even after a failure; return its exit code.
 
-    What is handed over to Slurm is run and concluded there.
+    A sweep that is handed over to Slurm runs and is concluded there.
     """
     if command.is_handed_over:
         return handover.hand_over(command, jobs, typed)

@@ -1,4 +1,4 @@
-"""Runs as MLflow shows them: the only room that imports MLflow, and only when there is something to show."""
+"""Send runs to MLflow. No other package imports MLflow, and this one only when there is something to send."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["connect", "fetch_model", "fetch_run", "has_sent", "how_to_look", "re
 
 
 def connect(config: TrackingConfig, label: str, sweep: str | None) -> Tracker:
-    """Return the tracker that a configuration asks for; raise UserError when MLFLOW_TRACKING_URI can't be one.
+    """Return the tracker of a configuration; raise UserError when MLFLOW_TRACKING_URI is invalid.
 
     `label` names the run, `sweep` is the name of its sweep's folder.
     """
@@ -26,5 +26,5 @@ def connect(config: TrackingConfig, label: str, sweep: str | None) -> Tracker:
 
 
 def has_sent(tracker: Tracker) -> bool:
-    """Return whether a tracker has sent a run, or said what it could not send."""
+    """Return whether a tracker has sent a run, or reported what it could not send."""
     return isinstance(tracker, MlflowTracker) and tracker.thread is not None

@@ -1,4 +1,4 @@
-"""Addresses of tracking servers, databases and artifacts. Nothing else in the package takes one apart."""
+"""Addresses of tracking servers, databases and artifacts. Only this module parses them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ URI = "MLFLOW_TRACKING_URI"
 SQLITE = "sqlite:///"
 KINDS = r"https?|databricks(-uc)?|(postgresql|mysql|mssql|sqlite)(\+\w+)?"
 PLACES = ("mlflow-artifacts", "file", "", "s3", "gs", "dbfs")
-"""Kinds of artifact stores. A run that says `http://…` would make this machine call an address of its choice."""
+"""Supported schemes of artifact stores. A run with `http://…` could make this machine call any address."""
 BUCKETS = ("s3", "gs")
-"""Those in whose addresses the name of a bucket stands where others have a host."""
+"""Schemes whose addresses have the name of a bucket in place of a host."""
 _HOST = r"[\w.\-]*(\[[0-9a-fA-F:.]*\])?(:\d+)?(/.*)?"
 
 
 def configured() -> str:
-    """Return the address in MLFLOW_TRACKING_URI, empty where there is none; raise UserError for one of another kind."""
+    """Return the address in MLFLOW_TRACKING_URI, or an empty text; raise UserError for an unsupported one."""
     uri = os.environ.get(URI, "").strip()
     if uri and not re.match(rf"({KINDS})(://|$)", uri):
         rule = "an http or https address or a database (sqlite:///…, postgresql://…)"
@@ -31,9 +31,9 @@ def configured() -> str:
 
 
 def shown(uri: str) -> str:
-    """Return an address as it may be shown, logged and kept: without user, password and options.
+    """Return an address without user, password and options, to print, log and save it.
 
-    A password may hold any character, so all in front of the last `@` is left out.
+    A password may contain any character, so everything before the last `@` is removed.
     """
     kind, mark, rest = uri.partition("://")
     place, options = re.fullmatch(r"([^?#]*)(.*)", rest, re.DOTALL).groups()  # type: ignore[union-attr]
@@ -47,7 +47,7 @@ def shown(uri: str) -> str:
 
 
 def without_secrets(text: str) -> str:
-    """Return a text in which the configured address, should it be there, shows no password."""
+    """Return a text without the passwords of the configured address."""
     uri = os.environ.get(URI, "").strip()
     if not uri:
         return text
@@ -58,18 +58,18 @@ def without_secrets(text: str) -> str:
 
 
 def _secrets(uri: str) -> set[str]:
-    """Return the passwords of an address, as they are written and as they are meant."""
+    """Return the passwords of an address, quoted and unquoted."""
     if uri.startswith("sqlite"):
         return set()
     user, _, _ = uri.partition("://")[2].rpartition("@")
     options = uri.partition("?")[2]
-    values = [options[match.end() :] for match in re.finditer("=", options)]  # an & or = may be the password's own
+    values = [options[match.end() :] for match in re.finditer("=", options)]  # a password may contain & and =
     written = [user.partition(":")[2], *values, *(value.partition("&")[0] for value in values)]
     return {form for each in written if each for form in (each, unquote(each), quote(each, safe=""))}
 
 
 def sqlite(file: Path) -> str:
-    """Return the address of an SQLite database; raise UserError for a path that no such address can hold."""
+    """Return the address of an SQLite database; raise UserError for a path that can't be part of an address."""
     if "?" in str(file):
         raise UserError(f"{file} can't be a tracking database: its path has a '?'; set {URI}, or tracking=none")
     return SQLITE + file.as_posix()
@@ -82,15 +82,15 @@ def database(uri: str) -> Path | None:
 
 
 def options(uri: str) -> str:
-    """Return what follows the file of an SQLite database: `?timeout=30`."""
+    """Return the options of an SQLite address, such as `?timeout=30`."""
     mark, options = uri.partition("?")[1:]
     return mark + options
 
 
 def artifact(uri: str) -> SplitResult:
-    """Return the parts of a run's artifact address; raise UserError for one that must not be asked.
+    """Return the parts of a run's artifact address; raise UserError for one that must not be called.
 
-    The run may be untrusted: an address with another host would be sent the caller's credentials.
+    The run may be untrusted: the caller's credentials would be sent to a host that the address names.
     """
     try:
         parts = urlsplit(uri)

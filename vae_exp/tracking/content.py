@@ -1,4 +1,4 @@
-"""What of a run folder is shown: parameters, tags, points, files and step images. Pure reading."""
+"""What is sent of a run folder: parameters, tags, metrics, files and step images. This module only reads."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CORE = (
     "trainer.batch_size",
     "seed",
 )
-"""The parameters that every run shows. More than about ten, and they push the pictures off the image grid."""
+"""The parameters that are sent for every run. More than about ten would hide the pictures in MLflow's image grid."""
 
 NOT_SHOWN = ("evaluation.", "trainer.threads", "trainer.checkpoint_every")
 
@@ -41,8 +41,8 @@ ASIDE = (
     "classified_samples",
     "information_images",  # of version 0.1
 )
-"""Numbers of `final.json` that say how a measure was taken. They and the standard errors would be half of all charts,
-and the first that a reader sees; the file is among the artifacts."""
+"""Numbers of `final.json` that describe how a measure was computed. They are not sent as metrics: with the standard
+errors they would be half of all charts, and the first ones. The file itself is among the artifacts."""
 
 STATUS = {
     "running": "RUNNING",
@@ -51,16 +51,16 @@ STATUS = {
     "failed": "FAILED",
     "interrupted": "KILLED",
 }
-"""MLflow's word for each state."""
+"""MLflow's status for each state."""
 
 Point = tuple[str, float, int, int]
 """Key, value, milliseconds since 1970, step."""
 
 
 def parameters(config: dict[str, Any]) -> dict[str, str]:
-    """Return what a run is about: the core keys, and those of its identity that are not at their defaults.
+    """Return the parameters of a run: the core keys, and keys of its identity that differ from their defaults.
 
-    How it is evaluated and saved, and by how many threads, says nothing about the model.
+    Evaluation, checkpoints and threads are left out: they don't describe the model.
     """
     flat = identity(config)
     default = identity(_defaults(config))
@@ -71,7 +71,7 @@ def parameters(config: dict[str, Any]) -> dict[str, str]:
 
 
 def _defaults(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the defaults of the options that a configuration has chosen."""
+    """Return the defaults of a configuration's chosen options."""
     from vae_exp.config import EvaluationConfig, TrainerConfig
 
     options = {
@@ -83,7 +83,7 @@ def _defaults(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def tags(folder: RunFolder, sweep: str | None) -> dict[str, str]:
-    """Return how a run can be found: its sweep, folder, command, commit and origin."""
+    """Return the tags by which a run can be found: sweep, folder, command, commit and origin."""
     environment = folder.read_environment()
     session = environment.sessions[-1] if environment and environment.sessions else Session()
     found = {
@@ -102,14 +102,14 @@ def tags(folder: RunFolder, sweep: str | None) -> dict[str, str]:
 def _user() -> str | None:
     try:
         return getpass.getuser()
-    except (KeyError, OSError, ImportError):  # a container may run as a number without a name
+    except (KeyError, OSError, ImportError):  # a container may run as a user without a name
         return None
 
 
 def points(records: list[Record]) -> list[Point]:
-    """Return every metric of these epochs, each with the time stamp that it was recorded with.
+    """Return all metrics of these epochs with their original time stamps.
 
-    Seconds come last: the comparison page begins with the metric that a run was first sent.
+    Seconds come last: MLflow's comparison page starts with the first metric that it received.
     """
     return [
         (key, value, int(record["timestamp"]), int(record["epoch"]))
@@ -122,7 +122,7 @@ def points(records: list[Record]) -> list[Point]:
 def final_points(folder: RunFolder) -> list[Point]:
     """Return the measures of `final.json` as `final/…`, at the time when the run finished.
 
-    The name of one that is a bound alone ends in `_at_least` or `_at_most`.
+    The name of a measure that is only a bound ends in `_at_least` or `_at_most`.
     """
     final, status = folder.read_final(), folder.read_status()
     if final is None or status is None:
@@ -146,7 +146,7 @@ def _numbers(nested: dict[str, Any], prefix: str = "") -> dict[str, float]:
 
 
 def _key(name: str) -> str:
-    """Return a name with only the characters that MLflow takes in a metric's name."""
+    """Return a name with only the characters that MLflow accepts in a metric's name."""
     return re.sub(r"[^A-Za-z0-9_\-. /]", "-", name)
 
 

@@ -1,4 +1,4 @@
-"""Whose MLflow run a receipt speaks of: that of the folder it lies in, or of the one that this was copied from."""
+"""Decide whether a folder's receipt names its own MLflow run, or that of the folder it was copied from."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 TOKEN = "vae_exp.token"
-"""The tag that says which folder a run belongs to."""
+"""The tag that identifies the folder of a run."""
 
 
 def own_run(client: MlflowClient, receipt: Receipt, folder: Path, run: Run | None) -> Run | None:
-    """Return the run that a folder goes on with, None where it needs one of its own: it then has a new token.
+    """Return the run to continue; return None and set a new token when the folder needs a run of its own.
 
-    The same path is the same run. When the folder of the receipt is still there with its token, this one is a copy.
-    Otherwise it was moved, or is on another machine, and the server decides: a run that has epochs that the receipt
-    does not know was continued elsewhere.
+    The same path continues the same run. When the receipt's folder still exists with its token, this folder is a copy.
+    Otherwise it was moved, or is on another machine, and the server decides: if its run has epochs that the receipt
+    lacks, the run was continued elsewhere.
     """
     home, receipt.folder = receipt.folder or _tag(run), str(folder.absolute())
     if home is None or Path(home).resolve() == folder.resolve():
@@ -34,10 +34,10 @@ def own_run(client: MlflowClient, receipt: Receipt, folder: Path, run: Run | Non
     if _has_token(Path(home), receipt.token):
         why = f"is a copy of {home}"
     elif run is not None and _last_epoch(client, run) > receipt.epochs:
-        why = "was moved or copied, and its run has gone on elsewhere"
+        why = "was moved or copied, and its run was continued elsewhere"
     else:
         return run
-    say(f"{folder.name} {why}: it is shown as a run of its own")
+    say(f"{folder.name} {why}: it becomes a run of its own")
     receipt.token, receipt.run_id = receipts.new_token(), None
     return None
 
@@ -58,15 +58,15 @@ def _last_epoch(client: MlflowClient, run: Run) -> int:
 
 
 def begin(folder: Path, store: Store, experiment: str, label: str, sweep: str | None) -> Receipt:
-    """Return what the caller's server has of a folder. Other servers that the folder names are never asked."""
+    """Return what the configured store has of a folder. Other servers that the folder names are never called."""
     try:
         shown = receipts.read(folder)
     except UserError as error:
-        say(f"{error}; the run is shown anew")
+        say(f"{error}; the run is sent again")
         shown = {}
     if shown and store.shown not in shown:
         others = ", ".join(sorted(shown))
-        say(f"{folder.name} was shown at {others}; it is shown anew at {store.shown} (or set MLFLOW_TRACKING_URI)")
+        say(f"{folder.name} was sent to {others}; it is now sent to {store.shown} (or set MLFLOW_TRACKING_URI)")
     receipt = shown.get(store.shown)
     if receipt is None or receipt.experiment != experiment:
         receipt = receipts.new(experiment, label, sweep, str(folder.absolute()))
@@ -75,18 +75,18 @@ def begin(folder: Path, store: Store, experiment: str, label: str, sweep: str | 
 
 
 def is_complete(folder: RunFolder, receipt: Receipt) -> bool:
-    """Return whether a server has everything of a run that has ended, by what is written down here."""
+    """Return whether, by its receipt, a server has everything of a run that has ended."""
     return receipt.ended == ended(folder)
 
 
 def ended(folder: RunFolder) -> Ended:
-    """Return what a receipt notes of a run that has ended: its state, and when that was written."""
+    """Return the state of a run and the time when it was written, as a receipt notes them."""
     status = folder.read_status()
     return [folder.state(), status.time if status else None]
 
 
 def find(client: MlflowClient, receipt: Receipt) -> Run | None:
-    """Return the run that carries a folder's token. An answer that was lost can have made two: one is deleted."""
+    """Return the run with a folder's token. After a lost answer there can be two runs: delete one."""
     wanted = f"tags.`{TOKEN}` = '{receipt.token}'"
     runs = list(client.search_runs([str(receipt.experiment_id)], wanted, order_by=["start_time ASC"]))
     runs.sort(key=lambda run: run.info.run_id != receipt.run_id)

@@ -1,4 +1,4 @@
-"""A run or a model from the artifacts of an MLflow server, which may be untrusted."""
+"""Download a run or a model from an MLflow server, which may be untrusted."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ WANTED = {
     "checkpoints/best.safetensors": LARGEST_WEIGHTS,
     "checkpoints/last.safetensors": LARGEST_WEIGHTS,
 }
-"""All that is ever asked for of a run, each with its largest size in bytes. Names that a run brings are never used."""
+"""The only files that are requested of a run, with their largest sizes in bytes. The run's file names are never used."""
 WANTED_OF_A_MODEL = {"data/config.json": LARGEST_TEXT, "data/model.safetensors": LARGEST_WEIGHTS}
-"""The same of a model: its description for MLflow, which could name code to run, is never read."""
+"""The same for a model. MLflow's own description of it could name code to run, and is never read."""
 
 PROXIED = "/api/2.0/mlflow-artifacts/artifacts"
-"""Where a tracking server hands out artifacts that it keeps itself."""
+"""The path at which a tracking server serves its artifacts."""
 MODEL = r"models:/(?:(m-[0-9a-f]{32})|([^/@]+)(?:@([^/@]+)|/(\d{1,9})))"
 """How MLflow names a model: by its id, or by a registered name with an alias or a version."""
 CHUNK = 2**18
@@ -46,10 +46,10 @@ CHUNK = 2**18
 
 
 def fetch_run(run_id: str, destination: Path) -> Path:
-    """Download what makes a run folder from the configured tracking server into `destination`, and return it.
+    """Download the run folder of an MLflow run from the configured store into `destination`, and return it.
 
-    Raises UserError when there is no such run, it holds no configuration, or a file is too large, a link or
-    not where the run's artifacts are. A server that falls silent is given up.
+    Raises UserError when the run doesn't exist or has no configuration, when a file is too large, a link or outside
+    the run's artifacts, and when the server stops answering.
     """
     return _fetch(f"MLflow run {run_id}", WANTED, lambda client: client.get_run(run_id).info.artifact_uri, destination)
 
@@ -79,7 +79,7 @@ def _fetch(what: str, wanted: dict[str, int], place: Callable[[MlflowClient], st
     store = configured_store()
     if store.database and not store.database.exists():
         raise UserError(f"{store.database} does not exist; go to the folder that has it or set {address.URI}")
-    import_client()  # takes seconds, in which no server is silent
+    import_client()  # takes seconds, which don't count as the server's silence
     try:
         probe(store)
         return patiently(lambda answered: _Download(what, wanted, store, destination, answered).fetch(place))
@@ -90,17 +90,17 @@ def _fetch(what: str, wanted: dict[str, int], place: Callable[[MlflowClient], st
 
 
 class _Download:
-    """Files of a tracking server, which may be untrusted, on their way into a folder."""
+    """Downloads files of a tracking server, which may be untrusted, into a folder."""
 
     def __init__(
         self, what: str, wanted: dict[str, int], store: Store, destination: Path, answered: Callable[[], None]
     ) -> None:
-        """`wanted` has the names to download with their largest sizes in bytes; the first must be there."""
+        """`wanted` holds the names to download with their largest sizes in bytes; the first must exist."""
         self.what, self.wanted, self.store = what, wanted, store
         self.destination, self.answered = destination, answered
 
     def fetch(self, place: Callable[[MlflowClient], str]) -> Path:
-        """Download what is wanted and there."""
+        """Download the wanted files that exist."""
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
         with self.store.opening():
@@ -125,7 +125,7 @@ class _Download:
         return self.destination
 
     def _sizes(self) -> dict[str, int | None]:
-        """Return the size in bytes, as the store says, of each file that is wanted and there."""
+        """Return the size in bytes that the store reports for each wanted file that exists."""
         folders = dict.fromkeys(name.rpartition("/")[0] for name in self.wanted)
         infos = [info for folder in folders for info in self.artifacts.list_artifacts(folder or None)]
         self.answered()
@@ -137,7 +137,7 @@ class _Download:
             raise UserError(f"{self.what}: {rule}, got {'more, or no size' if size is None else size}")
 
     def _download(self, name: str, target: Path) -> None:
-        """Write one artifact to `target`. What a server hands out is counted: it may have said another size."""
+        """Write one artifact to `target`. Received bytes are counted: the reported size may be wrong."""
         if self.place.scheme in ("file", ""):
             root = address.folder(self.place, self.uri)
             files.refuse_links(root, name)
@@ -146,13 +146,13 @@ class _Download:
         elif self.place.scheme == "mlflow-artifacts":
             with contextlib.closing(self._ask(name)) as answer:
                 self._write(name, target, iter(lambda: answer.raw.read(CHUNK, decode_content=False), b""))
-        else:  # a cloud's own listing says how large its files are
+        else:  # the listing of a cloud store is trusted for sizes
             with tempfile.TemporaryDirectory(dir=target.parent) as place:
                 Path(self.artifacts.download_artifacts(name, place)).replace(target)  # type: ignore[no-untyped-call]
             self._require_size(name, target.stat().st_size)
 
     def _ask(self, name: str) -> requests.Response:
-        """Return the server's answer before its content, which must not be packed: 1 MB of gzip can be 1 GB."""
+        """Return the server's response before its body, which must not be compressed: 1 MB of gzip can be 1 GB."""
         from mlflow.utils.credentials import get_default_host_creds
         from mlflow.utils.rest_utils import http_request
 
@@ -165,7 +165,7 @@ class _Download:
         self.answered()
         answer.raise_for_status()
         if (packed := answer.headers.get("Content-Encoding", "identity")) != "identity":
-            raise UserError(f"{self.what}: {name} must be sent as it is, got {short(packed)}")
+            raise UserError(f"{self.what}: {name} must be sent uncompressed, got {short(packed)}")
         return answer
 
     def _write(self, name: str, target: Path, chunks: Iterator[bytes]) -> None:

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 CONTEXTS = {"train": "train", "val": "validation", "test": "test"}
 LONGEST_DIGEST = 36
-"""Characters that MLflow takes."""
+"""Characters that MLflow accepts."""
 
 
 def data_inputs(folder: RunFolder) -> list[DatasetInput]:
-    """Return a run's data, one input a split with its number of images; none where no sizes were noted."""
+    """Return a run's data, one input for each split, with its number of images; empty when no sizes are saved."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     config: dict[str, Any] = folder.read_config() or {}

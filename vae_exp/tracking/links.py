@@ -1,4 +1,4 @@
-"""How to open the interface on runs."""
+"""The command and the link that open runs in MLflow."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ PORT = 5000
 
 
 def how_to_look(config: TrackingConfig, folders: Sequence[RunFolder], sweep: str | None) -> list[str]:
-    """Return the lines to print at the end: the command that opens the interface, and the link to these runs' charts.
+    """Return the lines to print at the end: the command that starts MLflow, and the link to these runs' charts.
 
-    `sweep` is the name of the sweep's folder; None links all runs of the experiment. Nothing was shown, no lines.
+    `sweep` is the name of the sweep's folder; None links all runs of the experiment. Empty when nothing was sent.
     """
     if not isinstance(config, MlflowConfig):
         return []
@@ -44,7 +44,7 @@ def _experiment_id(folder: RunFolder, store: Store) -> str | None:
 
 
 def charts(base: str, experiment_id: str, sweep: str | None) -> str:
-    """Return the page with the charts of an experiment's runs, or of one sweep's alone."""
+    """Return the address of the charts of an experiment's runs, or of those of one sweep."""
     query = "workflowType=machine_learning&compareRunsMode=CHART"
     if sweep is not None:
         wanted = sweep.replace("'", "")

@@ -1,4 +1,4 @@
-"""A finished run's best weights as an MLflow model, linked to the run, its final measures and its data."""
+"""Log the best weights of a finished run as an MLflow model, linked to the run, its final measures and its data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 NAME = "model"
 WEIGHTS = "vae_exp.weights"
-"""The tag with the SHA-256 of the weights: a model with the same is not sent again."""
+"""The tag with the SHA-256 of the weights. The same weights are not sent again."""
 LOADER = "vae_exp.tracking.pyfunc"
 PACKAGES = ("vae_exp", "torch", "numpy")
 
@@ -28,7 +28,7 @@ PACKAGES = ("vae_exp", "torch", "numpy")
 def send_model(client: MlflowClient, experiment_id: str, run_id: str, folder: RunFolder) -> str:
     """Send the best weights of a finished run as its model, unless the server has them; return the model's id.
 
-    A model whose sending broke off is finished, and one of earlier weights (the run went on) stays beside it.
+    An incomplete model is completed. A model of earlier weights of a continued run is kept.
     """
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 
@@ -54,7 +54,7 @@ def send_model(client: MlflowClient, experiment_id: str, run_id: str, folder: Ru
 
 
 def _find(client: MlflowClient, experiment_id: str, run_id: str, digest: str) -> LoggedModel | None:
-    """Return the run's model with these weights, also one whose sending broke off."""
+    """Return the run's model with these weights, also an incomplete one."""
     found = client.search_logged_models([experiment_id], filter_string=f"source_run_id = '{run_id}'")
     return next((model for model in found if model.tags.get(WEIGHTS) == digest), None)
 
@@ -97,7 +97,7 @@ def _write(place: Path, model: LoggedModel, run_id: str, folder: RunFolder, weig
 
 
 def _signature(shape: tuple[int, int, int]) -> ModelSignature:
-    """Return the parameters and the default output. Inputs depend on `output`: our own code checks them."""
+    """Return the parameters and the default output. Inputs depend on `output`: `VaePyfunc` checks them."""
     import numpy as np
     from mlflow.models import ModelSignature
     from mlflow.types import ParamSchema, ParamSpec, Schema, TensorSpec

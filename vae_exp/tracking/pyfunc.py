@@ -1,4 +1,4 @@
-"""What MLflow loads when it is asked for a run's model: our code over weights and a configuration, never a pickle."""
+"""The model that MLflow loads: this code over weights and a configuration, never a pickle."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vae_exp.models.vae import Shape, Vae
 
 OUTPUTS = ("reconstruct", "encode", "decode", "sample")
 MOST_SAMPLES = 10_000
-"""Samples that one call may ask for."""
+"""Largest number of samples in one call."""
 
 
 def _load_pyfunc(path: str) -> VaePyfunc:
@@ -24,12 +24,12 @@ def _load_pyfunc(path: str) -> VaePyfunc:
 
 
 class VaePyfunc:
-    """A trained VAE with MLflow's `predict`: the parameter `output` says what is returned.
+    """A trained VAE with MLflow's `predict`. The parameter `output` selects what is returned.
 
     - `reconstruct` (the default): images (N, C, H, W), uint8 or floats in [0, 1] → the mean of p(x|z) at E[z|x];
     - `encode`: the same → `mean` and `log_variance` of q(z|x), (N, D) each;
     - `decode`: z (N, D) → the mean of p(x|z), (N, C, H, W);
-    - `sample`: no input that counts → the means of p(x|z) at `n` draws from the prior, by `seed`.
+    - `sample`: any input → the means of p(x|z) at `n` draws from the prior, by `seed`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -38,7 +38,7 @@ class VaePyfunc:
 
     @torch.no_grad()
     def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> Any:
-        """Return what `params["output"]` names; an input that doesn't fit is an error of the caller's (HTTP 400)."""
+        """Return the output that `params["output"]` names; invalid input is a client error (HTTP 400)."""
         chosen: dict[str, Any] = {"output": "reconstruct", "n": 64, "seed": 0} | (params or {})
         match chosen["output"]:
             case "reconstruct":
@@ -59,7 +59,7 @@ def _array(tensor: torch.Tensor) -> NDArray[np.float32]:
 
 
 def _images(given: Any, shape: Shape) -> torch.Tensor:
-    """Return images as the model takes them; refuse another shape or range."""
+    """Return images as a tensor; refuse a wrong shape or range."""
     array = np.asarray(given)
     if array.ndim != 4 or array.shape[1:] != shape:
         _refuse(f"images must be of shape (N, {', '.join(map(str, shape))}), got {array.shape}")
@@ -91,7 +91,7 @@ def _count(n: Any) -> int:
 
 
 def _refuse(rule: str) -> NoReturn:
-    """Raise what MLflow answers with 400; where MLflow is not in use, UserError."""
+    """Raise the exception that MLflow answers with HTTP 400, or UserError without MLflow."""
     try:
         from mlflow.exceptions import MlflowException
     except ImportError:

@@ -1,4 +1,4 @@
-"""`mlflow.json`: what each tracking server has of a folder, so that it goes on there and nothing is sent twice."""
+"""`mlflow.json`: what each tracking server has of a folder, so that nothing is sent twice."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ class Receipt(msgspec.Struct):
     label: str
     sweep: str | None
     token: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{32}\Z")]
-    """A tag of the run: what shows that the run is this folder's, also when its number did not reach us."""
+    """A tag of the run that identifies it as this folder's, even if the server's answer with its id was lost."""
     started: int
     """Milliseconds since 1970."""
     experiment_id: str | None
     run_id: str | None
     epochs: Annotated[int, msgspec.Meta(ge=0)]
-    """Records of `metrics.jsonl` that the server has."""
+    """Number of records of `metrics.jsonl` that the server has."""
     files: dict[str, list[int]]
-    """Artifacts that the server has, each with the size and the time of change of the file that was sent."""
+    """Artifacts that the server has, each with the size and the modification time of the sent file."""
     ended: Ended
     """State and time (seconds since 1970) of the `status.json` up to which everything was sent; empty before."""
     folder: str | None = None
-    """Absolute path of the folder that the run was shown from last; None in what version 0.1 wrote."""
+    """Absolute path of the folder that the run was last sent from; None in files of version 0.1."""
 
 
 class Receipts(msgspec.Struct):
@@ -64,14 +64,14 @@ def read(folder: Path) -> dict[str, Receipt]:
     if not file.exists():
         return {}
     shown = files.read_record(file, Receipts).shown
-    return {address.shown(uri): told for uri, told in shown.items()}  # version 0.1 kept a database's options
+    return {address.shown(uri): receipt for uri, receipt in shown.items()}  # version 0.1 kept a database's options
 
 
 def write(folder: Path, uri: str, receipt: Receipt) -> None:
-    """Put down what one server has, beside what others have."""
+    """Write the receipt of one server; keep those of others."""
     try:
         shown = read(folder)
-    except UserError:  # it was named when the run began
+    except UserError:  # the error was reported when the run started
         shown = {}
     shown[uri] = receipt
     files.write_json(_file(folder), Receipts(1, shown))

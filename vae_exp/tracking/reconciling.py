@@ -1,4 +1,4 @@
-"""Brings the caller's tracking server up to what the folders say: after outages, and after processes that died."""
+"""Bring the configured store up to date with run folders, after outages and killed processes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from vae_exp.tracking.waiting import patiently
 
 
 def reconcile(config: TrackingConfig, folders: Iterable[RunFolder]) -> bool:
-    """Send what the caller's server lacks of these runs, and how they ended: a run whose process died is KILLED.
+    """Send what the configured store lacks of these runs, and their state: a run whose process died is KILLED.
 
-    Runs that are running now, and those that were never shown there, are left alone. Costs next to nothing when
-    nothing is missing. What can't be sent is said; nothing is raised but UserError for a bad MLFLOW_TRACKING_URI.
-    Returns False when the server can't be reached, which is said.
+    Running runs, and runs that were never sent there, are left alone. Costs almost nothing when nothing is missing.
+    Failures to send are printed; only an invalid MLFLOW_TRACKING_URI raises UserError. Returns False when the server
+    can't be reached.
     """
     if not isinstance(config, MlflowConfig):
         return True
@@ -37,12 +37,12 @@ def reconcile(config: TrackingConfig, folders: Iterable[RunFolder]) -> bool:
 
 
 def _is_missing(folder: RunFolder, store: Store) -> bool:
-    """Return whether a run has ended and the caller's server, where it is shown, does not know all of it."""
+    """Return whether a run has ended and the configured store has only a part of it."""
     try:
         shown = receipts.read(folder.path)
         if store.shown not in shown:
             if shown:
-                say(f"{folder.path.name} is shown at {', '.join(sorted(shown))}, not at {store.shown}: left alone")
+                say(f"{folder.path.name} was sent to {', '.join(sorted(shown))}, not to {store.shown}: left alone")
             return False
         return folder.state() not in ("planned", "running") and not is_complete(folder, shown[store.shown])
     except UserError as error:
@@ -54,7 +54,7 @@ def _send(folder: RunFolder, store: Store) -> None:
     be_quick()
     import_client()  # takes seconds, in which no server is silent
     try:
-        state = folder.state()  # once this process holds the folder, its lock no longer tells who else did
+        state = folder.state()  # read it before locking: the lock is part of the state
         with folder.locked():
             receipt = receipts.read(folder.path)[store.shown]
             patiently(lambda answered: Sender(folder, store, receipt, answered).send(state))

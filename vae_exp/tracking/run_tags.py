@@ -1,4 +1,4 @@
-"""Tags of runs that are known only when their sweep ends: a search's trials and rungs."""
+"""Tags that are set when a sweep ends: the trials and rungs of a search."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from vae_exp.tracking.talk import later, probe, reason, say
 
 
 def set_tags(config: TrackingConfig, tagged: Iterable[tuple[RunFolder, Mapping[str, str]]]) -> None:
-    """Set tags of the runs that the configured store shows; those that it doesn't are left alone.
+    """Set tags of those runs that the configured store has.
 
-    What can't be sent is said; nothing is raised but UserError for a bad MLFLOW_TRACKING_URI.
+    Failures to send are printed; only an invalid MLFLOW_TRACKING_URI raises UserError.
     """
     if not isinstance(config, MlflowConfig):
         return

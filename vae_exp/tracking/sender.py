@@ -1,4 +1,4 @@
-"""Sends what is new in one run folder. Every step may be repeated: what the server has already is not doubled."""
+"""Send what is new in one run folder. Each step can be repeated without sending anything twice."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LONGEST_BATCH = 1000
-"""Points that MLflow takes in one call."""
+"""Points that MLflow accepts in one call."""
 
 
 class Sender:
-    """One run folder and one tracking server."""
+    """Sends one run folder to one tracking server."""
 
     def __init__(self, folder: RunFolder, store: Store, receipt: Receipt, answered: Callable[[], None]) -> None:
-        """`receipt` is what the server has, `answered` is called after each answer of the server's."""
+        """`receipt` is what the server has; `answered` is called after each of its answers."""
         self.folder, self.store, self.receipt, self.answered = folder, store, receipt, answered
         self.client: MlflowClient | None = None
         self.run_id = ""
@@ -46,16 +46,14 @@ class Sender:
         self.records = metrics.Reader(folder.metrics_file)
 
     def send(self, state: State | None = None) -> None:
-        """Send everything that the server does not have; raises what MLflow raises.
+        """Send everything that the server lacks; raise MLflow's exceptions.
 
-        `state` is the run's where the caller holds its folder, and so can't ask it any more.
+        `state` is the run's state. Pass it when the caller holds the folder's lock, which is part of the state.
         """
         state = state or self.folder.state()
         noted = ended(self.folder)
         if self.client is not None and self.store.version() != self.version:
-            say(
-                f"{self.store.database} was removed or replaced while it was used; it is made again and gets everything"
-            )
+            say(f"{self.store.database} was removed or replaced while in use; it is created again and gets everything")
             self.reopen()
         client = self._open()
         self._send_points(client)
@@ -73,7 +71,7 @@ class Sender:
     # --- the run ---------------------------------------------------------------------------------------------------
 
     def _open(self) -> MlflowClient:
-        """Return a client after the run has been found or made."""
+        """Return a client, after finding or creating the run."""
         if self.client is None:
             client, self.receipt.experiment_id = open_experiment(self.store, self.receipt.experiment)
             self.answered()
@@ -87,7 +85,7 @@ class Sender:
         return self.client
 
     def reopen(self) -> None:
-        """Open the store anew before the next sending: it failed, or its database was removed or replaced."""
+        """Reopen the store before sending again, after a failure or when its database was removed or replaced."""
         client, self.client = self.client, None
         if client is not None and self.store.database:
             with contextlib.suppress(Exception):  # MLflow keeps one engine for each address, with the file it opened
@@ -108,7 +106,7 @@ class Sender:
         self._note()
 
     def _forget(self) -> None:
-        """Take back what a run that is gone has received."""
+        """Clear the receipt of a run that no longer exists."""
         self.receipt.run_id, self.receipt.epochs, self.receipt.files, self.receipt.ended = None, 0, {}, []
 
     def _go_on(self, client: MlflowClient, run: Run) -> None:
@@ -135,7 +133,7 @@ class Sender:
         client.log_inputs(self.run_id, data_inputs(self.folder))
         self.answered()
 
-    # --- what is in it ---------------------------------------------------------------------------------------------
+    # --- the content -----------------------------------------------------------------------------------------------
 
     def _send_points(self, client: MlflowClient) -> None:
         records = self.records.update()
@@ -152,8 +150,8 @@ class Sender:
             self.answered()
 
     def _send_images(self, client: MlflowClient) -> None:
-        """Send the samples of each epoch as MLflow's `log_image` does, but under names that are the same each time."""
-        times = {0: self.receipt.started}  # the slider of MLflow's page begins at 0, before the first epoch
+        """Send the samples of each epoch as MLflow's `log_image` does, but under reproducible names."""
+        times = {0: self.receipt.started}  # the slider of MLflow's page starts at 0, before the first epoch
         times |= {int(record["epoch"]): int(record["timestamp"]) for record in self.records.update()}
         for epoch, file in content.step_images(self.folder).items():
             name = f"images/samples+step+{epoch}+timestamp+{times.get(epoch)}+{self._uuid(epoch)}"
@@ -166,7 +164,7 @@ class Sender:
                 self._note()
 
     def _send_image(self, client: MlflowClient, file: Path, name: str) -> None:
-        from vae_exp.storage.pictures import read_png  # Pillow is not needed to be without pictures
+        from vae_exp.storage.pictures import read_png  # Pillow is imported only for pictures
 
         content, image = read_png(file)
         with tempfile.TemporaryDirectory() as place:
@@ -183,7 +181,7 @@ class Sender:
         return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.receipt.token} {epoch}"))
 
     def _send_files(self, client: MlflowClient, named: dict[str, Path]) -> None:
-        """Send the files that the server does not have, or has as they were before."""
+        """Send the files that are missing on the server or have changed."""
         sent = False
         for name, file in named.items():
             version = _version(file)
@@ -195,14 +193,14 @@ class Sender:
             self._note()
 
     def _end(self, client: MlflowClient, state: str) -> None:
-        """Send what a run ends with, its state last, and also where a file of it can't be sent: that is raised then."""
+        """Send the end of a run, its state last. A failure to send a file is raised after that."""
         status = self.folder.read_status()
         failure, model_id = None, None
         try:
             model_id = self._send_model(client) if state == "finished" else None
             self._send_images(client)
             self._send_files(client, content.last_files(self.folder))
-        except Exception as error:  # the place of the artifacts may be full where the metrics have room
+        except Exception as error:  # the artifact store may be full while the metrics have room
             failure = error
         if state == "finished":
             self._log(client, content.final_points(self.folder), model_id)
@@ -215,9 +213,9 @@ class Sender:
             raise failure
 
     def _send_model(self, client: MlflowClient) -> str | None:
-        """Send the best weights as a model of the run's; return its id.
+        """Send the best weights as a model of the run; return its id.
 
-        None where `tracking.model` is false, or the weights were not kept.
+        Return None when `tracking.model` is false or the weights were not kept.
         """
         tracking = (self.folder.read_config() or {}).get("tracking", {})
         if not tracking.get("model", True) or not self.folder.weights_file("best").exists():

@@ -1,4 +1,4 @@
-"""Where the caller's runs are shown, and how that place is opened without breaking it."""
+"""The configured store: a tracking server or a database, and how to open it safely."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 LONGEST_LOCKED = 30.0
-"""Seconds that another process may take to make or open a file database."""
+"""Seconds that another process may take to create or open a database file."""
 
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -31,18 +31,18 @@ QUIET = {
 """Settings that turn off MLflow's telemetry and its messages on the terminal."""
 
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
-"""With MLflow's own settings one call to a dead server takes four minutes. Sending is tried again by us."""
+"""With MLflow's own settings one call to a dead server takes four minutes. The tracker retries instead."""
 
 
 @dataclass(frozen=True)
 class Store:
-    """A tracking server, or a database that this process opens itself."""
+    """A tracking server, or a database that this process opens."""
 
     uri: str
 
     @property
     def shown(self) -> str:
-        """The address without the password that may be in it: it goes into files and onto the terminal."""
+        """The address without passwords, for files and messages."""
         return address.shown(self.uri)
 
     @property
@@ -61,7 +61,7 @@ class Store:
         return address.database(self.uri)
 
     def version(self) -> tuple[int, int] | None:
-        """Return what tells a database file from one that took its place; None where there is none, or an empty one."""
+        """Return an identifier that changes when the database file is replaced; None when it is missing or empty."""
         try:
             status = self.database.stat() if self.database else None
         except OSError:
@@ -69,7 +69,7 @@ class Store:
         return (status.st_dev, status.st_ino) if status and status.st_size else None
 
     def artifacts(self) -> str | None:
-        """Return where the artifacts of a new experiment go; None where the server decides."""
+        """Return the artifact location of a new experiment; None when the server decides."""
         if self.is_server:
             return None
         folder = self.database.parent if self.database else working_folder()
@@ -77,7 +77,7 @@ class Store:
 
     @contextlib.contextmanager
     def opening(self) -> Iterator[None]:
-        """Lock a file database: a new one is damaged for ever when several processes open it at once."""
+        """Lock a database file: a new one is damaged when several processes open it at once."""
         if self.database is None:
             yield
             return
@@ -106,22 +106,22 @@ def import_client() -> type[MlflowClient]:
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient
 
-    for name in ("mlflow", "alembic", "sqlalchemy"):  # a database that is locked is 40 lines of traceback and SQL
+    for name in ("mlflow", "alembic", "sqlalchemy"):  # a locked database prints 40 lines of traceback and SQL
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     return MlflowClient
 
 
 def be_quick() -> None:
-    """Let calls to a server fail soon in this process. What the user has set is kept."""
+    """Set short timeouts for calls to a server, unless the user has set them."""
     for name, value in PATIENCE.items():
         os.environ.setdefault(name, value)
 
 
 def open_experiment(store: Store, name: str) -> tuple[MlflowClient, str]:
-    """Open the store; return a client and the number of the experiment, which is made if there is none.
+    """Open the store; return a client and the id of the experiment, which is created if necessary.
 
-    The experiment has an artifact folder of its own: MLflow's default follows the working directory of whoever
-    was first. Raises MlflowException, or UserError when the experiment was deleted.
+    The experiment has its own artifact folder: MLflow's default depends on the working directory of its first user.
+    Raises MlflowException, or UserError when the experiment was deleted.
     """
     client_class = import_client()
     from mlflow.exceptions import MlflowException
@@ -133,7 +133,7 @@ def open_experiment(store: Store, name: str) -> tuple[MlflowClient, str]:
         if found is None:
             try:
                 return client, client.create_experiment(name, artifact_location=store.artifacts())
-            except MlflowException:  # another process may have made it since
+            except MlflowException:  # another process may have created it meanwhile
                 found = client.get_experiment_by_name(name)
                 if found is None:
                     raise
@@ -144,9 +144,9 @@ def open_experiment(store: Store, name: str) -> tuple[MlflowClient, str]:
 
 
 def _make_whole(store: Store, client_class: type[MlflowClient]) -> None:
-    """Make a file database that is missing under another name, and give it its own when all tables are there.
+    """Create a missing database file under a temporary name, and rename it when all tables exist.
 
-    A process that is stopped while MLflow makes the tables leaves a database that never works again.
+    A process that is stopped while MLflow creates the tables would leave a database that never works again.
     """
     if store.database is None or store.version():
         return

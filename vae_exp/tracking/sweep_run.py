@@ -1,4 +1,4 @@
-"""The sweep as one run of a second experiment: its report, its table, its best run and the states of all jobs."""
+"""Show a sweep as one run of a second experiment: report, table, best run and the states of all jobs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vae_exp.tracking.talk import later, probe, reason, say
 from vae_exp.tracking.waiting import patiently
 
 LONGEST_NOTE = 7500
-"""Characters of a description; MLflow takes 8000 in a tag."""
+"""Characters of a description; MLflow accepts 8000 in a tag."""
 FILES = ("report.html", "comparison.csv", "sweep.json", "jobs.jsonl", "search.json")
 
 Jobs = Sequence[tuple[str, RunFolder]]
@@ -35,13 +35,13 @@ def show_sweep(
     best: RunFolder | None,
     is_over: bool | None = None,
 ) -> None:
-    """Show a sweep that has ended, in whatever way, as one run of the experiment `<tracking.experiment> sweeps`.
+    """Show a sweep that has ended, finished or not, as one run of the experiment `<tracking.experiment> sweeps`.
 
-    `answer` is the sentence that says what is best and by how much, and what it is about; `table` holds rows of plain
-    text, the header first; `best` is the run with the lowest validation loss. Shown again, it is
-    the same run. `is_over` says whether a search is, which its jobs' states don't say.
+    `answer` is the sentence about the best configuration and its context; `table` holds rows of plain text, the header
+    first; `best` is the run with the lowest validation loss. `is_over` says whether a search is over, which the states
+    of its jobs don't show. Calling it again updates the same run.
 
-    What can't be sent is said; nothing is raised but UserError for a bad MLFLOW_TRACKING_URI.
+    Failures to send are printed; only an invalid MLFLOW_TRACKING_URI raises UserError.
     """
     if not isinstance(config, MlflowConfig):
         return
@@ -93,7 +93,7 @@ def _send(
 
 
 def _status(states: Counter[State]) -> str:
-    """Return FINISHED when all jobs are, FAILED when one is, KILLED when some were never run to their end."""
+    """Return FINISHED when all jobs are finished, FAILED when one failed, otherwise KILLED."""
     if states["failed"]:
         return "FAILED"
     return "FINISHED" if states.keys() <= {"finished"} else "KILLED"
@@ -102,7 +102,7 @@ def _status(states: Counter[State]) -> str:
 def _note(
     store: Store, jobs: Jobs, answer: tuple[str, str], table: Sequence[Sequence[str]], best: RunFolder | None
 ) -> str:
-    """Return the description, Markdown: the answer, its run, the table, and every job with its state."""
+    """Return the description in Markdown: the answer, the best run, the table, and every job with its state."""
     linked = [(_link(store, label, folder), folder) for label, folder in jobs]
     lines = [f"**{escape(answer[0])}**\n", f"{escape(answer[1])}\n"]
     lines += [f"Lowest validation loss: {link}\n" for link, folder in linked if best and folder.path == best.path]
@@ -114,7 +114,7 @@ def _note(
 
 
 def _link(store: Store, label: str, folder: RunFolder) -> str:
-    """Return a job's label as a link to its run, where it has one; the address is relative to the interface's."""
+    """Return a job's label as a link to its run if it has one, relative to MLflow's address."""
     receipt = receipts.read(folder.path).get(store.shown)
     run = rf"#/experiments/{receipt.experiment_id}/runs/{receipt.run_id}" if receipt and receipt.run_id else None
     safe = run is not None and re.fullmatch(r"#/experiments/\w+/runs/\w+", run)
@@ -126,7 +126,7 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _cut(lines: list[str]) -> str:
-    """Join lines as far as they fit into a tag."""
+    """Join as many lines as fit into a tag."""
     length, kept = 0, list[str]()
     for line in lines:
         length += len(line) + 1
@@ -138,7 +138,7 @@ def _cut(lines: list[str]) -> str:
 
 
 def escape(text: str) -> str:
-    """Return text that Markdown shows as it is: no markup, no HTML, no second line, no end of a table's cell."""
+    """Escape a text for a cell of a Markdown table: no markup, no HTML, one line."""
     escaped = one_line(text)
     for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "&#124;")):
         escaped = escaped.replace(character, entity)

@@ -1,4 +1,4 @@
-"""What is said about tracking, and why something could not be sent."""
+"""Messages about tracking, and the reasons of failures."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from vae_exp.tracking.store import Store
 from vae_exp.tracking.waiting import patiently
 
 PROBE = 5.0
-"""Seconds in which a server has to answer anything at all."""
+"""Seconds within which a server must answer."""
 
 CAUSES = (
     r"Connection refused|Connection reset|No route to host|Name or service not known|Read timed out|timed out|"
     r"Remote end closed|certificate verify failed|no answer within \d+ s|another process holds [^ ]+|"
     r"too many \d+ error responses|failed with error code \d+"
 )
-"""What requests and MLflow bury in layers of their own."""
+"""Causes that requests and MLflow wrap in longer messages."""
 
 LONGEST_REASON = 200
 """Characters: a server may answer with a page."""
@@ -32,13 +32,13 @@ log = logging.getLogger(__name__)
 
 
 def say(text: str) -> None:
-    """Say something on standard error, where a progress bar makes room for it, and in the run's log."""
+    """Print a message on standard error, above a progress bar, and log it."""
     log.warning("%s", text)
     print_line(f"tracking: {text}", ERR)
 
 
 def reason(error: Exception) -> str:
-    """Return why something could not be sent, in one short line: `Connection refused`, not five layers around it."""
+    """Return the cause of a failure in one short line, such as `Connection refused`."""
     text = address.without_secrets(one_line(error)).partition(" [SQL:")[0]
     cause = re.search(CAUSES, text)
     return printable(cause[0] if cause else text[:LONGEST_REASON])
@@ -50,22 +50,22 @@ def later(folder: Path) -> str:
 
 
 def probe(store: Store) -> None:
-    """Raise OSError unless a server answers something, whatever it is, within PROBE seconds.
+    """Raise OSError unless a server answers within PROBE seconds.
 
-    It costs little, where importing MLflow only to find a dead server takes seconds.
+    It is cheaper than importing MLflow, which takes seconds, only to find that the server is down.
     """
     if store.is_address:
         patiently(lambda answered: _ask(f"{store.uri}/health"), PROBE)
 
 
 def _ask(uri: str) -> None:
-    """Ask as MLflow does: with requests, which takes a user from the address and reads REQUESTS_CA_BUNDLE."""
+    """Call the server with requests, as MLflow does: it takes a user from the address and reads REQUESTS_CA_BUNDLE."""
     import requests
 
     certificate = os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH")
     is_insecure = os.environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in ("true", "1")
     own = os.environ.get("MLFLOW_TRACKING_CLIENT_CERT_PATH")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that it is insecure, as the user has set it
+        warnings.simplefilter("ignore")  # the user has turned verification off
         verify = certificate or not is_insecure
         requests.get(uri, verify=verify, cert=own, timeout=PROBE, stream=True, allow_redirects=False).close()

@@ -1,4 +1,4 @@
-"""The tracker of a run: a thread that sends, so that training never waits for a server."""
+"""The tracker of a run: it sends in a thread, so that training never waits for a server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class MlflowTracker:
-    """Sends one run in the background and, at its end, waits for what is still on its way."""
+    """Sends one run in the background. At the end of the run it waits until everything is sent."""
 
     def __init__(self, store: Store, experiment: str, label: str, sweep: str | None) -> None:
         self.store, self.experiment, self.label, self.sweep = store, experiment, label, sweep
@@ -34,7 +34,7 @@ class MlflowTracker:
         self.thread: threading.Thread | None = None
 
     def start(self, folder: RunFolder) -> None:
-        """Begin, or go on, with the run in this folder."""
+        """Start or continue the run in this folder."""
         self.folder = folder
         receipt = begin(folder.path, self.store, self.experiment, self.label, self.sweep)
         sender = Sender(folder, self.store, receipt, self._answered)
@@ -46,7 +46,7 @@ class MlflowTracker:
         self.news.set()
 
     def finish(self) -> None:
-        """Wait until everything is sent, or until the server has been silent for too long; say what is missing."""
+        """Wait until everything is sent, or the server has been silent for too long; print what is missing."""
         if self.thread is None:
             return
         self.ending.set()
@@ -67,10 +67,10 @@ class MlflowTracker:
     def _answered(self) -> None:
         self.answered_at = time.monotonic()
         if self.abandoned.is_set():
-            raise SystemExit  # ends this thread, which is no longer waited for
+            raise SystemExit  # ends this thread: the caller no longer waits
 
     def _work(self, sender: Sender) -> None:
-        """Send what is new whenever there is news. After a failure try again, less and less often."""
+        """Send new records whenever there are some. After a failure, retry at growing intervals."""
         failures = 0
         while True:
             ending = self.ending.is_set()
@@ -93,7 +93,7 @@ class MlflowTracker:
                 self.ending.wait(min(2.0**failures, LONGEST_PAUSE))
 
     def _reach(self, sender: Sender) -> None:
-        """Before MLflow is imported, which takes seconds, see whether there is any server at all."""
+        """Check that a server answers before importing MLflow, which takes seconds."""
         if sender.client is None:
             probe(self.store)
             be_quick()
@@ -105,4 +105,4 @@ class MlflowTracker:
         text = "".join(traceback.format_exception(error)) if failures == 0 else reason(error)
         log.info("tracking: %s", address.without_secrets(text).rstrip())
         if failures == 0 and not self.ending.is_set():
-            say(f"{self.store.shown} can't be used: {reason(error)}; training goes on, and it is tried again")
+            say(f"{self.store.shown} can't be used: {reason(error)}; training continues, and sending is retried")

@@ -1,4 +1,4 @@
-"""Every wait for a server ends."""
+"""Wait for a server, but not forever."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ LONGEST_SILENCE = 30.0
 
 
 class Abandoned(SystemExit):
-    """Ends the thread of a call that is no longer waited for."""
+    """Ends the thread of a call that the caller no longer waits for."""
 
 
 def patiently(call: Callable[[Callable[[], None]], T], silence: float = LONGEST_SILENCE) -> T:
-    """Return what a call returns, or raise what it raises; raise TimeoutError when it is silent for too long.
+    """Run `call` in a thread and return its result; raise TimeoutError when the server is silent for too long.
 
-    It runs in a thread of its own, and calls its argument after each answer. A server that sends a byte now and then
-    would keep any timeout of a socket from ending.
+    `call` must call its argument after each answer. A socket's own timeout is not enough: a server that sends single
+    bytes restarts it each time.
     """
     answered, abandoned = [time.monotonic()], threading.Event()
     results: list[T] = []

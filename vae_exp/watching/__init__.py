@@ -1,1 +1,1 @@
-"""How far runs and sweeps are, seen from outside: no lock is taken and nothing is written."""
+"""The progress of runs and sweeps, read from their files: no lock is taken and nothing is written."""

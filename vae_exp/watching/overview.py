@@ -1,4 +1,4 @@
-"""How far a run, a sweep, or a folder of them is."""
+"""The progress of a run, a sweep, or a folder of several."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from vae_exp.watching import progress
 from vae_exp.watching.progress import Progress
 
 ORDER = ("running", "planned", "paused", "interrupted", "failed", "finished")
-"""The states, those first that somebody waits for."""
+"""The states, unfinished ones first."""
 
 
 @dataclass(frozen=True)
 class Overview:
-    """A run or a sweep, as it was when its files were read."""
+    """A run or a sweep at the time when its files were read."""
 
     path: Path
     is_sweep: bool
     jobs: tuple[Progress, ...]
     queue: str | None
-    """What waits or runs in Slurm's queue, in one line; None where nothing was submitted there."""
+    """A summary of Slurm's queue, in one line; None when nothing is queued there."""
     read_at: float
     """Seconds since 1970."""
 
     @property
     def counts(self) -> dict[str, int]:
-        """Return how many jobs are in which state."""
+        """Return the number of jobs in each state."""
         found = Counter(job.state for job in self.jobs)
         return {state: found[state] for state in ORDER if found[state]}
 
     @property
     def best(self) -> Progress | None:
-        """Return the job with the lowest validation loss so far, the earlier of two."""
+        """Return the job with the lowest validation loss so far; ties go to the earlier one."""
         measured = [job for job in self.jobs if job.best_loss is not None]
         return min(measured, key=lambda job: job.best_loss or 0.0, default=None)
 
@@ -52,9 +52,9 @@ class Overview:
 
     @property
     def seconds_left(self) -> float | None:
-        """Return how long the epochs that are missing will take, with as many jobs at once as there are now.
+        """Return the expected time of the remaining epochs, with as many jobs at a time as now.
 
-        A job that has not begun takes as long an epoch as the others on average. None while nothing runs, or no epoch
+        A planned job is expected to take the mean time per epoch of the others. None while nothing runs, or no epoch
         has ended.
         """
         running = sum(job.is_running for job in self.jobs)
@@ -97,7 +97,7 @@ def _as_json(job: Progress) -> dict[str, Any]:
 
 
 def read(path: Path) -> list[Overview]:
-    """Return the run or the sweep of a folder, or all that lie directly in it, by name.
+    """Return the run or the sweep of a folder, or those directly inside it, by name.
 
     Raises UserError when there is none, or a file is damaged.
     """

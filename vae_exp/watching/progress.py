@@ -1,4 +1,4 @@
-"""How far one run is, from what it has written so far."""
+"""The progress of one run, from what it has written so far."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from vae_exp.storage.metrics import Record
 from vae_exp.storage.run_folder import RunFolder
 
 LATEST = 5
-"""Epochs whose mean duration says how long the others will take."""
+"""Number of latest epochs whose mean duration predicts the remaining time."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """One run or planned job, as it was when its files were read."""
+    """A run or planned job at the time when its files were read."""
 
     label: str
     folder: RunFolder
@@ -23,7 +23,7 @@ class Progress:
     epoch: int
     """Finished epochs."""
     epochs: int
-    """Epochs that are planned."""
+    """Planned epochs."""
     val_loss: float | None
     """`val/loss` of the last evaluated epoch, in nats per image."""
     best_loss: float | None
@@ -39,17 +39,17 @@ class Progress:
 
     @property
     def is_running(self) -> bool:
-        """Return whether a process works on it, as far as this host can know."""
+        """Return whether a process is working on it, as far as this host can tell."""
         return self.state == "running"
 
     @property
     def seconds_left(self) -> float | None:
-        """Return how long the epochs that are missing will take; None where no epoch has ended yet."""
+        """Return the expected time of the remaining epochs; None before the first epoch has ended."""
         return None if self.seconds is None else self.seconds * max(0, self.epochs - self.epoch)
 
 
 def read(folder: RunFolder, label: str, epochs: int) -> Progress:
-    """Return how far a run is; raise UserError, naming the file, where one is damaged."""
+    """Return the progress of a run; raise UserError, naming the file, when one is damaged."""
     status, records = folder.read_status(), folder.records()
     evaluated = [record for record in records if "val/loss" in record]
     best = min(evaluated, key=lambda record: record["val/loss"], default=None)
@@ -72,9 +72,9 @@ def read(folder: RunFolder, label: str, epochs: int) -> Progress:
 
 
 def _state(folder: RunFolder) -> str:
-    """Return the state that was written; `interrupted` where its process on this host is gone.
+    """Return the saved state, or `interrupted` when its process on this host has ended.
 
-    `RunFolder.state` knows more, since it may try the lock of a run on another host.
+    `RunFolder.state` also tries the lock of a run on another host, which this module must not.
     """
     status = folder.read_status()
     if status is None:

@@ -1,4 +1,4 @@
-"""What `status` shows on a terminal: counts, what runs, the best so far, the expected end, what to do next."""
+"""The output of `status`: counts, running jobs, the best so far, the expected end, and the next command."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from vae_exp.watching.overview import Overview
 from vae_exp.watching.progress import Progress
 
 MOST_ROWS = 20
-"""Jobs of one kind that are listed; the others are counted."""
+"""Number of listed jobs of each kind; the others are counted."""
 
 
 Part = str | Table
 
 
 def draw(overviews: list[Overview]) -> list[Part]:
-    """Return the lines and tables of one run or sweep in full, or of several in a line each."""
+    """Return the lines and tables for one run or sweep, or one line for each of several."""
     return list(_parts(overviews[0])) if len(overviews) == 1 else [_table(overviews), _running_in_all(overviews)]
 
 
 def folded(parts: list[Part]) -> Group:
-    """Return them for a screen that is redrawn: a line that is too long goes on in the next."""
+    """Return them for a screen that is redrawn, long lines folded."""
     return Group(*(Text(printable(part), overflow="fold") if isinstance(part, str) else part for part in parts))
 
 
@@ -41,19 +41,19 @@ def _parts(overview: Overview) -> Iterator[Part]:
         yield _running(running)
     failed = [job for job in overview.jobs if job.state == "failed"]
     for job in failed[:MOST_ROWS]:
-        yield f"failed: {job.label}: {job.error or 'no reason was written'}; see {shown(job.folder.log_file)}"
+        yield f"failed: {job.label}: {job.error or 'no reason was saved'}; see {shown(job.folder.log_file)}"
     if len(failed) > MOST_ROWS:
         yield f"and {len(failed) - MOST_ROWS} more failed"
     early = [job for job in overview.jobs if job.state == "planned" and job.error]
     yield from (f"planned: {job.label}: {job.error}" for job in early[:MOST_ROWS])
     if len(early) > MOST_ROWS:
-        yield f"and {len(early) - MOST_ROWS} more that ended before they began"
+        yield f"and {len(early) - MOST_ROWS} more that ended before they started"
     yield ""
     yield from _conclusions(overview)
 
 
 def _conclusions(overview: Overview) -> Iterator[str]:
-    """Yield the best so far, the expected end, and the command that goes on where nothing does."""
+    """Yield the best so far, the expected end, and, when nothing runs, the command that resumes."""
     best = overview.best
     if best is not None:
         yield f"lowest validation loss so far: {best.best_loss:.2f} nats, {best.label}, epoch {best.best_epoch}"
@@ -61,7 +61,7 @@ def _conclusions(overview: Overview) -> Iterator[str]:
         end = time.strftime("%Y-%m-%d %H:%M", time.localtime(overview.read_at + left))
         yield f"expected end: {end}, in {duration(left)}"
     if overview.is_over and set(overview.counts) - {"finished"}:
-        yield f"nothing runs; go on with: python -m vae_exp.resume {shown(overview.path)}"
+        yield f"nothing runs; resume with: python -m vae_exp.resume {shown(overview.path)}"
 
 
 def _counts(overview: Overview) -> str:
@@ -83,7 +83,7 @@ def _running(jobs: list[Progress]) -> Table:
 
 
 def _ago(job: Progress) -> str:
-    """Return when a run on another host last wrote an epoch: nothing here can tell whether it still lives."""
+    """Return the age of the last epoch of a run on another host, where its process can't be checked."""
     return "none yet" if job.updated is None else f"{duration(max(0.0, time.time() - job.updated))} ago"
 
 

@@ -1,4 +1,4 @@
-"""Stops what runs in a folder: only processes of the caller's own that hold it, and Slurm jobs submitted from it."""
+"""Stop the runs of a folder: only the caller's own processes that hold it, and Slurm jobs submitted from it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from vae_exp.sweeping import slurm
 from vae_exp.watching.overview import Overview
 
 PATIENCE = 120.0
-"""Seconds that a process has to end by itself: it writes down how its runs ended and concludes its sweep."""
+"""Seconds that a process has to save its state and to conclude its sweep."""
 PAUSE = 0.2
-"""Seconds between two looks at the lock."""
+"""Seconds between two checks of the lock."""
 
 
 def stop(overview: Overview) -> tuple[list[str], list[str]]:
-    """Stop what runs and cancel what is queued; return what was stopped and what could not be, a sentence each."""
+    """Stop running jobs and cancel queued ones; return what was stopped and what could not be, a sentence each."""
     stopped, left = list[str](), list[str]()
     home = overview.path / slurm.HOME
     queue = slurm.queued(home)
-    if not any(job.concludes and job.state == "RUNNING" for job in queue):  # that one is to write the report
+    if not any(job.concludes and job.state == "RUNNING" for job in queue):  # let the concluding job write the report
         _end_holder(overview.path, stopped, left)
     if tasks := [job for job in slurm.queued(home) if not job.concludes]:
         numbers = " ".join(slurm.arrays(tasks))
@@ -41,7 +41,7 @@ def stop(overview: Overview) -> tuple[list[str], list[str]]:
 def own_holder(folder: Path) -> psutil.Process | None:
     """Return the process that holds a folder, if it is on this host and the caller's own.
 
-    The note beside the lock may come from anybody: only a process that has the lock's file open counts.
+    The note beside the lock may be untrusted, so the process must have the lock's file open.
     """
     noted = lock.holder(folder)
     if noted is None or not process.is_here(noted) or not process.is_alive(noted):
@@ -56,7 +56,7 @@ def own_holder(folder: Path) -> psutil.Process | None:
 
 
 def _end_holder(folder: Path, stopped: list[str], left: list[str]) -> None:
-    """Ask the process that holds a folder to end, and wait until it has let go of it."""
+    """Terminate the process that holds a folder, and wait until it releases the lock."""
     if (holder := own_holder(folder)) is None:
         return
     name = f"process {holder.pid} in {folder}"
