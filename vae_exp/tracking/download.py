@@ -33,7 +33,7 @@ WANTED = {
     "checkpoints/best.safetensors": LARGEST_WEIGHTS,
     "checkpoints/last.safetensors": LARGEST_WEIGHTS,
 }
-"""The only files that are requested of a run, with their largest sizes in bytes. The run's file names are never used."""
+"""The only files that are requested of a run, with their largest size in bytes. The run's file names are never used."""
 WANTED_OF_A_MODEL = {"data/config.json": LARGEST_TEXT, "data/model.safetensors": LARGEST_WEIGHTS}
 """The same for a model. MLflow's own description of it could name code to run, and is never read."""
 
