@@ -11,7 +11,7 @@ import vae_exp
 
 ROOT = Path(vae_exp.__file__).parent
 LEVELS = {
-    0: "printing config errors registry randomness distributions eight_bit machine",
+    0: "printing config errors registry randomness distributions eight_bit geometry machine",
     1: "storage data models objectives cards optimizers devices",
     2: "observers training evaluation measures figures preparation restoring loaded_model loaded_run standing",
     3: "experiment",

@@ -11,8 +11,8 @@ from vae_exp.config import ConvConfig, MlpConfig
 from vae_exp.distributions import Bernoulli, ContinuousBernoulli, Gaussian, OptimalGaussian
 from vae_exp.eight_bit import DiscretizedLogistic
 from vae_exp.errors import UserError
+from vae_exp.geometry import geometry
 from vae_exp.models import build_model
-from vae_exp.models.conv import geometry
 
 MNIST = (1, 28, 28)
 

@@ -33,7 +33,7 @@ from vae_exp.restoring import restore
 from vae_exp.storage import metrics, run_log
 from vae_exp.storage.kept import remove_unkept
 from vae_exp.storage.metrics import Record
-from vae_exp.storage.records import Data, Final, State
+from vae_exp.storage.records import Codes, Data, Final, State
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.training import Training, train_epoch
 
@@ -219,7 +219,8 @@ class Experiment:
         final = Final(training.epoch, best_epoch, early, seconds, self._measure(training))
         self.folder.write_final(final)
         codes = first_codes(training.model, self.splits, self.config)
-        self.folder.write_codes(codes, self.splits.measured_on, best_epoch)
+        classes = None if self.splits.classes is None else list(self.splits.classes)
+        self.folder.write_codes(codes, Codes(self.splits.measured_on, best_epoch, classes))
         self._draw(training)
 
     def _measure(self, training: Training) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from vae_exp.comparison.charts.svg import theme, variable
 from vae_exp.figures.colours import Shade
 
-SCRIPTS = ("elements", "data", "choice", "sort", "fold", "enlarge")
+SCRIPTS = ("elements", "data", "choice", "sort", "fold", "enlarge", "decoder")
 """Files of `page/scripts`, joined in this order into one script, of which each sees what the earlier ones declare."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +24,10 @@ class Row:
     def finished(self) -> list[Run]:
         """Return the runs that count."""
         return [run for run in self.runs if run.is_finished]
+
+    def best(self, measure: str) -> Run | None:
+        """Return the finished run with the lowest measure, the earlier of two; None where no run is finished."""
+        return min(self.finished, key=lambda run: run.measures.get(measure, math.inf), default=None)
 
     @property
     def states(self) -> str:

@@ -109,14 +109,18 @@ class Comparison:
         found = [row for row in self.rows if row.by_seed(self.ranked_by)]
         return sorted(found, key=lambda row: row.interval(self.ranked_by).mean)
 
+    @property
+    def foremost_rows(self) -> list[Row]:
+        """Return the rows that are ranked, the lowest mean first, and then the others."""
+        return self.ranked + [row for row in self.rows if not row.by_seed(self.ranked_by)]
+
     @cached_property
     def foremost(self) -> list[Run]:
         """Return all runs in the order in which they are shown where not all can be.
 
         The best configuration first, one seed of each; then the second seed of each, and so on.
         """
-        rows = self.ranked + [row for row in self.rows if not row.by_seed(self.ranked_by)]
-        ordered = [sorted(row.runs, key=lambda run: not run.is_finished) for row in rows]
+        ordered = [sorted(row.runs, key=lambda run: not run.is_finished) for row in self.foremost_rows]
         return [run for seeds in itertools.zip_longest(*ordered) for run in seeds if run is not None]
 
     @cached_property
@@ -213,11 +217,8 @@ class Comparison:
 
 def best_run(comparison: Comparison) -> RunFolder | None:
     """Return the folder of the best row's run that ranks first."""
-    if comparison.best is None:
-        return None
-    seeds = comparison.best.by_seed(comparison.ranked_by)
-    best = min(comparison.best.finished, key=lambda run: seeds.get(run.seed, math.inf))
-    return best.folder
+    best = comparison.best and comparison.best.best(comparison.ranked_by)
+    return best.folder if best else None
 
 
 def compare(runs: Sequence[Run]) -> Comparison:

@@ -18,11 +18,9 @@ from vae_exp.distributions import (
     OptimalGaussian,
 )
 from vae_exp.eight_bit import Dequantized, DiscretizedLogistic
+from vae_exp.geometry import Shape as Shape
 from vae_exp.randomness import derive, generator
 from vae_exp.registry import implementation_of
-
-Shape = tuple[int, int, int]
-"""Channels, height and width of an image, in pixels."""
 
 FIRST_SCALE = 1 / math.sqrt(12)
 """Where a learned scale starts: the standard deviation of a pixel that is uniform in [0, 1]."""

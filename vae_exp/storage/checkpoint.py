@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -21,6 +24,7 @@ from vae_exp.errors import UserError, one_line
 from vae_exp.storage import files
 
 Tensors = dict[str, Tensor]
+Arrays = dict[str, NDArray[Any]]
 
 METADATA = "vae_exp"
 """The only metadata key; it holds digest and state. safetensors writes several keys in any order, and files of the same
@@ -44,18 +48,27 @@ def read(path: Path, kind: type) -> tuple[Tensors, dict[str, Any]]:
     Raises Damaged, naming the file, if anything is wrong with it. The file's size is checked before anything is
     allocated.
     """
+    return _read(path, kind, "pt", _digest)
+
+
+def read_arrays(path: Path, kind: type) -> tuple[Arrays, dict[str, Any]]:
+    """Return what `read` does as NumPy's arrays, for what shows numbers and needs no torch."""
+    return _read(path, kind, "numpy", _digest_of_arrays)
+
+
+def _read(path: Path, kind: type, framework: str, digest: Callable[[Any, str], str]) -> tuple[Any, dict[str, Any]]:
     try:
         _require_room(path)
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework=framework) as file:
             metadata = (file.metadata() or {}).get(METADATA, "")
-            tensors: Tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         written, _, text = metadata.partition(" ")
-        found = _digest(tensors, text)
+        found = digest(tensors, text)
     except FileNotFoundError:
         raise Damaged(f"{path} does not exist") from None
     except UserError as error:
         raise Damaged(str(error)) from None
-    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
+    except (SafetensorError, OSError, ValueError, RuntimeError, TypeError) as error:
         raise Damaged(f"{path} is damaged: {one_line(error)}") from None
     if written != found:
         raise Damaged(f"{path} is damaged: its content does not match its digest")
@@ -108,4 +121,13 @@ def _digest(tensors: Tensors, text: str) -> str:
     for name, tensor in sorted(tensors.items()):
         sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         sha.update(tensor.flatten().view(torch.uint8).numpy().data)
+    return sha.hexdigest()
+
+
+def _digest_of_arrays(arrays: Arrays, text: str) -> str:
+    """Return the digest of the tensors that these arrays are."""
+    sha = hashlib.sha256(text.encode())
+    for name, array in sorted(arrays.items()):
+        sha.update(f"{name} torch.{array.dtype} {array.shape}".encode())
+        sha.update(array.reshape(-1).view(np.uint8).data)
     return sha.hexdigest()

@@ -95,6 +95,8 @@ class Codes(msgspec.Struct, frozen=True):
 
     split: str
     epoch: int
+    classes: list[str] | None = None
+    """Name of each label, where labels have names."""
 
 
 class Training(msgspec.Struct, frozen=True):

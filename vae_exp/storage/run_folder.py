@@ -21,7 +21,7 @@ from vae_exp.storage import checkpoint, files, lock, metrics, plain_yaml, record
 from vae_exp.storage.checkpoint import Damaged, Tensors
 from vae_exp.storage.files import read_json, read_record
 from vae_exp.storage.metrics import Record
-from vae_exp.storage.records import Data, Environment, Final, State, Status
+from vae_exp.storage.records import Codes, Data, Environment, Final, State, Status
 
 STATES: tuple[State, ...] = get_args(State)
 log = logging.getLogger(__name__)
@@ -224,9 +224,9 @@ class RunFolder:
             checkpoint.require_fit(self.weights_file(which), tensors, required)
         return tensors, int(state["epoch"])
 
-    def write_codes(self, codes: Tensors, split: str, epoch: int) -> None:
-        """Write the codes of images of this split, by the weights of this epoch."""
-        checkpoint.write(self.codes_file, codes, {"split": split, "epoch": epoch})
+    def write_codes(self, codes: Tensors, about: Codes) -> None:
+        """Write the codes of images, and what they are of."""
+        checkpoint.write(self.codes_file, codes, msgspec.to_builtins(about))
 
     def read_codes(self) -> tuple[Tensors, str]:
         """Return the codes by name, and the split of their images; raise Damaged, naming the file.

@@ -1,0 +1,275 @@
+"""Decoders in the report's page: the same images as torch's, and only of files that are what they should be."""
+
+import base64
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from browser import needs_browser
+from compared import compared, config, sweep, write
+from hypothesis import given, reject, settings
+from hypothesis import strategies as st
+
+import vae_exp
+from vae_exp.comparison.decoders import chosen, decoders
+from vae_exp.comparison.decoders.decoder import decoder
+from vae_exp.comparison.decoders.layers import layers
+from vae_exp.comparison.decoders.packing import pack
+from vae_exp.config import ConvConfig, MlpConfig
+from vae_exp.errors import UserError
+from vae_exp.models import build_model
+from vae_exp.storage import checkpoint
+
+SCRIPT = Path(vae_exp.__file__).parent / "comparison" / "page" / "scripts" / "decoder.js"
+
+# --- the same images -------------------------------------------------------------------------------------------------
+
+NETWORKS = {
+    "default": (ConvConfig(), (1, 28, 28)),
+    "colour, an odd image": (ConvConfig(channels=[3, 8, 16, 4], kernel_size=4, stride=3, latent_dim=5), (3, 33, 20)),
+    "pixels missing": (ConvConfig(channels=[1, 6], kernel_size=3, stride=3, likelihood="gaussian"), (1, 11, 11)),
+    "missing, in excess": (
+        ConvConfig(channels=[1, 3], kernel_size=2, likelihood="discretized_logistic"),
+        (1, 9, 32),
+    ),
+    "continuous Bernoulli": (ConvConfig(channels=[1, 5], likelihood="continuous_bernoulli"), (1, 8, 8)),
+    "relu": (MlpConfig(hidden=[20], activation="relu", likelihood="discretized_logistic", scale=0.05), (1, 8, 8)),
+    "tanh": (MlpConfig(hidden=[500, 30], likelihood="gaussian", optimal_scale=True), (1, 28, 28)),
+    "softplus, colour": (MlpConfig(hidden=[30, 20], activation="softplus", latent_dim=1), (3, 5, 6)),
+}
+
+
+def model(options, shape):
+    """Return a model whose images are as bright and dark as those of a trained one: its first weights are enlarged."""
+    vae = build_model(options, shape, seed=0).eval()
+    with torch.no_grad():
+        while vae.decode(points(options, seed=1)).mean.std() < 0.25:
+            for parameter in vae.decoder.parameters():
+                parameter.mul_(1.2)
+    return vae
+
+
+def points(options, seed=0):
+    """Return a hundred latent points, wider than the prior."""
+    return 1.5 * torch.randn(100, options.latent_dim, generator=torch.Generator().manual_seed(seed))
+
+
+def arrays(vae):
+    return {name: tensor.numpy() for name, tensor in vae.state_dict().items()}
+
+
+@pytest.mark.process
+@needs_browser
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_hundred_images_decoded_in_chromium_are_torchs_to_a_level_of_255(browser, name):
+    options, shape = NETWORKS[name]
+    vae = model(options, shape)
+    z = points(options)
+    with torch.no_grad():
+        expected = vae.decode(z).mean.permute(0, 2, 3, 1).flatten(1).numpy()
+    browser.open("about:blank")
+    script = f"{SCRIPT.read_text()}; const decode = decoder(arguments[0]);"
+    data = decoder(options, layers(options, shape), arrays(vae))
+    found = browser.run(f"{script} return arguments[1].map((z) => [...decode(z)])", data, z.tolist())
+    assert np.abs(np.array(found) - expected).max() < 1 / 255
+    assert expected.std() > 0.1
+
+
+sides, channels = st.integers(1, 40), st.lists(st.integers(1, 4), min_size=1, max_size=3)
+
+
+@settings(deadline=None)
+@given(st.sampled_from([1, 3]), sides, sides, channels, st.integers(1, 5), st.integers(1, 5))
+def test_the_layers_have_the_names_and_shapes_of_torchs(colours, height, width, widths, kernel_size, stride):
+    shape = (colours, height, width)
+    try:
+        options = ConvConfig(channels=[colours, *widths], kernel_size=kernel_size, stride=stride)
+        weights = build_model(options, shape, 0).decoder.state_dict()
+    except UserError:
+        reject()
+    found = layers(options, shape)
+    assert {f"{layer.name}.{part}": each for layer in found for part, each in layer.shapes.items()} == {
+        name: tuple(tensor.shape) for name, tensor in weights.items()
+    }
+    assert found[-1].output == shape
+
+
+def test_the_work_of_the_default_decoder_is_counted_by_hand():
+    linear, last = 2 * 3136, 28 * 28 * 32 * 16
+    transposed = 7 * 7 * 64 * 64 * 9 + 15 * 15 * 64 * 32 * 9
+    assert sum(layer.work for layer in layers(ConvConfig(), (1, 28, 28))) == linear + transposed + last
+
+
+def test_numbers_are_packed_to_a_65534th_of_the_largest():
+    numbers = np.random.default_rng(0).normal(size=(3, 50)).astype(np.float32)
+    text, (factor, zero) = pack([numbers, np.zeros(2, np.float32)])
+    integers = np.frombuffer(base64.b64decode(text), "<i2")
+    assert np.abs(integers[:150].reshape(3, 50) * factor - numbers).max() <= np.abs(numbers).max() / 65534 * 1.001
+    assert (zero, integers[150:].tolist()) == (0, [0, 0])
+
+
+# --- what is left out, and what files may hold ----------------------------------------------------------------------
+
+
+def decodable(path, options=None, losses=((1.0, 1.0),), weights=None, codes=None, classes=None, **written):
+    """Write a finished run on images of 8×8 with weights and codes; an entry that is None is taken away."""
+    options = options or config()
+    folder = write(path, options, losses, **written)
+    fill(folder, options, weights or {}, codes or {}, classes)
+    return folder
+
+
+def fill(folder, options, weights, codes, classes=None):
+    first = build_model(options.model, (1, 8, 8), 0).state_dict()
+    folder.write_weights("best", without_none(first | weights), 1)
+    numbers = torch.arange(30.0 * options.model.latent_dim).view(30, -1) % 7
+    first = {"mean": numbers, "log_variance": -numbers, "labels": torch.arange(30) % 3}
+    checkpoint.write(folder.codes_file, without_none(first | codes), {"split": "test", "epoch": 1, "classes": classes})
+
+
+def without_none(tensors):
+    return {name: tensor for name, tensor in tensors.items() if tensor is not None}
+
+
+def test_codes_have_their_dimensions_by_use_and_their_labels_by_name(tmp_path):
+    means = torch.tensor([[0.0, 5.0, 1.0], [0.05, -5.0, 3.0]]).repeat(10, 1)
+    labels = torch.tensor([1, 0]).repeat(10)
+    folder = decodable(
+        tmp_path / "run", config(3), codes={"mean": means, "labels": labels}, classes=["shirt", "\x1b]0;shoe"]
+    )
+    (found,) = decoders(compared(folder.path)).found.values()
+    codes = found["codes"]
+    assert (codes["used"], codes["active"], codes["count"], codes["split"]) == ([1, 2, 0], 2, 20, "test")
+    assert codes["names"] == ["shirt", "\\x1b]0;shoe"]
+    assert list(base64.b64decode(codes["labels"])) == labels.tolist()
+    assert len(codes["colours"]) == 2
+
+
+BAD_WEIGHTS = {
+    "NaN": {"decoder.0.bias": torch.full((256,), float("nan"))},
+    "infinity": {"decoder.0.bias": torch.full((256,), float("inf"))},
+    "one missing": {"decoder.0.bias": None},
+    "another shape": {"decoder.0.bias": torch.zeros(16, 16)},
+    "64 bits": {"decoder.0.bias": torch.zeros(256, dtype=torch.float64)},
+    "integers": {"decoder.0.bias": torch.zeros(256, dtype=torch.int32)},
+}
+
+
+@pytest.mark.parametrize("name", BAD_WEIGHTS)
+def test_weights_that_are_not_those_of_the_configuration_are_no_data(tmp_path, name):
+    folder = decodable(tmp_path / "run", weights=BAD_WEIGHTS[name])
+    found = decoders(compared(folder.path))
+    assert found.found == {}
+    assert found.notes == ["No decoder: the weights are not those of the configuration (decoder.0.bias)."]
+
+
+BAD_CODES = {
+    "NaN": ({"mean": torch.full((30, 2), float("nan"))}, "the codes must be of 1 to 2,000 images, and finite"),
+    "none": ({"mean": torch.zeros(0, 2)}, "the codes must be of 1 to 2,000 images, and finite"),
+    "many": ({"mean": torch.zeros(2001, 2)}, "the codes must be of 1 to 2,000 images, and finite"),
+    "missing": ({"mean": None}, "the codes are not of 2 dimensions"),
+    "other dimensions": ({"mean": torch.zeros(30, 3)}, "the codes are not of 2 dimensions"),
+    "a cube": ({"mean": torch.zeros(30, 2, 2)}, "the codes are not of 2 dimensions"),
+    "negative labels": ({"labels": torch.full((30,), -1)}, "the labels are not one number for each code, 0 or above"),
+    "few labels": ({"labels": torch.zeros(29).long()}, "the labels are not one number for each code, 0 or above"),
+    "labels with points": ({"labels": torch.zeros(30)}, "the labels are not one number for each code, 0 or above"),
+    "labels without a name": (
+        {"labels": torch.full((30,), 2)},
+        "the labels are not below 2, the number of their names",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD_CODES)
+def test_codes_and_labels_that_are_not_those_of_the_configuration_are_no_data(tmp_path, name):
+    codes, reason = BAD_CODES[name]
+    folder = decodable(tmp_path / "run", codes=codes, classes=["a", "b"])
+    found = decoders(compared(folder.path))
+    assert found.found == {}
+    assert found.notes == [f"No decoder: {reason}."]
+
+
+def test_labels_too_many_to_be_named_are_left_out_and_their_codes_are_not(tmp_path):
+    folder = decodable(tmp_path / "run", codes={"labels": torch.full((30,), 2**62)})
+    (found,) = decoders(compared(folder.path)).found.values()
+    assert "labels" not in found["codes"]
+
+
+@pytest.mark.parametrize(
+    ("options", "shape", "reason"),
+    [
+        (SimpleNamespace(name="linear"), (1, 8, 8), "the network has other layers than conv and mlp"),
+        (MlpConfig(), (2, 8, 8), "images of 2 channels have no colours"),
+        (ConvConfig(channels=[1, 1, 1, 1, 1], kernel_size=30, stride=30), (1, 10**6, 10**6), "more than 100 million"),
+        (ConvConfig(latent_dim=2**62), (1, 28, 28), "more than 100 million"),
+        (MlpConfig(hidden=[10**9]), (1, 28, 28), "more than 100 million"),
+    ],
+)
+def test_a_network_that_a_page_can_not_run_is_left_out_with_the_reason(options, shape, reason):
+    with pytest.raises(UserError, match=reason):
+        layers(options, shape)
+
+
+@pytest.mark.parametrize("shape", [[], [1, 8], [1, 0, 8], [1, -8, -8], [3, 8, 8], [1, 2**40, 2**40]])
+def test_a_shape_of_images_that_does_not_fit_is_left_out_with_a_reason(tmp_path, shape):
+    folder = decodable(tmp_path / "run")
+    environment = folder.environment_file.read_text().replace("1,\n      8,\n      8", ", ".join(map(str, shape)))
+    folder.environment_file.write_text(environment)
+    found = decoders(compared(folder.path))
+    assert (found.found, len(found.notes)) == ({}, 1)
+
+
+@pytest.fixture
+def swept(tmp_path):
+    """Four configurations with two seeds each: the last is the best, its second seed better than the first."""
+    jobs = [(config(dim, seed), {"losses": [(9.0 - dim - seed, 1.0)]}) for dim in (2, 3, 4, 5) for seed in (0, 1)]
+    made = sweep(tmp_path / "sweep", jobs)
+    for job, (options, _) in zip(made.jobs(), jobs, strict=True):
+        fill(made.folder(job), options, {}, {})
+    return made
+
+
+def test_the_best_run_of_each_configuration_is_decoded_the_best_configuration_first(swept):
+    found = decoders(compared(swept.path))
+    assert found.notes == []
+    assert list(found.found) == [7, 5, 3, 1]
+    assert found.found[7]["label"] == "latent_dim=5, seed=1"
+
+
+def test_what_does_not_fit_into_the_bytes_is_left_out_the_best_configurations_first(swept):
+    comparison = compared(swept.path)
+    sizes = [len(json.dumps(data)) for data in decoders(comparison).found.values()]
+    found = decoders(comparison, most=sizes[0] + sizes[1])
+    assert list(found.found) == [7, 5]
+    reason = "the page holds 3 MB of decoders and codes"
+    assert found.notes == [f"No decoder of latent_dim=3 and latent_dim=2: {reason}."]
+
+
+def test_only_the_best_configurations_are_read(swept, monkeypatch):
+    monkeypatch.setattr(chosen, "MOST", 1)
+    monkeypatch.setattr(chosen, "NAMED", 1)
+    found = decoders(compared(swept.path))
+    assert list(found.found) == [7]
+    assert found.notes == ["No decoder of latent_dim=4 and 2 more: only the best configurations are decoded."]
+
+
+def test_runs_without_an_end_weights_or_codes_and_damaged_files_are_left_out_with_a_sentence(swept):
+    folders = [swept.folder(job) for job in swept.jobs()]
+    for state, folder in zip(("running", "failed"), folders[:2], strict=True):
+        folder.write_status(state)
+    folders[3].weights_file("best").unlink()
+    folders[5].codes_file.unlink()
+    content = bytearray(folders[7].codes_file.read_bytes())
+    content[-1] ^= 1
+    folders[7].codes_file.write_bytes(content)
+    found = decoders(compared(swept.path))
+    assert found.found == {}
+    assert found.notes == [
+        "No decoder of latent_dim=5: codes.safetensors is damaged.",
+        "No decoder of latent_dim=4: it has no codes, which version 0.1 did not save.",
+        "No decoder of latent_dim=3: its weights were not kept.",
+        "No decoder of latent_dim=2: no run is finished.",
+    ]
