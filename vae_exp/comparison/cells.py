@@ -12,6 +12,7 @@ from vae_exp.comparison.intervals import Interval
 from vae_exp.comparison.rows import Row
 from vae_exp.comparison.table import RANKED_BY, Comparison
 from vae_exp.config.identity import written
+from vae_exp.standing import roughly
 from vae_exp.storage.records import BOUNDS
 
 BRIEF = ("val/loss", "test/loss", "test/reconstruction", "test/kl", "active_units", "seconds")
@@ -117,7 +118,7 @@ def text(found: Interval, name: str, classes: int | None = None) -> str:
     if found.values == 0:
         return "–"
     if name == "seconds":
-        return duration(found.mean)
+        return roughly(found.mean)
     if name in COVERAGES and classes:
         return f"{found.mean * classes:.{0 if found.values == 1 else 1}f}".removesuffix(".0") + f" of {classes}"
     places = 2 if "/" in name or name in NATS else 3
@@ -129,10 +130,3 @@ def text(found: Interval, name: str, classes: int | None = None) -> str:
 def minus(number: str) -> str:
     """Return a number with a minus sign that is as wide as a plus."""
     return number.replace("-", "−")
-
-
-def duration(seconds: float) -> str:
-    """Return `41 s`, `12 min` or `3.2 h`."""
-    if seconds < 100:
-        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

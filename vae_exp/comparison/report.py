@@ -19,6 +19,7 @@ from vae_exp.comparison.searched import Searched
 from vae_exp.comparison.table import Comparison, compare
 from vae_exp.config.identity import written
 from vae_exp.errors import UserError, one_line, printable
+from vae_exp.standing import roughly
 from vae_exp.storage import files
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def _run(comparison: Comparison, run: Run) -> dict[str, Any]:
         "error": run.error or "",
         "epochs": int(run.records[-1]["epoch"]) if run.records else 0,
         "best_epoch": run.final.get("best_epoch", "–"),
-        "time": cells.duration(sum(record["seconds"] for record in run.records)),
+        "time": roughly(sum(record["seconds"] for record in run.records)),
         "folder": run.name,
         **{name: "–" if value is None else f"{value:.2f}" for name, value in losses.items()},
     }

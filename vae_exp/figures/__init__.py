@@ -1,14 +1,19 @@
-"""The pictures of a run. matplotlib, seaborn and scikit-learn are imported when `draw` is called, not before."""
+"""The pictures of a run. torch, matplotlib, seaborn and scikit-learn are imported when `draw` is called, not before.
+
+The report, too, takes colours and the style of a figure from here.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from vae_exp.config import Config
-from vae_exp.data import Splits
-from vae_exp.figures.subject import Subject
-from vae_exp.models import Vae
 from vae_exp.storage.metrics import Record
+
+if TYPE_CHECKING:
+    from vae_exp.data import Splits
+    from vae_exp.models import Vae
 
 
 def draw(
@@ -29,6 +34,7 @@ def draw(
     """
     from vae_exp.figures.gallery import GALLERY  # matplotlib, seaborn and scikit-learn take two seconds
     from vae_exp.figures.sheet import pdf, png, style
+    from vae_exp.figures.subject import Subject
 
     subject = Subject(model, splits, records, config)
     for name in config.figures.which:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
@@ -13,8 +14,10 @@ from vae_exp.figures.colours import SPLITS as COLOURS
 from vae_exp.figures.heading import Heading
 from vae_exp.figures.palette import legend_beside
 from vae_exp.figures.sheet import GREY, Sheet, sheet
-from vae_exp.figures.subject import Subject
 from vae_exp.storage.metrics import Record
+
+if TYPE_CHECKING:
+    from vae_exp.figures.subject import Subject
 
 PARTS = {"loss": "negative ELBO", "reconstruction": "reconstruction", "kl": "KL(q(z|x) ‖ p(z))"}
 OBJECTIVE = {"objective": "training objective"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -16,7 +16,9 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from vae_exp.figures.colours import PALETTES
-from vae_exp.figures.subject import Floats
+
+if TYPE_CHECKING:
+    from vae_exp.figures.subject import Floats
 
 Labels = NDArray[np.int64] | None
 """The label of each point, where there are labels."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
 
 from vae_exp.figures.heading import Note
-from vae_exp.figures.subject import Images, array
+
+if TYPE_CHECKING:
+    from vae_exp.figures.subject import Images
 
 Picture = NDArray[np.uint8]
 """(H, W) of grey or (H, W, 3) of colour."""
@@ -48,8 +49,12 @@ def resized(images: Images, width: int = TILE) -> Images:
     """
     height, own = images.shape[-2:]
     if own > width:
+        import torch  # the report, which takes `png` from here, needs none
+        import torch.nn.functional as F
+
         size = (max(1, round(height * width / own)), width)
-        return array(F.interpolate(torch.from_numpy(images), size=size, mode="area"))
+        smaller: Images = F.interpolate(torch.from_numpy(images), size=size, mode="area").numpy()
+        return smaller
     times = width // own
     return images.repeat(times, -2).repeat(times, -1)
 

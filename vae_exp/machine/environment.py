@@ -12,9 +12,12 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
-import torch
+
+if TYPE_CHECKING:
+    import torch
 
 COMMAND = "VAE_EXP_COMMAND"
 """Environment variable in which a sweep tells its workers what the user typed."""
@@ -49,6 +52,8 @@ class Session(msgspec.Struct, frozen=True):
 
 def describe(device: torch.device, command: list[str]) -> Session:
     """Return versions, machine, threads, the commit of the source, its changed files, and the command."""
+    import torch
+
     return Session(
         command=command,
         python=platform.python_version(),
@@ -70,6 +75,8 @@ def _version(package: str) -> str | None:
 
 def _cpu() -> str:
     """Return the processor's name and what its vector units are: they decide how sums are rounded."""
+    import torch
+
     name = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():

@@ -1,7 +1,8 @@
 """Tensors and JSON in one safetensors file, with a digest of both.
 
 safetensors holds no code, and its header can't claim more than the file's size, so an untrusted file does no harm.
-It has no checksum of its own: the digest finds a flipped bit.
+It has no checksum of its own: the digest finds a flipped bit. torch and NumPy are imported when tensors are read or
+written: `status` and `stop` look at folders without.
 """
 
 from __future__ import annotations
@@ -10,21 +11,20 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
 import psutil
-import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor
 
 from vae_exp.errors import UserError, one_line
 from vae_exp.storage import files
 
-Tensors = dict[str, Tensor]
-Arrays = dict[str, NDArray[Any]]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+Tensors: TypeAlias = "dict[str, Tensor]"
+Arrays: TypeAlias = "dict[str, NDArray[Any]]"
 
 METADATA = "vae_exp"
 """The only metadata key; it holds digest and state. safetensors writes several keys in any order, and files of the same
@@ -37,6 +37,8 @@ class Damaged(UserError):
 
 def write(path: Path, tensors: Tensors, state: dict[str, Any]) -> None:
     """Write tensors (copied to the CPU) and JSON-compatible state, atomically."""
+    from safetensors.torch import save
+
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(state, allow_nan=False)
     files.write(path, save(tensors, {METADATA: f"{_digest(tensors, text)} {text}"}))
@@ -117,6 +119,8 @@ def digest(tensors: Tensors) -> str:
 
 
 def _digest(tensors: Tensors, text: str) -> str:
+    import torch
+
     sha = hashlib.sha256(text.encode())
     for name, tensor in sorted(tensors.items()):
         sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
@@ -129,5 +133,5 @@ def _digest_of_arrays(arrays: Arrays, text: str) -> str:
     sha = hashlib.sha256(text.encode())
     for name, array in sorted(arrays.items()):
         sha.update(f"{name} torch.{array.dtype} {array.shape}".encode())
-        sha.update(array.reshape(-1).view(np.uint8).data)
+        sha.update(array.reshape(-1).view("uint8").data)
     return sha.hexdigest()

@@ -9,8 +9,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from vae_exp.comparison.cells import duration
 from vae_exp.errors import printable
+from vae_exp.standing import roughly
 from vae_exp.terminal import shown
 from vae_exp.watching.overview import Overview
 from vae_exp.watching.progress import Progress
@@ -59,7 +59,7 @@ def _conclusions(overview: Overview) -> Iterator[str]:
         yield f"lowest validation loss so far: {best.best_loss:.2f} nats, {best.label}, epoch {best.best_epoch}"
     if (left := overview.seconds_left) is not None:
         end = time.strftime("%Y-%m-%d %H:%M", time.localtime(overview.read_at + left))
-        yield f"expected end: {end}, in {duration(left)}"
+        yield f"expected end: {end}, in {roughly(left)}"
     if overview.is_over and set(overview.counts) - {"finished"}:
         yield f"nothing runs; resume with: python -m vae_exp.resume {shown(overview.path)}"
 
@@ -73,7 +73,7 @@ def _counts(overview: Overview) -> str:
 def _running(jobs: list[Progress]) -> Table:
     table = _plain_table("running", "epoch", "val loss", "left", "host")
     for job in jobs[:MOST_ROWS]:
-        left = "–" if job.seconds_left is None else duration(job.seconds_left)
+        left = "–" if job.seconds_left is None else roughly(job.seconds_left)
         place = printable(job.host or "–") if job.is_here else f"{printable(job.host or '–')}, last epoch {_ago(job)}"
         loss = "–" if job.val_loss is None else f"{job.val_loss:.2f}"
         _add(table, job.label, f"{job.epoch}/{job.epochs}", loss, left, place)
@@ -84,7 +84,7 @@ def _running(jobs: list[Progress]) -> Table:
 
 def _ago(job: Progress) -> str:
     """Return the age of the last epoch of a run on another host, where its process can't be checked."""
-    return "none yet" if job.updated is None else f"{duration(max(0.0, time.time() - job.updated))} ago"
+    return "none yet" if job.updated is None else f"{roughly(max(0.0, time.time() - job.updated))} ago"
 
 
 def _table(overviews: list[Overview]) -> Table:
@@ -92,7 +92,7 @@ def _table(overviews: list[Overview]) -> Table:
     for overview in overviews:
         best = overview.best
         loss = "–" if best is None else f"{best.best_loss:.2f}"
-        left = "–" if overview.seconds_left is None else duration(overview.seconds_left)
+        left = "–" if overview.seconds_left is None else roughly(overview.seconds_left)
         _add(table, shown(overview.path), _counts(overview), loss, left)
     return table
 
