@@ -206,8 +206,9 @@ def _require_shallow(content: object) -> None:
     level = [content]
     for _ in range(DEEPEST_JSON):
         level = [item for each in level for item in _items(each)]
-    if level:
-        raise ValueError(f"it is nested more than {DEEPEST_JSON} levels deep")
+        if not level:
+            return
+    raise ValueError(f"it is nested more than {DEEPEST_JSON} levels deep")
 
 
 def _items(content: object) -> list[Any]:
