@@ -12,9 +12,9 @@ from mlflow import MlflowClient
 from omegaconf import OmegaConf
 
 from vae_exp.config import FIGURES
+from vae_exp.config.defaults import fill_defaults
 from vae_exp.config.identity import as_dict
 from vae_exp.config.saved import load_config
-from vae_exp.preparation import fill_defaults
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import SweepFolder
 

@@ -10,11 +10,11 @@ from hydra.errors import ConfigCompositionException
 
 from vae_exp import compose, config
 from vae_exp.config import Config
+from vae_exp.config.defaults import fill_defaults
 from vae_exp.config.field_docs import field_docs
 from vae_exp.config.identity import as_dict, differences, flatten, identity, identity_hash
 from vae_exp.config.saved import load_config
 from vae_exp.errors import UserError
-from vae_exp.preparation import fill_defaults
 from vae_exp.registry import schemas
 
 

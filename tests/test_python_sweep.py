@@ -8,9 +8,10 @@ import pytest
 
 import vae_exp
 from vae_exp.config.identity import as_dict
+from vae_exp.config.saved import with_values
 from vae_exp.errors import UserError
 from vae_exp.storage.sweep_folder import SweepFolder
-from vae_exp.sweeping.grid import requests, with_values
+from vae_exp.sweeping.grid import requests
 
 CONFIG = vae_exp.Config(
     model=vae_exp.MlpConfig(hidden=[8]),

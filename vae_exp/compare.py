@@ -12,9 +12,10 @@ from rich.console import Console
 from vae_exp import comparison, compose
 from vae_exp.comparison import report
 from vae_exp.comparison.runs import is_sweep
+from vae_exp.comparison.searched import Searched
 from vae_exp.errors import UserError, complain
 from vae_exp.machine import environment
-from vae_exp.searching.charts import searched_in
+from vae_exp.searching.record import record_file
 from vae_exp.storage.files import make_folder
 from vae_exp.sweeping import conclusion
 from vae_exp.terminal import new_console
@@ -61,11 +62,20 @@ def _write(folders: list[Path], compared: comparison.Comparison) -> Path | None:
     with contextlib.suppress(UserError):
         if len(folders) == 1:
             write = report.write if is_sweep(folders[0]) else report.write_page
-            return write(folders[0], compared, command, searched_in(folders[0]))
+            return write(folders[0], compared, command, _searched(folders[0]))
     with contextlib.suppress(UserError, OSError):
         make_folder(new)
         return report.write(new, compared, command)
     return None
+
+
+def _searched(folder: Path) -> Searched | None:
+    """Return what the search of a folder found; None where it holds no search, or one without a trial."""
+    if not record_file(folder).is_file():
+        return None
+    from vae_exp.searching.charts import searched_in  # imports torch, which the report of a sweep needs none of
+
+    return searched_in(folder)
 
 
 if __name__ == "__main__":

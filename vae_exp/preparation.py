@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,8 +13,8 @@ from torch import Tensor, nn
 
 from vae_exp import data
 from vae_exp.config import Config
+from vae_exp.config.defaults import fill_defaults
 from vae_exp.config.identity import as_dict, differences, identity
-from vae_exp.config.optimizer import epochs_of_stages
 from vae_exp.data import Splits
 from vae_exp.devices import require_device
 from vae_exp.errors import UserError
@@ -143,16 +142,6 @@ def _bytes_of_a_step(config: Config, shape: Shape) -> int:
     decoder = sum(outputs) - encoder
     weights = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
     return 2 * weights + config.trainer.batch_size * (encoder + config.objective.samples * decoder)
-
-
-def fill_defaults(config: Config, threads: int | None = None) -> Config:
-    """Replace `null` by numbers: the epochs of the optimizer's stages, and this job's number of threads."""
-    trainer = config.trainer
-    if trainer.epochs is None and config.optimizer.stages is not None:
-        trainer = dataclasses.replace(trainer, epochs=epochs_of_stages(config.optimizer.stages))
-    if trainer.threads is None:
-        trainer = dataclasses.replace(trainer, threads=threads or torch.get_num_threads())
-    return dataclasses.replace(config, trainer=trainer)
 
 
 def match_saved(config: Config, folder: RunFolder, splits: Splits) -> Config:

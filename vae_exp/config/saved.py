@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from vae_exp.config import Config
+from vae_exp.config.identity import as_dict
+from vae_exp.config.options import Options
 from vae_exp.errors import UserError, short
 from vae_exp.registry import schema_of, schemas
 
@@ -21,6 +24,22 @@ def load_config(saved: dict[str, Any], where: str) -> Config:
         return Config(**{key: _group(key, value) if key in _GROUPS else value for key, value in saved.items()})
     except UserError as error:
         raise UserError(f"{where}: {error}") from None
+
+
+def with_values(config: Config, values: Mapping[str, Any]) -> Config:
+    """Return the configuration with other values; raise UserError when a value breaks a rule or a key doesn't exist.
+
+    >>> with_values(Config(), {"model.latent_dim": 8}).model.latent_dim
+    8
+    """
+    saved = as_dict(config)
+    for key, value in values.items():
+        group, _, name = key.partition(".")
+        if name and isinstance(saved.get(group), dict):
+            saved[group] = saved[group] | {name: value}
+        else:
+            saved[key] = as_dict(value) if isinstance(value, Options) else value
+    return load_config(saved, "config")
 
 
 _GROUPS = {field.name: field for field in dataclasses.fields(Config) if field.name != "seed"}

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from vae_exp.config import Config
+from vae_exp.config.defaults import fill_defaults
 from vae_exp.config.identity import as_dict, flatten, identity
 from vae_exp.config.rules import at_least, one_of, require
 from vae_exp.data import Splits
 from vae_exp.errors import UserError
 from vae_exp.objectives import PARTS
-from vae_exp.preparation import check, fill_defaults
+from vae_exp.preparation import check
 from vae_exp.searching.grammar import Request
 from vae_exp.searching.options import PREFIX, Options
 from vae_exp.searching.record import Record, base_name, groups

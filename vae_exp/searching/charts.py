@@ -36,9 +36,7 @@ def searched(findings: Findings) -> Searched:
 
 
 def searched_in(folder: Path) -> Searched | None:
-    """Return what the search of a folder found; None where it holds no search, or one without a trial."""
-    if not record.record_file(folder).is_file():
-        return None
+    """Return what the search of a folder found; None where it has no trial yet."""
     search = Search(SweepFolder(folder), record.read(folder), [])
     return searched(Findings(search)) if search.trials else None
 

@@ -14,17 +14,16 @@ from typing import Any
 import msgspec
 
 from vae_exp.config import Config
+from vae_exp.config.defaults import fill_defaults
 from vae_exp.config.identity import differences, identity
 from vae_exp.config.rules import require
-from vae_exp.config.saved import load_config
+from vae_exp.config.saved import load_config, with_values
 from vae_exp.errors import UserError, short
-from vae_exp.preparation import fill_defaults
 from vae_exp.searching.grammar import override_value
 from vae_exp.searching.options import MAY_CHANGE, PREFIX, Options
 from vae_exp.searching.space import Choice, Interval, Point, Space
 from vae_exp.storage import files
 from vae_exp.storage.plan import OVERRIDE
-from vae_exp.sweeping.grid import with_values
 
 VERSION = 1
 

@@ -14,7 +14,7 @@ from vae_exp.comparison.runs import planned_runs
 from vae_exp.config import Config
 from vae_exp.config.identity import as_dict, written
 from vae_exp.config.options import Options
-from vae_exp.config.saved import load_config
+from vae_exp.config.saved import with_values
 from vae_exp.errors import UserError, short
 from vae_exp.machine import environment
 from vae_exp.storage.sweep_folder import Job, SweepFolder
@@ -75,22 +75,6 @@ def _values(key: str, given: object) -> list[Any]:
 def _request(config: Config, chosen: Mapping[str, Any]) -> Request:
     overrides = [text for key, value in chosen.items() for text in _overrides(key, value)]
     return Request(overrides, None, partial(with_values, config, chosen))
-
-
-def with_values(config: Config, values: Mapping[str, Any]) -> Config:
-    """Return the configuration with other values; raise UserError when a value breaks a rule or a key doesn't exist.
-
-    >>> with_values(Config(), {"model.latent_dim": 8}).model.latent_dim
-    8
-    """
-    saved = as_dict(config)
-    for key, value in values.items():
-        group, _, name = key.partition(".")
-        if name and isinstance(saved.get(group), dict):
-            saved[group] = saved[group] | {name: value}
-        else:
-            saved[key] = as_dict(value) if isinstance(value, Options) else value
-    return load_config(saved, "config")
 
 
 def _overrides(key: str, value: Any) -> list[str]:

@@ -10,9 +10,10 @@ from functools import cached_property
 from typing import Any
 
 from vae_exp.config import Config
+from vae_exp.config.defaults import fill_defaults
 from vae_exp.config.identity import as_dict, identity, identity_hash
 from vae_exp.errors import UserError
-from vae_exp.preparation import check, fill_defaults, keys_of_check, require_final_objective
+from vae_exp.preparation import check, keys_of_check, require_final_objective
 from vae_exp.storage.sweep_folder import Job, SweepFolder
 from vae_exp.sweeping import naming
 
