@@ -310,7 +310,7 @@ def pictured(tmp_path, monkeypatch):
 
 def labels(galleries):
     (samples,) = galleries.found
-    return [label for label, _ in (*samples.shown, *samples.folded)]
+    return [each.label for each in (*samples.shown, *samples.folded)]
 
 
 def test_pictures_that_do_not_fit_are_left_out_the_best_configurations_and_one_seed_first(pictured):
@@ -318,7 +318,8 @@ def test_pictures_that_do_not_fit_are_left_out_the_best_configurations_and_one_s
     whole = gallery.galleries(comparison)
     assert (len(labels(whole)), whole.note) == (6, "")
     fitting = ["latent_dim=2, seed=0", "latent_dim=3, seed=0", "latent_dim=4, seed=0", "latent_dim=4, seed=1"]
-    sizes = {label: len(each.data) for label, each in (*whole.found[0].shown, *whole.found[0].folded)}
+    pictures = (*whole.found[0].shown, *whole.found[0].folded)
+    sizes = {each.label: len(each.picture.data) for each in pictures}
     shown = gallery.galleries(comparison, most=sum(sizes[label] for label in fitting))
     assert labels(shown) == fitting
     assert shown.note.startswith("The pictures of 2 runs are left out")

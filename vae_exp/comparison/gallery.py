@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from vae_exp.comparison.runs import Run
 from vae_exp.comparison.table import Comparison
@@ -22,11 +23,17 @@ TITLES = {
 """The figures that a run's own page shows, in this order."""
 COMPARED = ("latent", "samples", "reconstructions")
 """Those that are laid side by side."""
-MOST_BYTES = 5 * 2**20
+MOST_PICTURES = 5 * 2**20
 """Bytes of all pictures of a report as the page holds them, in base64."""
 
-Labelled = Sequence[tuple[str, Thumbnail]]
-"""Pictures, each with the label of its run."""
+
+class Shown(NamedTuple):
+    """A picture in a gallery."""
+
+    run: int
+    """The number of its run in the comparison."""
+    label: str
+    picture: Thumbnail
 
 
 @dataclass(frozen=True)
@@ -36,8 +43,8 @@ class Gallery:
     title: str
     detail: str
     """What all of them show; empty where that differs."""
-    shown: Labelled
-    folded: Labelled
+    shown: Sequence[Shown]
+    folded: Sequence[Shown]
     """Those of further seeds."""
 
 
@@ -58,7 +65,7 @@ class Galleries:
         return f"{what} left out: shown are the best configurations, one seed of each first."
 
 
-def galleries(comparison: Comparison, most: int = MOST_BYTES) -> Galleries:
+def galleries(comparison: Comparison, most: int = MOST_PICTURES) -> Galleries:
     """Return the pictures of finished runs, the foremost as far as `most` bytes go."""
     finished = [run for run in comparison.foremost if run.is_finished]
     names = COMPARED if len(comparison.runs) > 1 else tuple(TITLES)
@@ -74,13 +81,13 @@ def galleries(comparison: Comparison, most: int = MOST_BYTES) -> Galleries:
 
 
 def _gallery(comparison: Comparison, name: str, chosen: dict[int, dict[str, Thumbnail]]) -> Gallery:
-    shown, folded = list[tuple[str, Thumbnail]](), list[tuple[str, Thumbnail]]()
+    shown, folded = list[Shown](), list[Shown]()
     for row in comparison.rows:
         runs = [run for run in row.finished if name in chosen.get(id(run), {})]
-        pairs = [(comparison.run_label(run), chosen[id(run)][name]) for run in runs]
-        shown += pairs[:1]
-        folded += pairs[1:]
-    details = {picture.detail for _, picture in (*shown, *folded)}
+        found = [Shown(comparison.number(run), comparison.run_label(run), chosen[id(run)][name]) for run in runs]
+        shown += found[:1]
+        folded += found[1:]
+    details = {each.picture.detail for each in (*shown, *folded)}
     return Gallery(TITLES[name], details.pop() if len(details) == 1 else "", shown, folded)
 
 

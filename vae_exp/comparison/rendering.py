@@ -14,7 +14,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from vae_exp.comparison.charts.svg import theme, variable
 from vae_exp.figures.colours import Shade
 
-SCRIPTS = ("elements", "data", "choice", "sort", "fold", "enlarge", "decoder")
+SCRIPTS = (
+    *("elements", "data", "choice", "sort", "fold", "enlarge"),
+    *("numbers", "scale", "brushes", "address", "colours", "canvas", "frame", "hint", "steering", "handles"),
+    *("lines", "scatter", "curves", "details", "rows", "summary", "explore"),
+    "decoder",
+)
 """Files of `page/scripts`, joined in this order into one script, of which each sees what the earlier ones declare."""
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vae_exp.comparison import answer, cells, charts, columns, rendering
-from vae_exp.comparison.cells import Cell, Column
-from vae_exp.comparison.gallery import galleries
+from vae_exp.comparison import answer, cells, charts, columns, rendering, search_data
+from vae_exp.comparison.cells import Column
+from vae_exp.comparison.charts.chart import row_shades
+from vae_exp.comparison.curve_data import curve_data
+from vae_exp.comparison.gallery import MOST_PICTURES, galleries
 from vae_exp.comparison.intervals import Interval
+from vae_exp.comparison.rows import Row
 from vae_exp.comparison.run_data import run_data
 from vae_exp.comparison.runs import Run, read_runs
 from vae_exp.comparison.searched import Searched
@@ -25,6 +29,8 @@ from vae_exp.storage import files
 if TYPE_CHECKING:
     import pandas as pd
 
+MOST_BYTES = 8 * 10**6
+"""Bytes of a page, about: more is slow to open and awkward to send."""
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 """How a text begins that a spreadsheet takes for a formula."""
 
@@ -68,26 +74,49 @@ def _harmless(value: Any) -> Any:
 
 
 def page(folder: Path, comparison: Comparison, command: Sequence[str], searched: Searched | None = None) -> str:
-    """Return the report of a comparison, or of the one run there is, that lies in this folder, made by this command."""
-    drawn, pictures = charts.draw(comparison, searched), galleries(comparison)
-    own = _run_page(comparison) if len(comparison.runs) == 1 else _comparison_page(comparison)
-    return rendering.render(
-        "run.html" if len(comparison.runs) == 1 else "comparison.html",
-        [shade for chart, _ in drawn.values() for shade in chart.shades],
-        sentence=answer.sentence(comparison),
-        context=answer.context(comparison),
-        notes=answer.notes(comparison),
-        name=printable(folder.resolve().name),
-        charts=drawn,
-        galleries=pictures.found,
-        left_out=pictures.note,
-        shared=_shared(comparison),
-        blocks=[rendering.block("runs-data", run_data(comparison))],
-        command=printable(shlex.join(map(str, command))),
-        made=time.strftime("%Y-%m-%d %H:%M"),
-        place=_place(comparison.runs),
-        **own,
-    )
+    """Return the report of a comparison, or of the one run there is, that lies in this folder, made by this command.
+
+    It has at most about MOST_BYTES: the tables, the charts and the losses of all runs, then further curves, then
+    pictures, as far as they fit.
+    """
+    drawn = charts.draw(comparison, searched)
+    shades = [shade for chart, _ in drawn.values() for shade in chart.shades] + row_shades(comparison)
+    values = _head(folder, comparison, command) | {"charts": drawn, "has_front": searched is not None}
+    if len(comparison.runs) == 1:
+        template, data = "run.html", run_data(comparison)
+        values |= _run_page(comparison)
+    else:
+        template, data = "comparison.html", _data(comparison, searched)
+        values |= _comparison_page(comparison) | {"has_columns": len(data["columns"]) > 1}
+    render = partial(rendering.render, template, shades, **values)
+    bare = len(render(blocks=[rendering.block("runs-data", data)], galleries=[], left_out="", thinned=[], has_curves=1))
+    curves = curve_data(comparison, MOST_BYTES - bare)
+    blocks = [rendering.block("runs-data", data | curves.data)]
+    pictures = galleries(comparison, min(MOST_PICTURES, MOST_BYTES - bare - curves.size))
+    has_curves = bool(curves.data["curves"])
+    shown = {"galleries": pictures.found, "left_out": pictures.note}
+    return render(blocks=blocks, thinned=curves.notes, has_curves=has_curves, **shown)
+
+
+def _data(comparison: Comparison, searched: Searched | None) -> dict[str, Any]:
+    """Return what the page's script knows of the runs, without their curves."""
+    if searched is None:
+        return run_data(comparison)
+    return run_data(comparison, search_data.columns(comparison, searched), search_data.starts(searched))
+
+
+def _head(folder: Path, comparison: Comparison, command: Sequence[str]) -> dict[str, Any]:
+    """Return what every page begins and ends with."""
+    return {
+        "sentence": answer.sentence(comparison),
+        "context": answer.context(comparison),
+        "notes": answer.notes(comparison),
+        "name": printable(folder.resolve().name),
+        "shared": _shared(comparison),
+        "command": printable(shlex.join(map(str, command))),
+        "made": time.strftime("%Y-%m-%d %H:%M"),
+        "place": _place(comparison.runs),
+    }
 
 
 def _comparison_page(comparison: Comparison) -> dict[str, Any]:
@@ -99,14 +128,20 @@ def _comparison_page(comparison: Comparison) -> dict[str, Any]:
         "groups": groups,
         "folding": folding,
         "foldable": (columns.LATENT, columns.SAMPLES),
-        "rows": [(cells.is_starred(comparison, row), _cells(shown, row)) for row in comparison.rows],
+        "rows": [_row(comparison, shown, row) for row in comparison.rows],
         "runs": [_run(comparison, run) for run in comparison.runs],
         "has_seeds": comparison.has_seeds or comparison.has_repeats,
     }
 
 
-def _cells(shown: Sequence[Column], row: Any) -> list[tuple[Column, Cell]]:
-    return [(column, column.cell(row)) for column in shown]
+def _row(comparison: Comparison, shown: Sequence[Column], row: Row) -> dict[str, Any]:
+    """Return what the table of configurations shows of one, with the numbers of its runs."""
+    return {
+        "is_starred": cells.is_starred(comparison, row),
+        "label": comparison.label(row),
+        "runs": [comparison.number(run) for run in row.runs],
+        "cells": [(column, column.cell(row)) for column in shown],
+    }
 
 
 def _run_page(comparison: Comparison) -> dict[str, Any]:

@@ -1,23 +1,85 @@
-"""What the scripts of the report know of its runs: one block of data, which its views share."""
+"""What the scripts of the report know of its runs: a column for each key and measure, and each run's name and state."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from vae_exp.comparison.charts.axis import are_numbers, is_log, values_of
+from vae_exp.comparison.charts.chart import row_shades
+from vae_exp.comparison.charts.svg import variable
+from vae_exp.comparison.columns import describe, known
 from vae_exp.comparison.table import Comparison, best_run
+from vae_exp.config.identity import written
+from vae_exp.errors import printable
+
+MOST_MEASURES = 60
+"""Measures that a reader can choose among: an untrusted run may have any number."""
+DIGITS = 7
+"""Significant digits of a number in the page."""
 
 
-def run_data(comparison: Comparison) -> dict[str, Any]:
-    """Return the runs in their order, each with an id that is unique in the page, and the number of the best."""
+@dataclass(frozen=True)
+class Column:
+    """A value of each run, in the order of the comparison's runs."""
+
+    key: str
+    name: str
+    meaning: str
+    values: Sequence[float | str | None]
+    """None where a run has none."""
+    is_key: bool = False
+    """Whether it was chosen before the run, and not measured."""
+    is_log: bool = False
+    """Whether its numbers are spread more evenly by their logarithms."""
+
+    @property
+    def has_values(self) -> bool:
+        """Return whether any run has a value that can be drawn."""
+        return any(isinstance(value, str) or number(value) is not None for value in self.values)
+
+
+def run_data(comparison: Comparison, more: Sequence[Column] = (), starts: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the runs in their order, each with an id that is unique in the page, and a column for all that differs.
+
+    `starts` are the keys of the two columns that the scatter begins with.
+    """
     best = best_run(comparison)
+    columns = [column for column in (*_keys(comparison), *more, *_measures(comparison)) if column.has_values]
     return {
-        "runs": [
-            {"id": name, "label": comparison.run_label(run)}
-            for name, run in zip(ids(comparison), comparison.runs, strict=True)
-        ],
+        "runs": _runs(comparison),
         "best": next((i for i, run in enumerate(comparison.runs) if run.folder is best), None),
+        "foremost": [comparison.number(run) for run in comparison.foremost],
+        "columns": [_plain(column) for column in columns],
+        "starts": list(starts or _starts(columns)),
+        "shades": [variable(shade) for shade in row_shades(comparison)],
     }
+
+
+def _starts(columns: Sequence[Column]) -> list[str]:
+    """Return what a scatter shows first: KL and reconstruction, else the last two columns."""
+    keys = [column.key for column in columns]
+    wanted = ["test/kl", "test/reconstruction"]
+    return wanted if set(wanted) <= set(keys) else keys[-2:]
+
+
+def _runs(comparison: Comparison) -> list[dict[str, Any]]:
+    rows = {id(run): i for i, row in enumerate(comparison.rows) for run in row.runs}
+    return [
+        {
+            "id": name,
+            "label": comparison.run_label(run),
+            "row": rows[id(run)],
+            "state": run.state,
+            "error": run.error,
+            "epochs": len(run.records),
+            "folder": run.name,
+        }
+        for name, run in zip(ids(comparison), comparison.runs, strict=True)
+    ]
 
 
 def ids(comparison: Comparison) -> list[str]:
@@ -28,3 +90,43 @@ def ids(comparison: Comparison) -> list[str]:
         seen[run.name] += 1
         found.append(run.name if seen[run.name] == 1 else f"{run.name}~{seen[run.name]}")
     return found
+
+
+def _keys(comparison: Comparison) -> list[Column]:
+    """Return the keys that differ, and the seed where there are several."""
+    found = []
+    for key in comparison.keys:
+        values = [run.config.get(key) for run in comparison.runs]
+        are_all = are_numbers(values)
+        log = are_all and is_log(values_of(comparison.rows, key))
+        shown = values if are_all else [printable(written(value)) for value in values]
+        found.append(Column(key, printable(comparison.short(key)), printable(key), shown, True, log))
+    if len({run.seed for run in comparison.runs}) > 1:
+        found.append(Column("seed", "seed", "Seed of the run.", [run.seed for run in comparison.runs], True))
+    return found
+
+
+def _measures(comparison: Comparison) -> list[Column]:
+    """Return the measures of finished runs, those of the table first."""
+    shown = known(comparison)
+    rest = [name for name in comparison.measures if name not in shown and not name.endswith("_se")]
+    found = [(key, describe(key).name, describe(key).meaning) for key in shown]
+    found += [(key, printable(key), "") for key in rest]
+    return [
+        Column(key, name, meaning, [run.measures.get(key) for run in comparison.runs])
+        for key, name, meaning in found[:MOST_MEASURES]
+    ]
+
+
+def _plain(column: Column) -> dict[str, Any]:
+    values = [value if isinstance(value, str) else number(value) for value in column.values]
+    kind = {"isKey": column.is_key, "isLog": column.is_log}
+    return {"key": column.key, "name": column.name, "meaning": column.meaning, "values": values} | kind
+
+
+def number(value: Any, digits: int = DIGITS) -> float | None:
+    """Return a finite number with so many significant digits; None for anything else."""
+    if type(value) not in (int, float) or not math.isfinite(value):
+        return None
+    short = float(f"{value:.{digits}g}")
+    return int(short) if short.is_integer() and abs(short) < 1e15 else short

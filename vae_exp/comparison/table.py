@@ -154,6 +154,14 @@ class Comparison:
         is_alone = sum(other.seed == run.seed for other in row.runs) == 1
         return ", ".join(parts) if parts and is_alone else ", ".join([*parts, run.name])
 
+    def number(self, run: Run) -> int:
+        """Return the place of a run among all runs."""
+        return self._numbers[id(run)]
+
+    @cached_property
+    def _numbers(self) -> dict[int, int]:
+        return {id(run): i for i, run in enumerate(self.runs)}
+
     @cached_property
     def _row_of(self) -> dict[int, Row]:
         return {id(run): row for row in self.rows for run in row.runs}

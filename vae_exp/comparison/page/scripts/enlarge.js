@@ -2,13 +2,13 @@
 {
   const dialog = find(document, "dialog", HTMLDialogElement);
   const large = find(dialog, "img", HTMLImageElement);
-  for (const button of findAll(document, "button.enlarge", HTMLButtonElement)) {
-    button.addEventListener("click", () => {
-      const small = find(button, "img", HTMLImageElement);
-      large.src = small.src;
-      large.alt = small.alt;
-      dialog.showModal();
-    });
-  }
+  document.addEventListener("click", ({ target }) => {
+    const button = target instanceof Element ? target.closest("button.enlarge") : null;
+    if (!button) return;
+    const small = find(button, "img", HTMLImageElement);
+    large.src = small.src;
+    large.alt = small.alt;
+    dialog.showModal();
+  });
   large.addEventListener("click", () => dialog.close());
 }

@@ -1,0 +1,95 @@
+"""The curves of a report's runs as its scripts read them: thinned out, and as many as fit into the page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from vae_exp.comparison.run_data import number
+from vae_exp.comparison.runs import PER_EPOCH, Run
+from vae_exp.comparison.table import Comparison
+
+LOSSES = ("val/loss", "test/loss")
+"""Curves that the page always has."""
+MOST_POINTS = 100
+"""Points of a curve: those that a chart of some hundred pixels can show."""
+MOST_CURVES = 24
+"""Kinds of curves: an untrusted run may have any number."""
+DIGITS = 5
+
+
+class Curves(NamedTuple):
+    """What the page knows of the epochs of its runs."""
+
+    data: dict[str, Any]
+    """`epochs`: for each number of epochs the ones that are shown; `curves`: for each key the values of each run."""
+    size: int
+    """Bytes of the curves in the page."""
+    notes: list[str]
+    """What was thinned out or left out, a sentence each."""
+
+
+def curve_data(comparison: Comparison, most: int) -> Curves:
+    """Return the losses of all runs, and the other curves as far as they fit.
+
+    These get half of what the losses leave of `most` bytes; the other half is for pictures.
+    """
+    runs = comparison.runs
+    keys = _keys(runs)
+    curves = [_curve(runs, key) for key in keys if key in LOSSES]
+    size = sum(map(_size, curves))
+    most = size + (most - size) // 2
+    left_out = []
+    for key in (key for key in keys if key not in LOSSES):
+        curve = _curve(runs, key)
+        if size + _size(curve) > most:
+            left_out.append(key)
+        else:
+            curves.append(curve)
+            size += _size(curve)
+    counts = sorted({len(run.records) for run in runs})
+    data = {"epochs": {str(count): _kept(count) for count in counts}, "curves": curves}
+    return Curves(data, size, _notes(counts, left_out))
+
+
+def _size(curve: dict[str, Any]) -> int:
+    return len(json.dumps(curve, separators=(",", ":")))
+
+
+def _keys(runs: Sequence[Run]) -> list[str]:
+    """Return the names of what was measured each epoch, the losses first; an objective that is the loss is left out."""
+    found = dict.fromkeys(key for run in runs for record in run.records[:1] for key in record)
+    keys = [key for key in found if key.startswith(PER_EPOCH) and not _is_repeated(runs, key)]
+    place = {key: number for number, key in enumerate(LOSSES)}
+    return sorted(keys, key=lambda key: (place.get(key, len(LOSSES)), key.endswith("/objective")))[:MOST_CURVES]
+
+
+def _is_repeated(runs: Sequence[Run], key: str) -> bool:
+    split, _, part = key.partition("/")
+    loss = f"{split}/loss"
+    return part == "objective" and all(record.get(key) == record.get(loss) for run in runs for record in run.records)
+
+
+def _curve(runs: Sequence[Run], key: str) -> dict[str, Any]:
+    values = [[number(run.records[epoch - 1].get(key), DIGITS) for epoch in _kept(len(run.records))] for run in runs]
+    return {"key": key, "values": values}
+
+
+def _kept(epochs: int) -> list[int]:
+    """Return the epochs that a curve of so many shows, evenly spread, the first and the last among them."""
+    if epochs <= MOST_POINTS:
+        return list(range(1, epochs + 1))
+    return [int(epoch) for epoch in np.linspace(1, epochs, MOST_POINTS).round()]
+
+
+def _notes(counts: Sequence[int], left_out: Sequence[str]) -> list[str]:
+    notes = []
+    if counts and counts[-1] > MOST_POINTS:
+        notes.append(f"A curve shows {MOST_POINTS} of up to {counts[-1]} epochs.")
+    if left_out:
+        names = ", ".join(key.replace("/", " ") for key in left_out)
+        notes.append(f"Left out, so that the page stays small: the curves of {names}.")
+    return notes

@@ -1,0 +1,72 @@
+const PAUSE = 250;
+/** Milliseconds without a change after which the address is written: browsers allow some hundred writes a minute. */
+
+/**
+ * Return the choice as the part of an address behind `#`: `runs=a,b&open=a`, `axis:val%2Floss=100,120`.
+ * @param {State} state
+ */
+function writeAddress(state) {
+  /** @param {number} run */
+  const id = (run) => encodeURIComponent(data.runs[run].id);
+  const parts = [...state.brushes].map(([key, limits]) =>
+    `axis:${encodeURIComponent(key)}=${limits.map(encodeURIComponent).join(",")}`);
+  if (!state.brushes.size && state.chosen.size) parts.push(`runs=${[...state.chosen].map(id).join(",")}`);
+  if (state.opened !== null) parts.push(`open=${id(state.opened)}`);
+  return parts.join("&");
+}
+
+/**
+ * Return the choice that the part of an address behind `#` names. What names nothing in this page is left out.
+ * @param {string} text
+ * @returns {Pick<State, "chosen" | "brushes" | "opened">}
+ */
+function readAddress(text) {
+  const numbers = new Map(data.runs.map((run, i) => [run.id, i]));
+  const brushes = new Map();
+  /** @type {Set<number>} */
+  let chosen = new Set();
+  let opened = null;
+  for (const part of text.split("&")) {
+    const [name, ...rest] = part.split("=");
+    const values = rest.join("=").split(",").map(decoded);
+    const runs = values.flatMap((value) => numbers.get(value) ?? []);
+    if (name === "runs") chosen = new Set(runs);
+    if (name === "open") opened = runs[0] ?? null;
+    const axis = name.startsWith("axis:") ? axes.get(decoded(name.slice(5))) : undefined;
+    const limits = axis && values.map((value) => axis.values.some((each) => typeof each === "string") ? value : Number(value));
+    if (axis && limits?.length === 2 && !limits.some((limit) => isNaN(axis.scale.place(limit)))) brushes.set(axis.key, limits);
+  }
+  return { chosen: brushes.size ? runsWithin(brushes) : chosen, brushes, opened };
+}
+
+/**
+ * Return a text without its percent signs; the text itself where they are no code.
+ * @param {string} text
+ */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Keep the choice in the page's address, and take it from there when a reader changes that. */
+function keepAddress() {
+  let timer = 0;
+  let known = location.hash.slice(1);
+  choice.set(readAddress(known));
+  addEventListener("hashchange", () => {
+    if (location.hash.slice(1) === known) return;
+    known = location.hash.slice(1);
+    choice.set(readAddress(known));
+  });
+  choice.subscribe((_, changed) => {
+    if (!["chosen", "brushes", "opened"].some((name) => changed.has(/** @type {keyof State} */ (name)))) return;
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      known = writeAddress(choice.state);
+      history.replaceState(null, "", known ? `#${known}` : location.pathname + location.search);
+    }, PAUSE);
+  });
+}

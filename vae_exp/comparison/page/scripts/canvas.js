@@ -1,0 +1,42 @@
+/**
+ * Fill an element with a canvas, and return what paints it anew. It also does so when its size or the theme changes.
+ * @param {HTMLElement} element
+ * @param {(context: CanvasRenderingContext2D, width: number, height: number) => void} draw  in CSS pixels
+ */
+function makeCanvas(element, draw) {
+  const canvas = make("canvas", { "aria-hidden": "true" });
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  element.prepend(canvas);
+
+  function paint() {
+    const [width, height, dots] = [element.clientWidth, element.clientHeight, devicePixelRatio];
+    if (!width || !height) return;
+    const [across, down] = [Math.round(width * dots), Math.round(height * dots)];
+    if (canvas.width !== across || canvas.height !== down) [canvas.width, canvas.height] = [across, down];
+    context.setTransform(dots, 0, 0, dots, 0, 0);
+    context.clearRect(0, 0, width, height);
+    context.font = `12px ${getComputedStyle(document.body).fontFamily}`;
+    draw(context, width, height);
+  }
+
+  new ResizeObserver(paint).observe(element);
+  colours.subscribe(paint);
+  return paint;
+}
+
+/**
+ * Write a text with a rim in the paper's colour, so that it is read above lines.
+ * @param {CanvasRenderingContext2D} context
+ * @param {string} text
+ * @param {number} x
+ * @param {number} y
+ * @param {string} [colour]  the name of a variable of the style sheet
+ */
+function writeText(context, text, x, y, colour = "--soft") {
+  context.lineWidth = 3;
+  context.lineJoin = "round";
+  context.strokeStyle = colours.of("--paper");
+  context.strokeText(text, x, y);
+  context.fillStyle = colours.of(colour);
+  context.fillText(text, x, y);
+}

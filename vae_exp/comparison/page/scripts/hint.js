@@ -1,0 +1,22 @@
+/** The name of the run below the pointer, beside it. */
+const hint = (() => {
+  const element = make("div", { class: "hint screen", role: "status" });
+  document.body.append(element);
+
+  return {
+    /**
+     * Show a run's name, and what a view says of it, beside a point of the window.
+     * @param {number} run
+     * @param {string} said
+     * @param {number} x
+     * @param {number} y
+     */
+    show(run, said, x, y) {
+      element.replaceChildren(make("strong", {}, data.runs[run].label), ...(said ? [make("br"), said] : []));
+      element.style.left = `${Math.max(4, Math.min(x + 14, innerWidth - element.offsetWidth - 4))}px`;
+      element.style.top = `${y + 18 + element.offsetHeight > innerHeight ? y - 10 - element.offsetHeight : y + 18}px`;
+    },
+
+    hide() { element.replaceChildren(); },
+  };
+})();

@@ -1,0 +1,26 @@
+/**
+ * Say how many runs are chosen and by what, and let a reader undo that.
+ * @param {HTMLElement} root
+ */
+function showSummary(root) {
+  const said = find(root, "[role=status]", HTMLElement);
+  const list = find(root, "ul", HTMLElement);
+  const none = find(root, "button", HTMLButtonElement);
+  none.addEventListener("click", () => choice.choose([]));
+  choice.subscribe(({ chosen, brushes }, changed) => {
+    if (!changed.has("chosen") && !changed.has("brushes")) return;
+    const count = data.runs.length.toLocaleString("en");
+    said.textContent = choice.isMade ? `${chosen.size.toLocaleString("en")} of ${count} runs are chosen` : `All ${count} runs are shown`;
+    none.hidden = !choice.isMade;
+    if (changed.has("brushes")) list.replaceChildren(...[...brushes].map(([key, limits]) => entry(key, limits)));
+  });
+
+  /** @param {string} key @param {Limits} limits */
+  function entry(key, limits) {
+    const name = columnOf(key)?.name ?? key;
+    const [low, high] = limits.map(written);
+    const remove = make("button", { type: "button", "aria-label": `Remove the limits of ${name}` }, "×");
+    remove.addEventListener("click", () => brush({ [key]: null }));
+    return make("li", {}, `${name} ${low === high ? low : `${low} to ${high}`} `, remove);
+  }
+}
