@@ -72,7 +72,7 @@ def test_without_any_error_nothing_is_decided(tmp_path):
     text = said(tmp_path, {(2, 0): (20.0, 20.0), (4, 0): (10.0, 10.0)})
     assert text == (
         "latent_dim=4 has the lowest validation loss: 10.0 nats per image, one seed; "
-        "how sure the difference to latent_dim=2 is isn't known"
+        "the error of the difference to latent_dim=2 is not known"
     )
 
 
@@ -101,5 +101,5 @@ def test_what_differs_is_not_in_the_context(tmp_path):
 def test_one_seed_says_what_its_error_is_over(tmp_path):
     write(tmp_path, config(), [(9.0, 8.0)], **{SE: 0.5})
     assert any(
-        "standard error over images and says nothing of other seeds" in n for n in answer.notes(compared(tmp_path))
+        "standard error over images and says nothing about other seeds" in n for n in answer.notes(compared(tmp_path))
     )

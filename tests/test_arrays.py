@@ -227,7 +227,7 @@ def test_the_digest_does_not_depend_on_how_the_pixels_were_stored(tmp_path):
         ({"train_images": images(5, 4, 4), "test_images": images(5, 4, 5)}, "must have images of shape (4, 4), as "),
         (
             {"train_images": images(5, 4, 4), "test_images": images(5, 4, 4), "test_labels": np.arange(5)},
-            "must have labels where ",
+            "must have labels if and only if ",
         ),
     ],
 )
@@ -241,7 +241,7 @@ def test_keys_that_mean_nothing_for_the_file_are_refused(tmp_path):
     np.save(tmp_path / "x.npy", images(5, 4, 4))
     said = "data.layout must be null for images of three axes, got 'nhwc' for 5×4×4"
     assert refusal(tmp_path / "x.npy", layout="nhwc") == said
-    assert refusal(tmp_path / "x.npy", label_column=0).startswith("data.label_column must be null where ")
+    assert refusal(tmp_path / "x.npy", label_column=0).startswith("data.label_column must be null")
 
 
 def test_a_file_that_is_missing_unset_or_of_another_kind_is_refused(tmp_path):
@@ -265,9 +265,9 @@ def header(shape, descr="|u1"):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (header((4, 3, 3)) + bytes(35), "its header promises 36 bytes, it holds 35"),
-        (header((4, 3, 3)) + bytes(37), "its header promises 36 bytes, it holds 37"),
-        (header((10**15, 3, 3)), "its header promises 9000000000000000 bytes, it holds 0"),
+        (header((4, 3, 3)) + bytes(35), "its header declares 36 bytes, it has 35"),
+        (header((4, 3, 3)) + bytes(37), "its header declares 36 bytes, it has 37"),
+        (header((10**15, 3, 3)), "its header declares 9000000000000000 bytes, it has 0"),
         (header((4, -3, -3)) + bytes(36), "has a negative length"),
         (header((4, 3, 3), "|O") + bytes(288), "Python objects, which are never unpickled"),
         (b"\x93NUMPY\x09\x00" + bytes(50), "its format version (9, 0) is not known"),
@@ -312,7 +312,7 @@ def test_a_zip_file_that_unpacks_to_more_or_less_than_it_claims_is_refused(tmp_p
     honest = header((4, 64, 64))
     for content, size in ((honest + bytes(10**7), len(honest) + 4 * 64 * 64), (honest, len(honest) + 4 * 64 * 64)):
         path.write_bytes(lying_zip(size, content, size))
-        assert re.search("it (goes on after|ends after)|Bad CRC", refusal(path))
+        assert re.search("it (has more than|ends after)|Bad CRC", refusal(path))
 
 
 def test_a_zip_bomb_is_refused_by_what_it_would_take(tmp_path):

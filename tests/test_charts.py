@@ -84,7 +84,7 @@ def test_the_learning_curves_hold_every_epoch_and_those_of_unfinished_runs_are_d
     assert [line.get_ydata().tolist() for line in axes.lines] == [[9.0, 8.0], [7.0, 6.0]]
     assert [line.get_linestyle() for line in axes.lines] == ["-", ":"]
     assert [entry.name for entry in chart.legend] == ["latent_dim=2", "latent_dim=4"]
-    assert chart.seen == "val/loss of 2 runs, which ends between 6.0 (latent_dim=4) and 8.0 (latent_dim=2)"
+    assert chart.seen == "val/loss of 2 runs, which end between 6.0 (latent_dim=4) and 8.0 (latent_dim=2)"
 
 
 def test_reconstruction_and_kl_of_each_run_are_a_point_where_there_are_two(tmp_path):

@@ -124,7 +124,7 @@ def test_a_model_of_the_sweep_comes_back_as_it_was_saved(sweep):
     ("arguments", "complaint"),
     [
         (["model.latent_dim=0"], "error: model.latent_dim must be at least 1, got 0"),
-        (["data=mnist", "data.root=missing"], "take data=mnist_5k, which needs no download"),
+        (["data=mnist", "data.root=missing"], "use data=mnist_5k, which needs no download"),
         (["-m", "seed=0,1,-1"], "error: job 3 of 3 (seed=-1): seed must be at least 0 and below 2**63, got -1"),
         (["-m", "seed=0,0"], "error: two jobs of this sweep are the same experiment"),
     ],

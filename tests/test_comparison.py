@@ -159,7 +159,7 @@ def test_different_seeds_in_the_rows_are_said(tmp_path):
     losses = {(2, 0): (1.0, 1.0), (2, 1): (1.0, 1.0), (4, 1): (2.0, 2.0), (4, 2): (2.0, 2.0)}
     sweep(tmp_path / "unequal", jobs(losses))
     sweep(tmp_path / "equal", jobs({key: value for key, value in losses.items() if key[1] == 1}))
-    said = "Rows have different seeds; Δ takes those that both rows have."
+    said = "Rows have different seeds; Δ uses those that both rows have."
     assert said in compared(tmp_path / "unequal").notes()
     assert said not in compared(tmp_path / "equal").notes()
 
@@ -219,7 +219,7 @@ def test_the_same_objective_is_ranked_by_the_loss_and_a_warm_up_changes_nothing_
     found = compared(tmp_path / "a", tmp_path / "b")
     assert found.keys == ["objective.warmup_epochs"]
     assert found.ranked_by == "val/loss"
-    assert not any("trained for different things" in note for note in found.notes())
+    assert not any("different objectives" in note for note in found.notes())
 
 
 def test_a_measure_near_its_ceiling_is_written_as_a_bound_without_an_interval(tmp_path):

@@ -310,7 +310,7 @@ def test_a_root_that_is_a_file_is_named_and_stays(serve, tmp_path):
 
 def test_no_more_is_taken_from_a_server_than_the_file_can_have(serve, tmp_path):
     server = serve(flood)
-    with pytest.raises(UserError, match=r"gives more than \d+ bytes"):
+    with pytest.raises(UserError, match=r"sends more than \d+ bytes"):
         data.load(MnistConfig(root=str(tmp_path / "root")))
     assert server.sent < 2**27  # 47 MB and what the sockets hold
 

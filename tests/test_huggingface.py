@@ -113,7 +113,9 @@ def test_a_path_in_place_of_an_image_is_not_followed(tmp_path):
     import pyarrow.parquet
 
     pyarrow.parquet.write_table(table.data.table, tmp_path / "x.parquet")
-    assert "row 0 must hold an image's bytes; a path in their place is not followed" in refusal(tmp_path / "x.parquet")
+    assert "row 0 must hold an image's bytes; a path instead of bytes is not followed" in refusal(
+        tmp_path / "x.parquet"
+    )
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"PAR1nonsensePAR1"])

@@ -118,7 +118,7 @@ def test_files_that_are_no_images_are_left_out_and_the_log_says_so(tmp_path, cap
     save(tmp_path / "a.png")
     (tmp_path / "notes.txt").write_text("hello")
     assert len(load(tmp_path).train.images) == 1
-    assert "1 files are neither PNG nor JPEG and left out" in caplog.text
+    assert "1 files are neither PNG nor JPEG and are left out" in caplog.text
 
 
 def test_hidden_entries_and_what_systems_leave_behind_are_no_data(tmp_path, caplog):
@@ -240,7 +240,7 @@ def test_sixteen_bits_are_refused_in_grey_and_in_colour(tmp_path, mode, channels
     samples = {0: 1, 2: 3, 4: 2, 6: 4}[mode]
     path = tmp_path / "a.png"
     path.write_bytes(png(2, 2, zlib.compress((b"\0" + bytes(2 * 2 * samples)) * 2), depth=16, mode=mode))
-    said = f"{path} has 16 bits a channel, which are not read; convert it to 8 bits first"
+    said = f"{path} has 16 bits per channel, which is not supported; convert it to 8 bits first"
     assert refusal(tmp_path, channels=channels) == said
 
 
@@ -290,7 +290,7 @@ def test_grey_and_colour_together_are_refused_with_both_names(tmp_path):
 def test_images_in_and_outside_of_subfolders_are_refused(tmp_path):
     save(tmp_path / "cats" / "a.png")
     save(tmp_path / "b.png")
-    assert "must hold images in subfolders or directly, got both: b.png is in none" in refusal(tmp_path)
+    assert "must hold images either in subfolders or directly, got both: b.png is in none" in refusal(tmp_path)
 
 
 ALPHA = np.dstack([COLOUR, GREY])
@@ -449,7 +449,7 @@ def test_a_folder_or_file_that_may_not_be_read_is_named(tmp_path):
         ({"test_fraction": 0.1}, "data.test_fraction must be 0 or give at least one of 4 images, got 0.1"),
         (
             {"val_fraction": 0.45, "test_fraction": 0.45},
-            "data.val_fraction + data.test_fraction must leave one of 4 images, got 0.9",
+            "data.val_fraction + data.test_fraction must leave a training image of 4, got 0.9",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""The answer: the sentence that page, terminal and MLflow's description begin with, and what it is about."""
+"""The answer: the first sentence of report, terminal output and MLflow's description, and its context."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ NORMAL = 1.96
 
 
 class Gap(NamedTuple):
-    """How much larger the loss of the second row in the ranking is than that of the first."""
+    """The difference in loss between the second row of the ranking and the first."""
 
     interval: Interval
-    """Nats per image; half is NaN where it can't be known."""
+    """Nats per image; `half` is NaN when it is not known."""
     has_seeds: bool
-    """Whether it is paired by several seeds; else it is over the images of one."""
+    """Whether it is paired by several seeds; otherwise it is over the images of one seed."""
 
     @property
     def is_decided(self) -> bool:
-        """Return whether the 95 % interval leaves 0 out; a difference without an interval decides nothing."""
+        """Return whether the 95 % interval excludes 0. A difference without an interval is never decided."""
         return abs(self.interval.mean) > self.interval.half
 
 
 def sentence(comparison: Comparison) -> str:
     """Return which configuration is best and by how much, or that nothing is decided; one line without a full stop.
 
-    The row is chosen by validation; the amounts are test losses. It is called the best only where the 95 % interval
-    of the difference to the next row in that order, paired by seed, leaves out 0. With one seed the interval is
+    The row is selected by validation; the amounts are test losses. It is called the best only if the 95 % interval of
+    the difference to the next row, paired by seed, excludes 0. With one seed the interval is
     ± 1.96 √(se₁² + se₂²) over images.
     """
     return printable(_ranked(comparison) if comparison.best else _unranked(comparison))
@@ -68,7 +68,7 @@ def _first_of(comparison: Comparison, best: Row, other: Row) -> str:
     lowest = f"{name} has the lowest validation {_quantity(comparison)}"
     single = "" if gap.has_seeds else ", one seed"
     if math.isnan(gap.interval.half):
-        return f"{lowest}: {_amount(comparison, best)}{single}; how sure the difference to {behind} is isn't known"
+        return f"{lowest}: {_amount(comparison, best)}{single}; the error of the difference to {behind} is not known"
     if not gap.is_decided:
         noise = "seed noise" if gap.has_seeds else "the error over images"
         signed = f"{gap.interval.mean:+.1f} ± {gap.interval.half:.1f}".replace("-", "−")
@@ -80,7 +80,7 @@ def _first_of(comparison: Comparison, best: Row, other: Row) -> str:
 
 
 def difference(comparison: Comparison, best: Row, other: Row) -> Gap:
-    """Return by how many nats another row's loss is above the best row's."""
+    """Return the loss of another row minus that of the best row, in nats."""
     measure = amount_measure(comparison)
     one, two = best.by_seed(measure), other.by_seed(measure)
     found = paired(two, one)
@@ -93,7 +93,7 @@ def difference(comparison: Comparison, best: Row, other: Row) -> Gap:
 
 
 def amount_measure(comparison: Comparison) -> str:
-    """Return the measure that amounts are of: of test images, or of validation images where there is no test split."""
+    """Return the measure of the amounts: of test images, or of validation images without a test split."""
     amount, ranked_by = comparison.amount, comparison.ranked_by
     return ranked_by if ranked_by in comparison.measures and amount not in comparison.measures else amount
 
@@ -103,7 +103,7 @@ def _measured(comparison: Comparison) -> str:
 
 
 def _quantity(comparison: Comparison) -> str:
-    """Return what rows are ranked by: `loss`, or `NLL (K=100)`."""
+    """Return the name of what ranks the rows: `loss`, or `NLL (K=100)`."""
     called, _, samples = comparison.ranked_by.partition("/")[2].partition("_iw")
     return f"{ESTIMATES[called][0]} (K={samples})" if samples else called
 
@@ -119,7 +119,7 @@ def _amount(comparison: Comparison, row: Row) -> str:
 
 
 def context(comparison: Comparison) -> str:
-    """Return what all runs share and a reader must know: `mnist_5k · conv · Bernoulli · 50 epochs · seed 0`."""
+    """Return what all runs share: `mnist_5k · conv · Bernoulli · 50 epochs · seed 0`."""
     shared = {key: value for key, value in comparison.runs[0].config.items() if key not in comparison.keys}
     likelihood = shared.get("model.likelihood")
     parts = [
@@ -141,7 +141,7 @@ def _seeds(seeds: Sequence[int]) -> str:
 
 
 def _images(comparison: Comparison) -> str | None:
-    """Return how many images the amounts are of, where that was noted and is the same for all runs."""
+    """Return the number of images behind the amounts, if it is saved and the same for all runs."""
     split = amount_measure(comparison).partition("/")[0]
     counts = {run.images.get(split) for run in comparison.runs if run.is_finished}
     count = counts.pop() if len(counts) == 1 else None
@@ -149,9 +149,9 @@ def _images(comparison: Comparison) -> str | None:
 
 
 def notes(comparison: Comparison) -> list[str]:
-    """Return what a reader must know to read sentence and table right, a sentence each."""
+    """Return notes on how to read the sentence and the table, a sentence each."""
     found = comparison.notes()
     has_errors = any(f"{amount_measure(comparison)}_se" in run.measures for run in comparison.runs)
     if not comparison.has_seeds and has_errors:
-        found.append("One seed: ± is the standard error over images and says nothing of other seeds.")
+        found.append("One seed: ± is the standard error over images and says nothing about other seeds.")
     return found

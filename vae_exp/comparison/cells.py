@@ -1,4 +1,4 @@
-"""The table's cells as people read them: on the terminal, in the report and in MLflow."""
+"""The cells of the table as text: on the terminal, in the report and in MLflow."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ SIDES = {"at_least": "≥ ", "at_most": "≤ "}
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in a column of one row."""
+    """The content of one cell."""
 
     text: str
     order: float | str
-    """What the column is sorted by."""
+    """The value to sort the column by."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,13 @@ class Column:
 
     name: str
     group: str
-    """What its measure is about; empty for what was swept and for states."""
+    """The topic of its measure; empty for swept keys and states."""
     meaning: str
     cell: Callable[[Row], Cell]
 
 
 def table(comparison: Comparison, measures: Sequence[str]) -> tuple[list[str], list[list[Cell]]]:
-    """Return the header, and each row's cells: its values of the keys, its runs, its measures."""
+    """Return the header, and each row's cells: values of the keys, runs, measures."""
     found = columns(comparison, measures)
     return [column.name for column in found], [[column.cell(row) for column in found] for row in comparison.rows]
 
@@ -55,7 +55,7 @@ def plain(comparison: Comparison) -> list[list[str]]:
 def columns(comparison: Comparison, measures: Sequence[str]) -> list[Column]:
     """Return the columns of the swept keys, of the runs, and of those measures that a run has.
 
-    An estimate that ranks stands before the measures.
+    An estimate that ranks the rows comes before the other measures.
     """
     ranking = [] if comparison.ranked_by == RANKED_BY else [comparison.ranked_by, comparison.amount]
     found = [Column(comparison.short(key), "", "", _value(comparison, key)) for key in comparison.keys]
@@ -63,20 +63,18 @@ def columns(comparison: Comparison, measures: Sequence[str]) -> list[Column]:
     for name in (name for name in dict.fromkeys([*ranking, *measures]) if name in comparison.measures):
         found.append(Column(*describe(name), _measure(comparison, name)))
         if name == comparison.amount and comparison.best is not None and len(comparison.rows) > 1:
-            meaning = (
-                "How much higher the test loss is than that of the row with ★; paired by seed where there are several."
-            )
+            meaning = "Test loss minus that of the row with ★; paired by seed if there are several."
             found.append(Column("Δ to ★", found[-1].group, meaning, lambda row: _difference(comparison, row)))
     return found
 
 
 def is_starred(comparison: Comparison, row: Row) -> bool:
-    """Return whether a row has the star: it is the first of several by validation."""
+    """Return whether a row has the star: of several rows, it is the best by validation."""
     return row is comparison.best and len(comparison.rows) > 1
 
 
 def _runs(comparison: Comparison, row: Row) -> Cell:
-    """Return how many runs there are, or how far they are where not all are finished."""
+    """Return the number of runs, or their states when not all are finished."""
     is_plain = comparison.has_seeds and len(row.finished) == len(row.runs)
     return Cell(str(len(row.runs)) if is_plain else row.states, len(row.finished))
 
@@ -111,9 +109,9 @@ def _signed(found: Interval) -> str:
 
 
 def text(found: Interval, name: str, classes: int | None = None) -> str:
-    """Return mean and interval: times as minutes, counts and shares with the digits that suit them.
+    """Return mean and interval as text: times in minutes, counts and shares with suitable digits.
 
-    `classes` is the number of classes of the data, where that is known: of a share of them it makes `9 of 10`.
+    `classes` is the number of classes of the data, if known: a share of them becomes `9 of 10`.
     """
     if found.values == 0:
         return "–"

@@ -1,4 +1,4 @@
-"""Pictures of runs side by side in the report: as many as fit, one seed of each configuration to be seen at once."""
+"""Figures of runs side by side in the report: as many as fit, one seed of each configuration first."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ TITLES = {
     "aggregate_posterior": "Aggregate posterior",
     "kl_per_dimension": "KL per dimension",
 }
-"""The figures that a run's own page shows, in this order."""
+"""The figures on the page of a single run, in this order."""
 COMPARED = ("latent", "samples", "reconstructions")
-"""Those that are laid side by side."""
+"""The figures that a comparison shows side by side."""
 MOST_PICTURES = 5 * 2**20
-"""Bytes of all pictures of a report as the page holds them, in base64."""
+"""Bytes of all pictures of a report, in base64."""
 
 
 class Shown(NamedTuple):
@@ -42,10 +42,10 @@ class Gallery:
 
     title: str
     detail: str
-    """What all of them show; empty where that differs."""
+    """The detail that all of them share; empty if they differ."""
     shown: Sequence[Shown]
     folded: Sequence[Shown]
-    """Those of further seeds."""
+    """The pictures of further seeds."""
 
 
 @dataclass(frozen=True)
@@ -54,19 +54,19 @@ class Galleries:
 
     found: Sequence[Gallery]
     left_out: int
-    """Finished runs whose pictures don't fit any more."""
+    """Number of finished runs whose pictures don't fit."""
 
     @property
     def note(self) -> str:
-        """Return what is missing, in a sentence; the empty string where nothing is."""
+        """Return a sentence about the missing pictures, or the empty string."""
         if not self.left_out:
             return ""
         what = "The pictures of 1 run are" if self.left_out == 1 else f"The pictures of {self.left_out} runs are"
-        return f"{what} left out: shown are the best configurations, one seed of each first."
+        return f"{what} left out. The best configurations are shown, one seed of each first."
 
 
 def galleries(comparison: Comparison, most: int = MOST_PICTURES) -> Galleries:
-    """Return the pictures of finished runs, the foremost as far as `most` bytes go."""
+    """Return the pictures of finished runs, the best first, up to `most` bytes."""
     finished = [run for run in comparison.foremost if run.is_finished]
     names = COMPARED if len(comparison.runs) > 1 else tuple(TITLES)
     chosen: dict[int, dict[str, Thumbnail]] = {}
@@ -92,7 +92,7 @@ def _gallery(comparison: Comparison, name: str, chosen: dict[int, dict[str, Thum
 
 
 def _picture(run: Run, name: str) -> Thumbnail | None:
-    """Return a run's picture of this name; of the latent space of more than two dimensions, t-SNE where it is."""
+    """Return a run's figure of this name; for more than two latent dimensions, t-SNE in place of `latent`."""
     dims = run.config.get("model.latent_dim")
     names = ["tsne", "latent"] if name == "latent" and isinstance(dims, int) and dims > 2 else [name]
     return next((found for each in names if (found := thumbnail(run.folder.figures / f"{each}.png"))), None)

@@ -1,4 +1,4 @@
-"""Means over seeds, and how far they can be trusted."""
+"""Means over seeds with confidence intervals."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Interval:
 
     mean: float
     half: float
-    """NaN where there is one value alone: it says nothing of the others."""
+    """NaN for a single value."""
     values: int
 
 
 def interval(values: Sequence[float]) -> Interval:
-    """Return mean and t₀.₉₇₅,ₙ₋₁ · s/√n of n independent values (Student 1908, Biometrika 6); NaN of none."""
+    """Return mean and t₀.₉₇₅,ₙ₋₁ · s/√n of n independent values (Student 1908, Biometrika 6); NaN without values."""
     n = len(values)
     if n < 2:
         return Interval(float(values[0]) if values else math.nan, math.nan, n)
@@ -32,8 +32,8 @@ def interval(values: Sequence[float]) -> Interval:
 
 
 def paired(values: Mapping[int, float], others: Mapping[int, float]) -> Interval:
-    """Return the interval of the differences at the seeds that both have, by seed.
+    """Return the interval of the differences at the seeds that both have.
 
-    What a seed does to both, initialisation and order of the data alike, drops out.
+    Effects of a seed that are common to both, initialisation and order of the data, cancel.
     """
     return interval([values[seed] - others[seed] for seed in sorted(values.keys() & others.keys())])

@@ -1,4 +1,4 @@
-"""`comparison.csv`, and `report.html`: one page that needs no network and runs no code but its own."""
+"""`comparison.csv`, and `report.html`: one page that needs no network and runs only its own code."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 MOST_BYTES = 8 * 10**6
 """Bytes of a page, about: more is slow to open and awkward to send."""
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
-"""How a text begins that a spreadsheet takes for a formula."""
+"""Beginnings of a text that a spreadsheet would run as a formula."""
 
 
 def write(folder: Path, comparison: Comparison, command: Sequence[str], searched: Searched | None = None) -> Path:
-    """Write both files into a folder; return the page. Raises UserError where that can't be done.
+    """Write both files into a folder; return the path of the page. Raises UserError when that fails.
 
     `searched` is what a search found, whose trials the runs are.
     """
@@ -45,14 +45,14 @@ def write(folder: Path, comparison: Comparison, command: Sequence[str], searched
 
 
 def write_page(folder: Path, comparison: Comparison, command: Sequence[str], searched: Searched | None = None) -> Path:
-    """Write the page alone into a folder and return it; raise UserError where that can't be done."""
+    """Write only the page into a folder and return its path; raise UserError when that fails."""
     file = folder / "report.html"
     _write_text(file, page(folder, comparison, command, searched))
     return file
 
 
 def write_run(folder: Path, command: Sequence[str]) -> Path:
-    """Write the page of a single run into its own folder and return it; raise UserError where that can't be done."""
+    """Write the page of a single run into its folder and return its path; raise UserError when that fails."""
     return write_page(folder, compare(read_runs([folder])), command)
 
 
@@ -64,7 +64,7 @@ def _write_text(file: Path, text: str) -> None:
 
 
 def _csv(frame: pd.DataFrame) -> str:
-    """Return the table as CSV. A text that a spreadsheet would run as a formula gets an apostrophe, which stops it."""
+    """Return the table as CSV. An apostrophe before a text stops a spreadsheet from running it as a formula."""
     harmless = frame.map(_harmless).rename(columns=_harmless)
     return harmless.to_csv(index=False)
 
@@ -154,19 +154,19 @@ def _run_page(comparison: Comparison) -> dict[str, Any]:
 
 
 def _value(comparison: Comparison, run: Run, key: str) -> str:
-    """Return a measure of a single run with its standard error, where it has one."""
+    """Return a measure of a single run with its standard error, if it has one."""
     error = run.measures.get(f"{key}_se", float("nan"))
     return cells.text(Interval(float(run.measures[key]), error, 1), key, comparison.classes)
 
 
 def _shared(comparison: Comparison) -> list[tuple[str, str]]:
-    """Return key and value of what all runs have in common."""
+    """Return the keys and values that all runs share."""
     first = comparison.runs[0].config
     return [(key, printable(written(value))) for key, value in first.items() if key not in comparison.keys]
 
 
 def _run(comparison: Comparison, run: Run) -> dict[str, Any]:
-    """Return what the list of runs shows of one."""
+    """Return the entries of a run in the list of runs."""
     losses = {name: run.measures.get(f"{name}/loss") for name in ("val", "test")}
     return {
         "label": comparison.run_label(run),
@@ -181,7 +181,7 @@ def _run(comparison: Comparison, run: Run) -> dict[str, Any]:
 
 
 def _place(runs: Sequence[Run]) -> list[str]:
-    """Return the machines, devices and versions that the runs ran with, each once."""
+    """Return the machines, devices and versions of the runs, each once."""
     found: dict[str, None] = {}
     for run in runs:
         environment = run.folder.read_environment()

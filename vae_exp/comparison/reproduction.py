@@ -1,4 +1,4 @@
-"""Two runs that should be the same, held against each other: every epoch, the final measures, the weights."""
+"""Compare a run with its reproduction: every epoch, the final measures, the weights."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from vae_exp.storage.checkpoint import Tensors
 from vae_exp.storage.run_folder import RunFolder
 
 TIMES = ("timestamp", "seconds")
-"""What no two runs share."""
+"""Metrics that always differ."""
 WEIGHTS = ("last", "best")
 
 
 def metric_differences(old: RunFolder, new: RunFolder, tolerance: float = 0) -> list[str]:
-    """Return the first metric of the first epoch that differs, and the first final measure that does, if any.
+    """Return the first differing metric of the first differing epoch, and the first differing final measure, if any.
 
-    What only one of the two versions measures is no difference (see `measured_by_one`); a missing epoch is. Two
-    numbers are the same when they differ by at most `tolerance` times the larger; with 0, when they are equal.
+    A metric that only one of the two versions measures is not a difference (see `measured_by_one`); a missing epoch is.
+    Two numbers are the same when they differ by at most `tolerance` times the larger one; with 0, when they are equal.
     """
     epochs = _first(_epochs(old, new), tolerance)
     final = _first(_leaves(_final(old), _final(new), "final"), tolerance)
@@ -32,7 +32,7 @@ def metric_differences(old: RunFolder, new: RunFolder, tolerance: float = 0) -> 
 
 
 def measured_by_one(old: RunFolder, new: RunFolder) -> list[str]:
-    """Return which metrics and final measures only one of the runs has, as another version may, a line for each."""
+    """Return the metrics and final measures that only one of the runs has, because of its version, as lines."""
     pairs = (("measures", [_final(old)], [_final(new)]), ("epochs' metrics", old.records(), new.records()))
     found = []
     for what, before, after in pairs:
@@ -50,14 +50,14 @@ def _final(folder: RunFolder) -> dict[str, Any]:
 
 
 def require_weights(folder: RunFolder) -> None:
-    """Raise UserError unless the weights are there and whole."""
+    """Raise UserError unless the weights exist and are undamaged."""
     kept.require_weights(folder)
     for which in WEIGHTS:
         folder.read_weights(which)
 
 
 def weight_differences(old: RunFolder, new: RunFolder) -> list[str]:
-    """Return for the last and the best weights the first tensor of which a bit differs, and by how much, if any."""
+    """Return, for the last and the best weights, the first tensor that differs in a bit, and by how much."""
     found = []
     for which in WEIGHTS:
         before, after = _weights(old, which), _weights(new, which)
@@ -74,13 +74,13 @@ def _weights(folder: RunFolder, which: str) -> Tensors:
 
 
 def environment_differences(old: RunFolder, new: RunFolder) -> list[str]:
-    """Return what differs between the places where the runs ran, `packages.torch: 2.13.0 → 2.15.0`, in any session."""
+    """Return the differences between the runs' environments, in any session: `packages.torch: 2.13.0 → 2.15.0`."""
     here = _places(new)[-1]
     return list(dict.fromkeys(line for place in _places(old) for line in differences(place, here)))
 
 
 def _epochs(old: RunFolder, new: RunFolder) -> Iterator[tuple[str, Any, Any]]:
-    """Yield name and both values of every metric that both have, epoch by epoch; of all of a missing epoch."""
+    """Yield name and both values of every metric that both have, by epoch; for a missing epoch, of all metrics."""
     for number, (before, after) in enumerate(zip_longest(old.records(), new.records()), start=1):
         yield from _leaves(before or {}, after or {}, f"epoch {number}")
 
@@ -123,7 +123,7 @@ def _distance(one: torch.Tensor, other: torch.Tensor) -> str:
 
 
 def _places(folder: RunFolder) -> list[dict[str, Any]]:
-    """Return where each session of a run ran, by dotted key."""
+    """Return the environment of each session of a run, by dotted key."""
     environment = folder.read_environment()
     sessions = [flatten(msgspec.to_builtins(session)) for session in (environment.sessions if environment else [])]
     return [{key: value for key, value in session.items() if key != "command"} for session in sessions]

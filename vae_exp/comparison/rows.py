@@ -15,14 +15,14 @@ from vae_exp.storage.run_folder import STATES
 
 @dataclass(frozen=True)
 class Row:
-    """One configuration and its runs, one a seed."""
+    """One configuration and its runs, one for each seed."""
 
     config: dict[str, Any]
     runs: tuple[Run, ...]
 
     @cached_property
     def finished(self) -> list[Run]:
-        """Return the runs that count."""
+        """Return the finished runs."""
         return [run for run in self.runs if run.is_finished]
 
     def best(self, measure: str) -> Run | None:
@@ -31,14 +31,14 @@ class Row:
 
     @property
     def states(self) -> str:
-        """Return how many runs are in which state: `finished`, `3 finished`, `2 finished, 1 failed`."""
+        """Return the number of runs in each state: `finished`, `3 finished`, `2 finished, 1 failed`."""
         counts = Counter(run.state for run in self.runs)
         if len(self.runs) == 1:
             return self.runs[0].state
         return ", ".join(f"{counts[state]} {state}" for state in reversed(STATES) if counts[state])
 
     def by_seed(self, measure: str) -> dict[int, float]:
-        """Return a measure of the finished runs by their seeds; of two runs with one seed, the first counts."""
+        """Return a measure of the finished runs by seed; of two runs with one seed, the first is used."""
         if measure not in self._by_seed:
             found = {run.seed: run.measures[measure] for run in reversed(self.finished) if measure in run.measures}
             self._by_seed[measure] = found
@@ -49,7 +49,7 @@ class Row:
         return {}
 
     def interval(self, measure: str) -> Interval:
-        """Return a measure's mean over the finished runs."""
+        """Return the mean of a measure over the finished runs."""
         if measure not in self._intervals:
             self._intervals[measure] = interval(list(self.by_seed(measure).values()))
         return self._intervals[measure]
@@ -59,5 +59,5 @@ class Row:
         return {}
 
     def is_bound(self, measure: str) -> bool:
-        """Return whether a measure of any finished run is a bound alone, and so the mean."""
+        """Return whether a measure of any finished run is only a bound, so that the mean is one too."""
         return any(run.final.get(f"{measure}_is_bound") is True for run in self.finished)

@@ -1,4 +1,4 @@
-"""Runs as they are compared: read from run folders and sweeps, which others may be writing."""
+"""Read runs for a comparison, from folders of runs and sweeps that may still be written."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ PER_EPOCH = ("val/", "test/", "train/")
 
 @dataclass(frozen=True)
 class Run:
-    """One run, planned, running or over."""
+    """One run in any state."""
 
     folder: RunFolder
     config: dict[str, Any]
-    """By dotted key: what makes it an experiment, without its seed but with `trainer.epochs`."""
+    """The keys of its identity, without the seed but with `trainer.epochs`."""
     seed: int
     state: str
     error: str | None
@@ -32,25 +32,25 @@ class Run:
     records: list[Record]
     final: dict[str, Any]
     digest: str | None
-    """That of its data; None before its first start."""
+    """Digest of its data; None before its first start."""
     images: dict[str, int]
-    """How many images each split has; empty where version 0.1 trained it, which didn't note that."""
+    """Number of images of each split; empty for a run of version 0.1, which didn't save it."""
     classes: int | None
-    """How many labels its data has, where that was noted."""
+    """Number of distinct labels of its data, if it is saved."""
 
     @property
     def name(self) -> str:
-        """Return the name of its folder, however it was given."""
+        """Return the name of its folder."""
         return printable(self.folder.path.resolve().name)
 
     @property
     def is_finished(self) -> bool:
-        """Return whether it counts in means and in the ranking."""
+        """Return whether it is finished, and so counts in means and in the ranking."""
         return self.state == "finished"
 
     @cached_property
     def measures(self) -> dict[str, float]:
-        """Return the numbers that it ended with, those of its best weights; none while it is unfinished."""
+        """Return the measures of its best weights; empty while it is unfinished."""
         if not self.is_finished:
             return {}
         best = next((record for record in self.records if record["epoch"] == self.final.get("best_epoch")), {})
@@ -59,7 +59,7 @@ class Run:
 
 
 def read_runs(paths: Iterable[Path]) -> list[Run]:
-    """Return the runs of these folders, each a run's or a sweep's, in their order and each once.
+    """Return the runs of these folders of runs and sweeps, in order and each once.
 
     Raises UserError, naming the folder, when it is neither, or a file in it is damaged.
     """
@@ -71,7 +71,7 @@ def read_runs(paths: Iterable[Path]) -> list[Run]:
 
 
 def planned_runs(sweep: SweepFolder, jobs: Iterable[Job]) -> list[Run]:
-    """Return the runs of a sweep's jobs, which were read before."""
+    """Return the runs of these jobs of a sweep."""
     return [_run(sweep.folder(job), job.config, f"{sweep.plan_file}: {job.name}") for job in jobs]
 
 
@@ -86,12 +86,12 @@ def _read(path: Path) -> Iterable[Run]:
 
 
 def is_sweep(path: Path) -> bool:
-    """Return whether a folder is a sweep's."""
+    """Return whether a folder is that of a sweep."""
     return SweepFolder(path).plan_file.is_file()
 
 
 def _run(folder: RunFolder, saved: dict[str, Any], where: str) -> Run:
-    """Return a run; what its files hold, which may be untrusted, is one line without control characters."""
+    """Return a run. Its files may be untrusted, so each text becomes one line without control characters."""
     folder.refuse_links()
     config = load_config(saved, where)
     keys = identity(as_dict(config)) | {"trainer.epochs": config.trainer.epochs}

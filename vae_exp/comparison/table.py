@@ -1,4 +1,4 @@
-"""The comparison: rows side by side, their order, and what they are called."""
+"""The comparison: rows, their order and their labels."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from vae_exp.storage.records import BOUNDS
 from vae_exp.storage.run_folder import RunFolder
 
 RANKED_BY = "val/loss"
-"""Validation decides which is best; the test images then say how good that is."""
+"""The validation loss selects the best row; the test images then measure it."""
 ESTIMATE = re.compile(r"val/(nll|negative_log_density)_iw(\d+)")
-"""The estimate of −log p(x) with its K, which ranks rows that were trained for different things."""
+"""The estimate of −log p(x) with its K, which ranks rows with different objectives."""
 SAME_AIM = ("objective.warmup_epochs",)
-"""Keys of an objective that leave what it is in the end."""
+"""Keys of an objective that don't change its final form."""
 NOT_COMPARABLE = ("data.", "model.likelihood", "model.scale", "model.dequantize")
-"""Keys that change what a nat is about: losses under different ones can't be ranked."""
+"""Keys that change the meaning of a nat: losses with different values of them can't be ranked."""
 DIGEST = "data.digest"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Runs, laid side by side."""
+    """Runs, grouped by configuration."""
 
     runs: tuple[Run, ...]
 
@@ -58,7 +58,7 @@ class Comparison:
 
     @cached_property
     def classes(self) -> int | None:
-        """Return how many labels the data has, where all runs noted the same number."""
+        """Return the number of distinct labels of the data, if it is the same for all runs."""
         found = {run.classes for run in self.runs if run.is_finished}
         return found.pop() if len(found) == 1 else None
 
@@ -69,24 +69,24 @@ class Comparison:
 
     @cached_property
     def measures(self) -> list[str]:
-        """Return the names of all numbers that a finished run ended with, in their order.
+        """Return the names of all measures of finished runs, in order.
 
-        Where seeds tell how far a mean can be trusted, the standard errors of single runs are left out.
+        With several seeds, which give confidence intervals, the standard errors of single runs are left out.
         """
         names = dict.fromkeys(name for run in self.runs for name in run.measures)
         return [name for name in names if not (self.has_seeds and name.endswith("_se"))]
 
     @property
     def objectives(self) -> list[str]:
-        """Return the keys in which what the configurations minimise differs."""
+        """Return the keys in which the objectives of the configurations differ."""
         return [key for key in self.keys if key.startswith("objective.") and key not in SAME_AIM]
 
     @cached_property
     def ranked_by(self) -> str:
-        """Return the measure that ranks: `val/loss`, or where objectives differ an estimate of −log p(x).
+        """Return the measure that ranks: `val/loss`, or for different objectives an estimate of −log p(x).
 
-        The plain ELBO would favour those that were trained on it. All finished runs must have the estimate with the
-        same K; of several it is the one with the largest.
+        The plain ELBO would favour runs that were trained on it. All finished runs must have the estimate with the same
+        K; of several estimates, the one with the largest K is used.
         """
         finished = [run for run in self.runs if run.is_finished]
         found = [ESTIMATE.fullmatch(name) for name in self.measures if all(name in run.measures for run in finished)]
@@ -95,12 +95,12 @@ class Comparison:
 
     @property
     def amount(self) -> str:
-        """Return the measure of test images that belongs to `ranked_by`: what a difference to the best is of."""
+        """Return the measure of test images that corresponds to `ranked_by`; differences to the best are in it."""
         return self.ranked_by.replace("val/", "test/")
 
     @cached_property
     def best(self) -> Row | None:
-        """Return the row with the lowest mean of `ranked_by`, the earlier of two; None where there is no ranking."""
+        """Return the row with the lowest mean of `ranked_by`, the earlier of ties; None without a ranking."""
         return None if self.why_unranked else self.ranked[0]
 
     @cached_property
@@ -116,16 +116,16 @@ class Comparison:
 
     @cached_property
     def foremost(self) -> list[Run]:
-        """Return all runs in the order in which they are shown where not all can be.
+        """Return all runs in order of priority, for when not all can be shown.
 
-        The best configuration first, one seed of each; then the second seed of each, and so on.
+        The best configuration comes first, one seed of each; then the second seed of each, and so on.
         """
         ordered = [sorted(row.runs, key=lambda run: not run.is_finished) for row in self.foremost_rows]
         return [run for seeds in itertools.zip_longest(*ordered) for run in seeds if run is not None]
 
     @cached_property
     def why_unranked(self) -> str | None:
-        """Return why no row is called the best; None where one is."""
+        """Return the reason why there is no best row; None if there is one."""
         finished = [run for run in self.runs if run.is_finished]
         if not finished:
             return "no run is finished"
@@ -136,18 +136,18 @@ class Comparison:
         return None if self.ranked else f"no run has {RANKED_BY}: there are no validation images"
 
     def against_best(self, row: Row) -> Interval | None:
-        """Return how much larger a row's `amount` is than the best row's, paired by seed; None for the best itself."""
+        """Return a row's `amount` minus the best row's, paired by seed; None for the best row itself."""
         if self.best is None or row is self.best:
             return None
         found = paired(row.by_seed(self.amount), self.best.by_seed(self.amount))
         return found if found.values else None
 
     def label(self, row: Row) -> str:
-        """Return what a configuration is called here: `latent_dim=2, beta=4.0`."""
+        """Return the label of a configuration: `latent_dim=2, beta=4.0`."""
         return ", ".join(f"{self.short(key)}={written(row.config.get(key))}" for key in self.keys) or "all runs"
 
     def run_label(self, run: Run) -> str:
-        """Return what a run is called here: its configuration, and its seed where there are several."""
+        """Return the label of a run: that of its configuration, and its seed if there are several."""
         row = self._row_of[id(run)]
         parts = [self.label(row)] if self.keys else []
         parts += [f"seed={run.seed}"] if self._has_many_seeds else []
@@ -171,12 +171,12 @@ class Comparison:
         return len({run.seed for run in self.runs}) > 1
 
     def short(self, key: str) -> str:
-        """Return the last part of a dotted key, or all of it where two would look the same."""
+        """Return the last part of a dotted key, or all of it if two keys have the same last part."""
         last = key.rpartition(".")[2]
         return last if [other.rpartition(".")[2] for other in self.keys].count(last) <= 1 else key
 
     def frame(self) -> pd.DataFrame:
-        """Return the table with all its numbers: what `comparison.csv` holds."""
+        """Return the table with all numbers, the content of `comparison.csv`."""
         return pd.DataFrame([self._cells(row) for row in self.rows])
 
     def _cells(self, row: Row) -> dict[str, Any]:
@@ -194,27 +194,27 @@ class Comparison:
         return cells
 
     def notes(self) -> list[str]:
-        """Return what a reader must know to read the table right, a sentence each."""
+        """Return notes on how to read the table, a sentence each."""
         left_out = sum(not run.is_finished for run in self.runs)
         found = []
         if left_out:
             verb = "is" if left_out == 1 else "are"
             found.append(f"{left_out} of {len(self.runs)} runs {verb} not finished and left out of means and ranking.")
         if self.best is not None and len(self.rows) > 1:
-            found.append(f"★ has the lowest {self.ranked_by}; Δ is how much higher another row's {self.amount} is.")
+            found.append(f"★ has the lowest {self.ranked_by}; Δ is the {self.amount} of another row minus that of ★.")
         if self.best is not None and self.objectives:
             found.append(self._note_on_objectives())
         if self.has_seeds:
             found.append("± is half the 95 % confidence interval of the mean over seeds; Δ is paired by seed.")
         if self.has_repeats:
-            found.append("Some configurations have several runs with one seed; the first finished one counts.")
+            found.append("Some configurations have several runs with one seed; the first finished one is used.")
         if len({tuple(sorted(run.seed for run in row.finished)) for row in self.rows if row.finished}) > 1:
-            found.append("Rows have different seeds; Δ takes those that both rows have.")
+            found.append("Rows have different seeds; Δ uses those that both rows have.")
         return found
 
     def _note_on_objectives(self) -> str:
-        """Return what different objectives mean for the ranking."""
-        what = f"Rows were trained for different things ({', '.join(self.objectives)})"
+        """Return a note on the ranking of different objectives."""
+        what = f"Rows have different objectives ({', '.join(self.objectives)})"
         if self.ranked_by == RANKED_BY:
             return (
                 f"{what}, and not all have val/nll_iwK with the same K: {RANKED_BY}, the plain negative ELBO, ranks"
@@ -224,7 +224,7 @@ class Comparison:
 
 
 def best_run(comparison: Comparison) -> RunFolder | None:
-    """Return the folder of the best row's run that ranks first."""
+    """Return the folder of the best run of the best row."""
     best = comparison.best and comparison.best.best(comparison.ranked_by)
     return best.folder if best else None
 
@@ -232,7 +232,7 @@ def best_run(comparison: Comparison) -> RunFolder | None:
 def compare(runs: Sequence[Run]) -> Comparison:
     """Return the comparison of at least one run.
 
-    Runs whose configurations are the same but whose data are not have the digest of the data as one more key.
+    If runs with the same configuration have different data, the digest of the data becomes another key.
     """
     digests: dict[str, set[str]] = {}
     for run in runs:
@@ -243,5 +243,5 @@ def compare(runs: Sequence[Run]) -> Comparison:
 
 
 def _same(run: Run) -> str:
-    """Return what is the same for two runs of one configuration."""
+    """Return a key that runs of one configuration share."""
     return repr(sorted(run.config.items()))

@@ -1,4 +1,4 @@
-"""Pictures of runs as a page holds them: read as untrusted files, cut, made small once and kept in the user's cache."""
+"""Thumbnails of figures for a page: read as untrusted files, cropped, resized, and kept in the user's cache."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from vae_exp.storage.pictures import LARGEST, read_png
 WIDEST, TALLEST = 1000, 3000
 """Pixels of a picture in the report."""
 MOST_KEPT = 5000
-"""Thumbnails in the user's cache, of 10 to 80 KB each; the oldest go."""
+"""Thumbnails in the user's cache, of 10 to 80 KB each; the oldest are deleted."""
 
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A picture without the band of its heading."""
+    """A figure without its heading."""
 
     detail: str
-    """What it shows; empty for a picture of version 0.1, which says so itself."""
+    """The detail of its heading; empty for a figure of version 0.1, whose heading is part of the picture."""
     width: int
     height: int
     data: str
@@ -36,11 +36,11 @@ class Thumbnail:
 
 
 def thumbnail(file: Path) -> Thumbnail | None:
-    """Return a picture, not larger than WIDEST × TALLEST; None where there is none that can be shown.
+    """Return a thumbnail of at most WIDEST × TALLEST pixels; None if the file is missing or can't be shown.
 
-    It is read as an untrusted file and written anew, so that nothing but its pixels and its detail gets into the page.
-    A picture that notes no heading is shown whole. What was written is kept in the user's cache, by the content that
-    it was made of, and not in a folder of others.
+    The file may be untrusted: it is decoded and encoded again, so that only its pixels and its detail get into the
+    page. A picture without a noted heading is not cropped. Thumbnails are cached by the digest of the file's content,
+    in the user's cache and not in the run folder.
     """
     try:
         content = files.read_bytes(file, LARGEST)
@@ -55,7 +55,7 @@ def thumbnail(file: Path) -> Thumbnail | None:
 
 
 def _opened(content: bytes) -> Image.Image:
-    """Return a picture whose pixels were read before and are left alone now."""
+    """Open a picture without decoding its pixels."""
     return Image.open(io.BytesIO(content), formats=["PNG"])
 
 
@@ -64,7 +64,7 @@ def _kept(digest: str) -> Path:
 
 
 def _made(file: Path, kept: Path) -> bytes:
-    """Return the thumbnail of a picture, and keep it where that is possible."""
+    """Return the thumbnail of a picture, and cache it if possible."""
     _, small = read_png(file)
     if (note := heading.read(small)) is not None:
         small = small.crop((0, note.band, small.width, small.height))

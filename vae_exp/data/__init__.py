@@ -1,4 +1,4 @@
-"""The data sets: each becomes images in uint8, labels, and splits that every run shares."""
+"""The data sets: images in uint8, labels, and splits that are the same for every run."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ deal = stratified_split
 
 
 def load(config: DataConfig) -> Splits:
-    """Return the data set of a configuration, as CPU tensors that are shared by the process and not to be changed.
+    """Load the data set of a configuration, as CPU tensors. The process shares them; don't change them in place.
 
-    Files that change while the process lives are not read again. Raises UserError, naming the key or the file, when
+    A file that changes during the process is not read again. Raises UserError, naming the key or the file, when
     the data is missing, damaged, or leaves a split empty.
     """
     if isinstance(config, ArraysConfig) and config.root is None and (data := given_data()) is not None:
@@ -43,7 +43,7 @@ def load(config: DataConfig) -> Splits:
 
 @lru_cache(maxsize=4)
 def _load(options: str, root: Path) -> Splits:
-    """Keep the last few data sets, by their options (as text, since lists can't be keys) and resolved folder."""
+    """Load a data set; cache the last few by options (as text, since lists aren't hashable) and resolved folder."""
     values = json.loads(options)
     config = schema_of("data", values["name"])(**values)
     return binarize(implementation_of(config)(config), config)

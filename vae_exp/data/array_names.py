@@ -1,4 +1,4 @@
-"""What the arrays of a file are, by their names: `train_images`, `y_test`, `imgs`."""
+"""Interpret the names of a file's arrays: `train_images`, `y_test`, `imgs`."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from vae_exp.errors import UserError, short
 log = logging.getLogger(__name__)
 
 KINDS = {"images": "images", "imgs": "images", "x": "images", "labels": "labels", "y": "labels"}
-"""What arrays are called, in small letters and beside the name of their split, and what they hold."""
+"""The kind of an array by a word of its name, in lower case."""
 
 
 def arrays_by_split(names: Sequence[str], where: str) -> dict[str, dict[str, str]]:
-    """Return the name of each split's `images` and `labels`; all are `train` where no name says a split.
+    """Return the names of each split's `images` and `labels`; without names of splits, all are `train`.
 
-    A file's only array is its images. Others whose names mean nothing here are left out, and the log names them.
-    Raises UserError where there are no images to train on, or two names mean the same.
+    A single array holds images. Arrays with unknown names are left out and logged. Raises UserError when there are no
+    training images, or two names mean the same.
     """
     if len(names) == 1:
         return {"train": {"images": names[0]}}
@@ -43,7 +43,7 @@ def arrays_by_split(names: Sequence[str], where: str) -> dict[str, dict[str, str
 
 
 def _meaning(name: str) -> tuple[str, str] | None:
-    """Return split (empty where the name says none) and kind of an array."""
+    """Return split (empty if the name has none) and kind of an array; None for an unknown name."""
     words = name.lower().split("_")
     kinds = [word for word in words if word in KINDS]
     splits = [word for word in words if word in NAMES]

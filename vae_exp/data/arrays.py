@@ -1,4 +1,4 @@
-"""Arrays of the user's own: `data=arrays`."""
+"""The user's own arrays: `data=arrays`."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from vae_exp.errors import UserError
 from vae_exp.registry import implements
 
 Headers = dict[str, dict[str, Header]]
-"""By split (`train` always) and by what the array holds: `images`, and `labels` in all splits or in none."""
+"""By split (`train` is required) and kind: `images`, and `labels` in all splits or in none."""
 Arrays = dict[str, dict[str, NDArray[Any]]]
-"""The same, read."""
+"""The arrays with these headers."""
 
 
 @implements(ArraysConfig)
 def arrays(config: ArraysConfig) -> Splits:
     """Return the images and labels of a `.npz` or `.npy` file, in the splits that it names and `fill_splits` fills up.
 
-    All that the headers say is checked before an array is read. Raises UserError, naming the array.
+    All headers are checked before an array is read. Raises UserError, naming the array.
     """
     if config.root is None:
         raise UserError("data.root must be a .npz or .npy file, got None; from Python, data= takes the arrays")
@@ -55,7 +55,7 @@ def _places(path: Path) -> dict[str, dict[str, tuple[Path, str]]]:
 
 
 def check(headers: Headers, config: ArraysConfig) -> int | None:
-    """Return the axis of the channels, if there is one; raise UserError where the arrays don't fit each other."""
+    """Return the axis of the channels, if there is one; raise UserError when the arrays don't fit together."""
     first = headers["train"]["images"]
     axis = channel_axis(first.shape, config.layout, first.where)
     for kinds in headers.values():
@@ -67,17 +67,17 @@ def check(headers: Headers, config: ArraysConfig) -> int | None:
         if 0 in images.shape:
             raise UserError(f"{images.where} must hold at least one image of at least one pixel, got {images.shape}")
         if (labels is None) != ("labels" not in headers["train"]):
-            raise UserError(f"{images.where} must have labels where {first.where} has, and none where it has none")
+            raise UserError(f"{images.where} must have labels if and only if {first.where} has them")
         if labels is not None:
             require_labels(labels, images.shape[0], config.label_column)
     if config.label_column is not None and "labels" not in headers["train"]:
-        raise UserError(f"data.label_column must be null where {first.where} has no labels, got {config.label_column}")
+        raise UserError(f"data.label_column must be null since {first.where} has no labels, got {config.label_column}")
     _require_memory(headers, axis)
     return axis
 
 
 def _require_memory(headers: Headers, axis: int | None) -> None:
-    """Count each array, and twice its pixels: they are converted, and copied once into their splits."""
+    """Require memory for each array, and twice for its pixels: they are converted, then copied into their splits."""
     every = [header for kinds in headers.values() for header in kinds.values()]
     images = [kinds["images"] for kinds in headers.values()]
     pixels = sum(header.shape[0] * math.prod(image_shape(header.shape, axis)) for header in images)
@@ -86,7 +86,7 @@ def _require_memory(headers: Headers, axis: int | None) -> None:
 
 
 def assemble_arrays(headers: Headers, found: Arrays, config: ArraysConfig) -> Splits:
-    """Return the data set of arrays that `check` has seen the headers of."""
+    """Return the data set of arrays whose headers were checked by `check`."""
     axis = channel_axis(headers["train"]["images"].shape, config.layout, "")
     images = {split: kinds["images"] for split, kinds in found.items()}
     pixels = to_pixels(images, axis, {split: kinds["images"].where for split, kinds in headers.items()})

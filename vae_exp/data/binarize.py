@@ -1,4 +1,4 @@
-"""Grey images made black and white: `data.binarize`."""
+"""Binarise grey images: `data.binarize`."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _CHUNK = 10_000  # images drawn at once, so that float copies stay small
 
 
 def draw(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Return a draw of each pixel, 0. or 1., with its grey value (0 to 255 in uint8) / 255 as the probability."""
+    """Draw each pixel, 0. or 1., with its grey value (0 to 255 in uint8) / 255 as the probability."""
     return torch.bernoulli(images / 255, generator=generator)
 
 
 def binarize(splits: Splits, config: DataConfig) -> Splits:
-    """Return the splits as `data.binarize` says.
+    """Return the splits, binarised according to `data.binarize`.
 
-    `static`: all images are cut at the threshold or drawn once. `dynamic`: validation and test images are drawn once;
+    `static`: all images are thresholded or drawn once. `dynamic`: validation and test images are drawn once;
     training images stay grey for the loop, which draws them each time.
     """
     if config.binarize == "none":

@@ -1,4 +1,4 @@
-"""CIFAR-10 (Krizhevsky 2009): `data=cifar10`. Its binary edition is read, since the other one is made of pickles."""
+"""CIFAR-10 (Krizhevsky 2009): `data=cifar10`. The binary version, since the Python version is pickled."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SIZE = NUMBER * (1 + 3 * 32 * 32)
 ARCHIVE = Source(
     ["https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"], "c32a1d4ab5d03f1284b67883e8d87530", 200_000_000
 )
-"""The archive and its checksum, as its page gives them; torchvision has those of the pickles."""
+"""The archive and its checksum from its web page; torchvision has those of the pickles."""
 
 
 @implements(Cifar10Config)

@@ -1,4 +1,4 @@
-"""PNG and JPEG images, checked as they are decoded: they may be anybody's."""
+"""Decode PNG and JPEG images, which may be untrusted."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _CONVERT = "set data.channels=1 for grey or 3 for colour to convert all images, 
 def read_images(
     names: Sequence[str], file: Callable[[int], File], size: Size | None, channels: int | None = None
 ) -> Pixels:
-    """Return the images stretched to this height and width: (N, C, H, W); `file` gives the i-th one.
+    """Return the images resized to this height and width: (N, C, H, W); `file` returns the i-th one.
 
-    Without a size they must all be as large as the first. All become grey with `channels` 1 and colour with 3; with
-    None they must all be grey or all be colour, without transparency. Raises UserError, naming the image, for one that
-    is damaged, of another kind or size than the first, has 16 bits, or is larger than Pillow's limit of 89 million
-    pixels, which is checked before it is decoded.
+    Without a size they must all have the size of the first. With `channels` 1 all become grey, with 3 colour; with None
+    they must all be grey or all colour, without transparency. Raises UserError, naming the image, if it is damaged, is
+    of another kind or size than the first, has 16 bits, or exceeds Pillow's limit of 89 million pixels, which is
+    checked before decoding.
     """
     shape = read_image(names[0], file(0), None if size is None else (1, 1), channels)[0].shape
     shape = (shape[0], *(size or shape[1:]))
@@ -46,25 +46,25 @@ def read_images(
     for i, name in enumerate(names):
         image, damage = read_image(name, file(i), size, channels)
         if damage:
-            log.warning("%s: its pixels are whole and taken, its metadata is damaged: %s", name, damage)
+            log.warning("%s: its metadata is damaged (%s), its pixels are used", name, damage)
         if len(image) != shape[0]:
             _refuse(name, f"is {_KINDS[len(image)]}, but {names[0]} is {_KINDS[shape[0]]}; {_CONVERT}")
         if image.shape != shape:
             sizes = f"{image.shape[1]}×{image.shape[2]} pixels, but {names[0]} has {shape[1]}×{shape[2]}"
-            _refuse(name, f"has {sizes}; set data.size (and data.width) to stretch all images")
+            _refuse(name, f"has {sizes}; set data.size (and data.width) to resize all images")
         images[i] = image
     return images
 
 
 def read_image(name: str, file: File, size: Size | None, channels: int | None = None) -> tuple[Pixels, str | None]:
-    """Return an image (C, H, W), upright and stretched, and what its metadata suffers from."""
+    """Return an image (C, H, W), upright and resized, and a description of damaged metadata, if any."""
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)  # metadata that Pillow can't read
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(file, formats=("PNG", "JPEG")) as image:
                 if any("16" in str(tile.args) for tile in image.tile):  # Pillow would cut RGB to 8 bits
-                    _refuse(name, "has 16 bits a channel, which are not read; convert it to 8 bits first")
+                    _refuse(name, "has 16 bits per channel, which is not supported; convert it to 8 bits first")
                 image.load()
                 pixels = _stretched(_in_channels(_upright(image), name, channels), size)
     except UserError:
@@ -75,9 +75,9 @@ def read_image(name: str, file: File, size: Size | None, channels: int | None = 
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Return the image as its EXIF turns it; as it lies, with a warning, where the EXIF is damaged."""
+    """Return the image rotated according to its EXIF; warn and don't rotate it if the EXIF is damaged."""
     try:
-        Image.Exif().load(image.info.get("exif", b""))  # raises again what Pillow ignored when it opened a JPEG
+        Image.Exif().load(image.info.get("exif", b""))  # raises the error that Pillow ignored when it opened a JPEG
         return ImageOps.exif_transpose(image)
     except Exception as error:
         warnings.warn(f"its EXIF can't be read ({one_line(error) or type(error).__name__})", stacklevel=2)
@@ -85,7 +85,7 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _in_channels(image: Image.Image, name: str, channels: int | None) -> Image.Image:
-    """Return the image in grey or in colour; refuse one that only `data.channels` allows to convert."""
+    """Return the image in grey or colour; refuse one that may be converted only with `data.channels`."""
     if channels is None and image.has_transparency_data:
         _refuse(name, f"has transparent pixels; {_CONVERT}")
     if channels is None and image.mode not in _MODES:

@@ -1,4 +1,4 @@
-"""Files of public data sets: found where they may lie, or downloaded, with a limit on what arrives."""
+"""Find the files of public data sets, or download them with limits on size and time."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ from vae_exp.storage import files
 log = logging.getLogger(__name__)
 
 TIMEOUT = 10.0
-"""Seconds that a mirror may be silent."""
+"""Seconds to wait for a mirror."""
 SLOWEST = 10_000
-"""Bytes a second below which a download is given up, once it has had TIMEOUT."""
+"""Bytes per second below which a download is stopped, after TIMEOUT."""
 _CHUNK = 2**16
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file on servers."""
+    """A file on one or more servers."""
 
     urls: Sequence[str]
     """Addresses, tried in this order."""
     md5: str
     largest: int
-    """Bytes above which it can't be what was asked for."""
+    """Largest size in bytes."""
 
 
 def is_there(path: Path) -> bool:
-    """Return whether a file is there, as it is or compressed, with `.gz` behind its name."""
+    """Return whether a file exists, possibly compressed as `.gz`."""
     return path.is_file() or path.with_name(f"{path.name}.gz").is_file()
 
 
 def find_or_download(
     name: str, places: Sequence[Path], needed: Sequence[str], download: Callable[[list[str], Path], None]
 ) -> Path:
-    """Return the first of the folders that holds all needed files; download those that are missing into the first.
+    """Return the first of the folders that has all needed files; download missing files into the first folder.
 
-    `download` gets the names of what is missing and an empty folder for it. Nothing is made in the data's folder before
-    everything has arrived, and each file appears whole: a download that breaks off leaves nothing behind, and processes
-    that download at once do not disturb each other. Raises UserError.
+    `download` gets the names of the missing files and an empty folder. Nothing is created in the data's folder before
+    all files have arrived, and each file is written atomically: an interrupted download leaves nothing behind, and
+    several processes can download at the same time. Raises UserError.
     """
     for place in places:
         if all(is_there(place / file) for file in needed):
@@ -68,15 +68,15 @@ def find_or_download(
                     files.write(folder / file.name, file.read_bytes())
     except (OSError, ValueError, ImportError, HTTPException, EOFError, zlib.error) as error:
         reason = one_line(error) or type(error).__name__
-        rule = f"put {', '.join(needed)} there, or take data=mnist_5k, which needs no download"
+        rule = f"put {', '.join(needed)} there, or use data=mnist_5k, which needs no download"
         raise UserError(f"{folder} must hold {name}, and it can't be downloaded ({reason}); {rule}") from None
     return folder
 
 
 def fetch(source: Source, path: Path) -> None:
-    """Write a file of a server to `path`, from the first address that gives it whole.
+    """Download a file to `path`, from the first address that works.
 
-    Raises OSError or HTTPException where none does, and ValueError where what arrives is too much or isn't the file.
+    Raises OSError or HTTPException when none does, and ValueError when the file is too large or has another checksum.
     """
     *others, last = source.urls
     for url in others:
@@ -93,13 +93,13 @@ def _fetch(url: str, source: Source, path: Path) -> None:
         while content := answer.read1(_CHUNK):
             size += len(content)
             if size > source.largest:
-                raise ValueError(f"{url} gives more than {source.largest} bytes")
+                raise ValueError(f"{url} sends more than {source.largest} bytes")
             if time.monotonic() - began > TIMEOUT + size / SLOWEST:
-                raise ValueError(f"{url} gives less than {SLOWEST} bytes a second")
+                raise ValueError(f"{url} sends less than {SLOWEST} bytes per second")
             md5.update(content)
             file.write(content)
     if md5.hexdigest() != source.md5:
-        raise ValueError(f"{url} gives a file of {size} bytes with another MD5 checksum than {source.md5}")
+        raise ValueError(f"{url} sends a file of {size} bytes with another MD5 checksum than {source.md5}")
 
 
 def _opened(url: str) -> HTTPResponse:
@@ -108,19 +108,19 @@ def _opened(url: str) -> HTTPResponse:
         answer: HTTPResponse = urllib.request.urlopen(request, timeout=TIMEOUT)
         return answer
     except HTTPError as error:
-        error.close()  # it is the server's answer, too, with its socket
+        error.close()  # it is also the response, with its socket
         raise
 
 
 def gunzip(packed: Path, path: Path, size: int) -> None:
-    """Write what a `.gz` file holds, which must be this many bytes, to `path`; no more than that is unpacked."""
+    """Decompress a `.gz` file of this many bytes to `path`; raise ValueError, without reading more, otherwise."""
     with gzip.open(packed) as source:
         content = read_exactly(source, size)
     path.write_bytes(content)
 
 
 def read_exactly(source: IO[bytes] | gzip.GzipFile, size: int) -> bytes:
-    """Return all that is left in a file; raise ValueError unless it is this many bytes. No more than that is read."""
+    """Return the rest of a file; raise ValueError, without reading more, unless it has this many bytes."""
     content = source.read(size)
     if len(content) != size or source.read(1):
         raise ValueError(f"it must hold {size} bytes, got {f'{len(content)}' if len(content) < size else 'more'}")

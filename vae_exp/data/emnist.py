@@ -1,4 +1,4 @@
-"""EMNIST, letters and digits from the same forms as MNIST: `data=emnist`."""
+"""EMNIST, letters and digits in the format of MNIST: `data=emnist`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vae_exp.registry import implements
 
 ALL = tuple(string.digits + string.ascii_letters[26:] + string.ascii_letters[:26])
 MERGED = tuple(name for name in ALL if name not in "cijklmopsuvwxyz")
-"""Small letters that look like the capitals are these."""
+"""Class names with small letters merged into the capitals that look like them."""
 SPLITS = {
     "byclass": (697_932, 116_323, ALL),
     "bymerge": (697_932, 116_323, MERGED),
@@ -28,12 +28,12 @@ SPLITS = {
 }
 """Training images, test images and class names of each of EMNIST's splits."""
 LARGEST = 2**30
-"""Bytes that the archive of all splits has at most; it has 562 million."""
+"""Largest size of the archive of all splits in bytes; it has 562 million."""
 
 
 @implements(EmnistConfig)
 def emnist(config: EmnistConfig) -> Splits:
-    """Return one of EMNIST's splits, its pictures upright: the files hold them transposed."""
+    """Return one of EMNIST's splits, its images upright: they are transposed in the files."""
     train, test, classes = SPLITS[config.split]
     require_val_size(config, train)
     files = {f"emnist-{config.split}-{part}-{kind}" for part in ("train", "test") for kind in _idx(0)}
@@ -50,14 +50,14 @@ def _idx(number: int) -> dict[str, Idx]:
 def _read(raw: Path, part: str, number: int, config: EmnistConfig) -> tuple[Pixels, Labels]:
     name = f"emnist-{config.split}-{part}"
     images, labels = (read_idx(raw / f"{name}-{kind}", idx) for kind, idx in _idx(number).items())
-    if config.split == "letters":  # their numbers begin with 1
+    if config.split == "letters":  # their labels start at 1
         labels = labels - 1
     require_classes(raw / f"{name}-labels-idx1-ubyte", labels, len(SPLITS[config.split][2]))
     return images.transpose(0, 2, 1)[:, None], labels
 
 
 def _download(_missing: list[str], folder: Path) -> None:
-    """Download the archive of all splits and keep the `.gz` files in it, which are read as they are."""
+    """Download the archive of all splits and extract its `.gz` files, which can be read directly."""
     import torchvision.datasets
 
     known = torchvision.datasets.EMNIST

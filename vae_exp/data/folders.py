@@ -1,4 +1,4 @@
-"""Where data sets are kept."""
+"""The folder of data sets."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from vae_exp.storage.cache import cache_folder
 
 
 def root_folder(root: str | None) -> Path:
-    """Return the folder of data sets: `data.root`, else the environment's VAE_EXP_DATA, else in the user's cache.
+    """Return the folder of data sets: `data.root`, else the environment variable VAE_EXP_DATA, else the user's cache.
 
-    It need not exist. Raises UserError where the text is no path.
+    It need not exist. Raises UserError when the text is not a path.
     """
     key, chosen = ("data.root", root) if root is not None else ("VAE_EXP_DATA", os.environ.get("VAE_EXP_DATA"))
     if key == "VAE_EXP_DATA" and not chosen:
@@ -21,5 +21,5 @@ def root_folder(root: str | None) -> Path:
         if not chosen or not chosen.isprintable():
             raise RuntimeError
         return Path(chosen).expanduser().absolute()
-    except RuntimeError:  # Also what expanduser raises for a user that there isn't.
+    except RuntimeError:  # expanduser raises it for an unknown user
         raise UserError(f"{key} must be a folder, got {chosen!r}") from None

@@ -1,4 +1,4 @@
-"""Data that is given from Python instead of a file: arrays, tensors, or a data set of torchvision's kind."""
+"""Data that is given from Python instead of a file: arrays, tensors, or a data set as in torchvision."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _given: ContextVar[object] = ContextVar("_given", default=None)
 
 @contextlib.contextmanager
 def given(data: object) -> Iterator[None]:
-    """While this lasts, let `data=arrays` without a root stand for this data; for None nothing changes."""
+    """Use this data for `data=arrays` without a root inside the context; for None nothing changes."""
     token = _given.set(data)
     try:
         yield
@@ -32,29 +32,29 @@ def given(data: object) -> Iterator[None]:
 
 
 def given_data() -> object:
-    """Return the data that is given here; None where there is none."""
+    """Return the given data, or None."""
     return _given.get()
 
 
 def arrays_config(options: DataConfig) -> ArraysConfig:
-    """Return how data that is given is read: as the configuration says, or by default."""
+    """Return the configuration of given data: the caller's, or the default."""
     if options == Config().data:
         return ArraysConfig()
     if not isinstance(options, ArraysConfig) or options.root is not None:
-        raise UserError(f"config.data must be ArraysConfig(…) without a root where data is given, got {short(options)}")
+        raise UserError(f"config.data must be ArraysConfig(…) without a root when data is given, got {short(options)}")
     return options
 
 
 def given_splits(data: object, config: ArraysConfig) -> Splits:
     """Return the data set of images, of a pair of images and labels, or of a data set of pairs.
 
-    Images and labels are NumPy arrays, tensors, or what `numpy.asarray` makes arrays of, under the rules of
-    `data=arrays`; they are copied. A data set has a length and gives pairs of an image (a tensor or one of Pillow's)
-    and its label. Raises UserError where they won't do.
+    Images and labels are NumPy arrays, tensors, or anything that `numpy.asarray` converts, with the rules of
+    `data=arrays`; they are copied. A data set has a length and returns pairs of an image (a tensor or a Pillow image)
+    and its label. Raises UserError when they are invalid.
     """
     try:
         found = {kind: _array(values) for kind, values in _named(data).items()}
-    except (ValueError, TypeError) as error:  # NumPy's, for images of several sizes
+    except (ValueError, TypeError) as error:  # NumPy raises it for images of several sizes
         raise UserError(f"data must hold images of one size, each with its label: {one_line(error)}") from None
     headers = {kind: Header(f"data, {kind}", array.shape, array.dtype, False) for kind, array in found.items()}
     check({"train": headers}, config)
@@ -62,7 +62,7 @@ def given_splits(data: object, config: ArraysConfig) -> Splits:
 
 
 def _named(data: object) -> dict[str, Any]:
-    """Return what is given as `images`, and `labels` where there are any."""
+    """Return the given `images`, and `labels` if there are any."""
     if isinstance(data, tuple):
         if len(data) != 2:
             raise UserError(f"data must be images, or a pair of images and labels, got a tuple of {len(data)}")

@@ -1,4 +1,4 @@
-"""Public data sets of training and test images, whose validation images are held out of the training images."""
+"""Hold validation images out of the training images of public data sets."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from vae_exp.errors import UserError
 
 
 def require_val_size(config: HeldOutConfig, train: int) -> None:
-    """Raise UserError unless so many training images leave one to train on; asked before anything is downloaded."""
+    """Raise UserError unless `data.val_size` leaves training images. Called before anything is downloaded."""
     if config.val_size >= train:
         raise UserError(f"data.val_size must be below {train}, the number of training images, got {config.val_size}")
 
 
 def require_classes(path: Path, labels: Labels, classes: int) -> None:
-    """Raise UserError where a label of a file has no name."""
+    """Raise UserError when a label of a file is too large for its classes."""
     if labels.max() >= classes or labels.min() < 0:
         wrong = labels.max() if labels.max() >= classes else labels.min()
         raise UserError(f"{path} is damaged: its labels must be below {classes}, got {wrong}")
@@ -25,7 +25,7 @@ def require_classes(path: Path, labels: Labels, classes: int) -> None:
 def hold_out(
     config: HeldOutConfig, train: tuple[Pixels, Labels], test: tuple[Pixels, Labels], classes: tuple[str, ...]
 ) -> Splits:
-    """Return the data set, `val_size` of its training images held out, stratified."""
+    """Return the data set with `val_size` of its training images held out, stratified."""
     (test_split,) = stratified_split(*test)
     if config.val_size == 0:
         return assemble(stratified_split(*train)[0], None, test_split, classes)

@@ -1,4 +1,4 @@
-"""Hugging Face data sets: `data=huggingface`. The library `datasets` is an extra, and imported here alone."""
+"""Hugging Face data sets: `data=huggingface`. Only this module imports the library `datasets`, which is an extra."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from vae_exp.errors import UserError, one_line, short
 from vae_exp.registry import implements
 
 HUB_NAME = r"[\w.-]+(/[\w.-]+)?"
-"""How a data set is called on the hub."""
+"""Names of data sets on the hub."""
 LABELS = ("label", "labels")
-"""Columns that are labels where none has named classes."""
+"""Columns that are used as labels if none has named classes."""
 
 
 @implements(HuggingfaceConfig)
 def huggingface(config: HuggingfaceConfig) -> Splits:
     """Return the images and labels of `data.root`, in the splits that it names and `fill_splits` fills up.
 
-    Images are decoded here, from the bytes that the data set holds: a path or an address in it is not followed. Raises
-    UserError, naming the row, where one is no PNG or JPEG.
+    Images are decoded here, from the bytes in the data set: a path or an address in it is not followed. Raises
+    UserError, naming the row, for anything but PNG and JPEG.
     """
     if config.root is None:
         raise UserError("data.root must be a folder of save_to_disk, a Parquet file or a name on the hub, got None")
@@ -54,7 +54,7 @@ def huggingface(config: HuggingfaceConfig) -> Splits:
 
 
 def _opened(root: str) -> dict[str, Any]:
-    """Return the data set's parts by name; what is one part is `train`."""
+    """Return the parts of the data set by name; a single part is `train`."""
     import datasets
     import pyarrow.parquet
 
@@ -85,14 +85,14 @@ def _images(part: Any, where: str, config: HuggingfaceConfig) -> Pixels:
     def file(i: int) -> io.BytesIO:
         content = (rows[i][column] or {}).get("bytes")
         if content is None:
-            raise UserError(f"{where}, row {i} must hold an image's bytes; a path in their place is not followed")
+            raise UserError(f"{where}, row {i} must hold an image's bytes; a path instead of bytes is not followed")
         return io.BytesIO(content)
 
     return read_images([f"{where}, row {i}" for i in range(len(rows))], file, config.shape, config.channels)
 
 
 def _labels(parts: Mapping[str, Any], config: HuggingfaceConfig) -> tuple[dict[str, Labels], tuple[str, ...] | None]:
-    """Return the labels of each part and their names: those of the data set where it names them, in its order."""
+    """Return the labels of each part and their names: those of the data set, if it has names, in its order."""
     import datasets
 
     first = parts["train"]
@@ -117,8 +117,8 @@ def _labels(parts: Mapping[str, Any], config: HuggingfaceConfig) -> tuple[dict[s
 
 
 def _only(part: Any, kind: type, key: str, where: str) -> str | None:
-    """Return the only column of this kind; None where there is none."""
+    """Return the only column of this kind, or None; raise UserError when there are several."""
     columns = [name for name, feature in part.features.items() if isinstance(feature, kind)]
     if len(columns) > 1:
-        raise UserError(f"{key} must be one of {', '.join(columns)}, the columns of {where} that it may be, got None")
+        raise UserError(f"{key} must be one of {', '.join(columns)}, the possible columns of {where}, got None")
     return columns[0] if columns else None

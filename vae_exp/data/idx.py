@@ -1,4 +1,4 @@
-"""The idx files of MNIST and its like (LeCun et al. 1998), checked as they are read and unpacked."""
+"""Read idx files, the format of MNIST (LeCun et al. 1998), with checks; find or download them."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ from vae_exp.data.download import Source, fetch, find_or_download, gunzip
 from vae_exp.errors import UserError, one_line
 
 BYTES, INTEGERS = 0x08, 0x0C
-"""Types of an idx file's numbers."""
+"""Type codes of an idx file."""
 _TYPES: dict[int, np.dtype[Any]] = {BYTES: np.dtype(np.uint8), INTEGERS: np.dtype(">i4")}
 
 
 @dataclass(frozen=True)
 class Idx:
-    """What an idx file must hold."""
+    """The required content of an idx file."""
 
     shape: tuple[int, ...]
     kind: int = BYTES
 
     @property
     def header(self) -> bytes:
-        """Return its first bytes: the magic number, and the length of each axis."""
+        """Return the header: the magic number, and the length of each axis."""
         return struct.pack(f">BBBB{len(self.shape)}I", 0, 0, self.kind, len(self.shape), *self.shape)
 
     @property
     def size(self) -> int:
-        """Return how many bytes it has."""
+        """Return its size in bytes."""
         return len(self.header) + math.prod(self.shape) * _TYPES[self.kind].itemsize
 
     @property
     def largest_gzip(self) -> int:
-        """Return how many bytes it has at most when gzip has found nothing to compress."""
+        """Return the largest size of its `.gz` file in bytes, if gzip can't compress it."""
         return self.size + self.size // 1000 + 1024
 
 
 def read_idx(path: Path, idx: Idx) -> NDArray[Any]:
-    """Return the numbers of an idx file, or of the `.gz` file in its place.
+    """Return the array of an idx file, or of the `.gz` file in its place.
 
     The header, and the size of a file that isn't compressed, are checked before anything is allocated. Raises
     UserError, naming the file.
@@ -91,8 +91,8 @@ def find_idx_files(
 ) -> Path:
     """Return the folder of a data set's idx files: `root`/name/raw, as torchvision has it, or `root` itself.
 
-    Missing ones are downloaded; `resources` are torchvision's: addresses, below each of the mirrors where there are
-    any, and MD5 checksums of the `.gz` files. Raises UserError.
+    Missing files are downloaded. `resources` are torchvision's: addresses, relative to the mirrors if there are any,
+    and MD5 checksums of the `.gz` files. Raises UserError.
     """
     known = {address.rsplit("/", 1)[-1].removesuffix(".gz"): (address, md5) for address, md5 in resources}
 

@@ -1,4 +1,4 @@
-"""PNG and JPEG files, found below a folder that may be anybody's."""
+"""Find PNG and JPEG files below a folder, which may be untrusted."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from vae_exp.errors import UserError, one_line
 log = logging.getLogger(__name__)
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
-_RUBBISH = ("__MACOSX", "Thumbs.db", "desktop.ini")
-"""What macOS and Windows leave behind, beside hidden files."""
+_SYSTEM_FILES = ("__MACOSX", "Thumbs.db", "desktop.ini")
+"""System files of macOS and Windows, beside hidden files."""
 
 
 def find_images(folder: Path) -> list[Path]:
     """Return the PNG and JPEG files below a folder, sorted by their path within it.
 
-    Hidden entries and what an operating system leaves behind are no data; the log tells of other files that are no
-    images. Raises UserError when the folder is missing or empty, can't be read, or holds links that lead out of it,
-    links to folders, or names with control characters.
+    Hidden entries and files of the operating system are ignored; other files that are not images are logged. Raises
+    UserError when the folder is missing or empty, can't be read, or holds links out of it, links to folders, or names
+    with control characters.
     """
     found = sorted(_walk(folder), key=lambda path: path.relative_to(folder).as_posix())
     images: list[Path] = []
@@ -32,7 +32,7 @@ def find_images(folder: Path) -> list[Path]:
     if not images:
         raise UserError(f"data.root must hold PNG or JPEG files, found none among the {len(found)} files of {folder}")
     if others:
-        log.warning("%s: %d files are neither PNG nor JPEG and left out, first %s", folder, len(others), others[0])
+        log.warning("%s: %d files are neither PNG nor JPEG and are left out, first %s", folder, len(others), others[0])
     return images
 
 
@@ -48,19 +48,19 @@ def _walk(folder: Path) -> list[Path]:
                 _check(Path(parent, name), inside)
             found += [Path(parent, name) for name in names]
         return found
-    except (OSError, RuntimeError) as error:  # RuntimeError: a link that leads to itself, before Python 3.13
+    except (OSError, RuntimeError) as error:  # RuntimeError: a link to itself, before Python 3.13
         raise UserError(f"data.root can't be read: {one_line(error)}") from None
 
 
 def _is_data(name: str) -> bool:
-    return not name.startswith(".") and name not in _RUBBISH
+    return not name.startswith(".") and name not in _SYSTEM_FILES
 
 
 def _check(path: Path, inside: Path) -> None:
     if not path.name.isprintable():
         _refuse(path, "must have a name of printable characters")
     if path.is_symlink() and (path.is_dir() or not path.resolve().is_relative_to(inside)):
-        _refuse(path, "is a link to a folder or out of data.root, which is not followed; put the images there")
+        _refuse(path, "is a link to a folder or out of data.root, which is not followed; copy the images there")
     if not stat.S_ISREG(mode := path.stat().st_mode) and not stat.S_ISDIR(mode):
         _refuse(path, "must be a file or a folder")
 

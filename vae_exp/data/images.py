@@ -1,4 +1,4 @@
-"""A folder of the user's own images: `data=images`."""
+"""The user's own folder of images: `data=images`."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from vae_exp.registry import implements
 def images(config: ImagesConfig) -> Splits:
     """Return the PNG and JPEG files below `data.root`, in the splits that its folders name and `fill_splits` fills up.
 
-    Where the images of a split lie in subfolders, those are the labels, in alphabetical order. Raises UserError when
-    the folder, a file or a fraction won't do.
+    Subfolders of a split are its labels, in alphabetical order. Raises UserError when the folder, a file or a fraction
+    is invalid.
     """
     if config.root is None:
         raise UserError("data.root must be a folder of PNG or JPEG files, got None")
@@ -41,7 +41,7 @@ def images(config: ImagesConfig) -> Splits:
 
 
 def _splits(paths: list[Path], folder: Path) -> dict[str, slice] | None:
-    """Return where each split's images stand among the sorted paths; None where the folders name no splits."""
+    """Return the range of each split's images among the sorted paths; None unless the folders are named like splits."""
     tops = [path.parts[0] if len(path.parts) > 1 else "" for path in paths]
     names = split_names(set(tops), str(folder))
     if names is None:
@@ -57,6 +57,6 @@ def _labels(paths: list[Path], folder: Path) -> tuple[Labels, tuple[str, ...]] |
         return None, None
     if not all(nested):
         stray = paths[nested.index(False)]
-        raise UserError(f"{folder} must hold images in subfolders or directly, got both: {stray} is in none")
+        raise UserError(f"{folder} must hold images either in subfolders or directly, got both: {stray} is in none")
     classes, labels = np.unique([path.parts[0] for path in paths], return_inverse=True)
     return labels, tuple(classes.tolist())

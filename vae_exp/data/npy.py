@@ -1,6 +1,6 @@
-"""The arrays of `.npz` and `.npy` files, which may be anybody's: their headers first, their content when it is wanted.
+"""Read arrays of `.npz` and `.npy` files, which may be untrusted: first the headers, then the requested arrays.
 
-Nothing is ever unpickled, and no array that isn't asked for is opened.
+Nothing is ever unpickled, and other arrays are not opened.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from vae_exp.errors import UserError, one_line, printable
 
 KINDS = "buifUS"
-"""Kinds of NumPy's types that are read: booleans, integers, floats, text."""
+"""Supported kinds of NumPy's types: booleans, integers, floats, text."""
 _HEADERS = {
     (1, 0): npy_format.read_array_header_1_0,
     (2, 0): npy_format.read_array_header_2_0,
@@ -32,23 +32,23 @@ _CHUNK = 2**20  # bytes that are decompressed at once
 
 @dataclass(frozen=True)
 class Header:
-    """What an array's header says of it."""
+    """The header of an array."""
 
     where: str
-    """The file, and the array's name where the file holds several."""
+    """The file, with the array's name if the file holds several."""
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     is_fortran: bool
-    """Whether the first axis is the one that varies fastest."""
+    """Whether the first axis varies fastest."""
 
     @property
     def nbytes(self) -> int:
-        """Return how much memory the array takes."""
+        """Return the size of the array in bytes."""
         return math.prod(self.shape) * self.dtype.itemsize
 
 
 def array_names(path: Path) -> list[str]:
-    """Return the names of the arrays of a `.npz` file, or that of a `.npy` file; raise UserError for damaged ones."""
+    """Return the names of the arrays of a `.npz` or `.npy` file; raise UserError when it is damaged."""
     if path.suffix != ".npz":
         return [path.stem]
     with _reading(str(path)), zipfile.ZipFile(path) as archive:
@@ -56,13 +56,13 @@ def array_names(path: Path) -> list[str]:
 
 
 def read_header(path: Path, name: str) -> Header:
-    """Return an array's header; raise UserError, naming the array, where it is damaged or one of Python objects."""
+    """Return an array's header; raise UserError, naming the array, when it is damaged or has Python objects."""
     with _opened(path, name) as (where, file, size):
         return _header(where, file, size)
 
 
 def read_array(path: Path, name: str) -> NDArray[Any]:
-    """Return an array, which must be as long as its header says; the caller has made sure that it fits the memory."""
+    """Return an array; raise UserError unless it has the length of its header. The caller checks the memory first."""
     with _opened(path, name) as (where, file, size):
         header = _header(where, file, size)
         flat = np.empty(math.prod(header.shape), header.dtype)
@@ -75,13 +75,13 @@ def read_array(path: Path, name: str) -> NDArray[Any]:
             room[done : done + len(content)] = content
             done += len(content)
         if file.read(1):  # at its end, a `.npz` file compares checksums
-            raise ValueError(f"it goes on after {len(room)} bytes")
+            raise ValueError(f"it has more than {len(room)} bytes")
         return flat.reshape(header.shape, order="F" if header.is_fortran else "C")
 
 
 @contextlib.contextmanager
 def _opened(path: Path, name: str) -> Iterator[tuple[str, IO[bytes], int]]:
-    """Give an array's own name, its bytes, header included, and how many there are."""
+    """Yield an array's full name, a file of its bytes, header included, and their number."""
     if path.suffix != ".npz":
         with _reading(str(path)), path.open("rb") as file:
             yield str(path), file, path.stat().st_size
@@ -90,13 +90,13 @@ def _opened(path: Path, name: str) -> Iterator[tuple[str, IO[bytes], int]]:
     with _reading(where), zipfile.ZipFile(path) as archive:
         entry = archive.getinfo(name + _SUFFIX)
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise ValueError("it is compressed in another way than NumPy does")
+            raise ValueError("its compression is not one of NumPy's")
         with archive.open(entry) as file:
             yield where, file, entry.file_size
 
 
 def _header(where: str, file: IO[bytes], size: int) -> Header:
-    """Read the header, and check all that can be known from it."""
+    """Read and check the header."""
     version = npy_format.read_magic(file)
     if version not in _HEADERS:
         raise ValueError(f"its format version {version} is not known")
@@ -109,7 +109,7 @@ def _header(where: str, file: IO[bytes], size: int) -> Header:
         raise ValueError(f"its shape {shape} has a negative length")
     header = Header(where, shape, dtype, is_fortran)
     if header.nbytes != (held := size - file.tell()):
-        raise ValueError(f"its header promises {header.nbytes} bytes, it holds {held}")
+        raise ValueError(f"its header declares {header.nbytes} bytes, it has {held}")
     return header
 
 
@@ -117,7 +117,7 @@ def _header(where: str, file: IO[bytes], size: int) -> Header:
 def _reading(where: str) -> Iterator[None]:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of headers that Python 2 wrote
+            warnings.simplefilter("ignore")  # about headers that Python 2 wrote
             yield
     except UserError:
         raise

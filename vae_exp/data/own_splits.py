@@ -1,4 +1,4 @@
-"""The splits of the user's own data: those that it names, and those that it leaves to us."""
+"""The splits of the user's own data: those that it names, and those that are taken from its training images."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from vae_exp.data.splits import Labels, Pixels, Splits, assemble, stratified_spl
 from vae_exp.errors import UserError
 
 NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-"""What data calls its splits, in small letters, and what we call them."""
+"""Names of splits in data, in lower case, and the names used here."""
 
 
 def split_names(found: Iterable[str], where: str) -> dict[str, str] | None:
-    """Return our name of each, where they are names of splits and `train` is among them; None where they aren't.
+    """Return the split of each name; None unless all are names of splits and `train` is among them.
 
-    Raises UserError where two of them name the same split.
+    Raises UserError when two names mean the same split.
     """
     names = {name: NAMES.get(name.lower(), "") for name in found}
     if not all(names.values()) or "train" not in names.values():
@@ -30,17 +30,19 @@ def split_names(found: Iterable[str], where: str) -> dict[str, str] | None:
 def fill_splits(
     given: Mapping[str, tuple[Pixels, Labels | None]], config: OwnDataConfig, classes: tuple[str, ...] | None
 ) -> Splits:
-    """Return the data set of the splits that are given, of which `train` must be one.
+    """Return the data set of the given splits, which must include `train`.
 
-    Where `val` or `test` is missing, `val_fraction` and `test_fraction` say how many of the training images it gets.
-    Raises UserError where that leaves a split empty.
+    A missing `val` or `test` split gets the share `val_fraction` or `test_fraction` of the training images. Raises
+    UserError when that leaves a split empty.
     """
     images, labels = given["train"]
     val = 0 if "val" in given else _size(len(images), "val", config.val_fraction)
     test = 0 if "test" in given else _size(len(images), "test", config.test_fraction)
     if val + test >= len(images):
         both = config.val_fraction + config.test_fraction
-        raise UserError(f"data.val_fraction + data.test_fraction must leave one of {len(images)} images, got {both}")
+        raise UserError(
+            f"data.val_fraction + data.test_fraction must leave a training image of {len(images)}, got {both}"
+        )
     *held_out, train = stratified_split(images, labels, val, test)
     found = {name: split for name, split in zip(("val", "test"), held_out, strict=True) if len(split.images)}
     found |= {name: stratified_split(*given[name])[0] for name in given if name != "train"}
@@ -48,7 +50,7 @@ def fill_splits(
 
 
 def _size(number: int, name: str, fraction: float) -> int:
-    """Return how many of the training images go to a split."""
+    """Return the number of training images for a split."""
     size = round(number * fraction)
     if fraction > 0 and size == 0:
         raise UserError(f"data.{name}_fraction must be 0 or give at least one of {number} images, got {fraction}")

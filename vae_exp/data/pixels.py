@@ -1,4 +1,4 @@
-"""Arrays of images, in whatever layout and type, become uint8 with channels first."""
+"""Convert arrays of images, of any layout and type, to uint8 with channels first."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from vae_exp.errors import UserError
 CHANNELS = (1, 3)
 _AXES = {"nhwc": 3, "nchw": 1}
 """Which of four axes holds the channels, by `data.layout`."""
-_CHUNK = 10_000  # images converted at once, so that float copies stay small
+_CHUNK = 10_000  # images converted at a time, so that float copies stay small
 
 
 def channel_axis(shape: tuple[int, ...], layout: str | None, where: str) -> int | None:
-    """Return which axis of images of this shape holds the channels; None where there are three axes, N×H×W.
+    """Return the axis of the channels of images of this shape; None for three axes, N×H×W.
 
-    Raises UserError for other shapes, and for four axes that can be read in both ways unless `layout` says in which.
+    Raises UserError for other shapes, and for an ambiguous shape of four axes without `layout`.
     """
     if len(shape) == 3 and layout is None:
         return None
@@ -32,13 +32,13 @@ def channel_axis(shape: tuple[int, ...], layout: str | None, where: str) -> int 
         raise UserError(f"{where} can be read as {both}; set data.layout=nhwc or data.layout=nchw")
     if not axes:
         layouts = "N×H×W, N×H×W×C or N×C×H×W" if layout is None else "×".join(layout.upper())
-        rule = f"images {layouts} with 1 or 3 channels C, and no volumes"
+        rule = f"images {layouts} with 1 or 3 channels C, not volumes"
         raise UserError(f"{where} must hold {rule}, got {_written(shape)}")
     return axes[0]
 
 
 def image_shape(shape: tuple[int, ...], axis: int | None) -> tuple[int, int, int]:
-    """Return channels, height and width of images of this shape, whose channels are on this axis."""
+    """Return channels, height and width of images of this shape, with the channels on this axis."""
     if axis is None:
         return 1, shape[1], shape[2]
     height, width = (shape[i] for i in (1, 2, 3) if i != axis)
@@ -46,7 +46,7 @@ def image_shape(shape: tuple[int, ...], axis: int | None) -> tuple[int, int, int
 
 
 def require_type(dtype: np.dtype[Any], where: str) -> None:
-    """Raise UserError unless images may be of this type."""
+    """Raise UserError unless this is a supported type of images."""
     if dtype != np.uint8 and dtype.kind not in "bf":
         raise UserError(f"{where} must hold uint8 or floats in [0, 1], got {dtype}")
 
@@ -54,8 +54,8 @@ def require_type(dtype: np.dtype[Any], where: str) -> None:
 def to_pixels(arrays: Mapping[str, NDArray[Any]], axis: int | None, where: Mapping[str, str]) -> dict[str, Pixels]:
     """Return the images of all splits as uint8 (N, C, H, W): floats in [0, 1] are rounded to 256 levels.
 
-    Integers must be uint8. Where none of them is above 1 they are black and white, and 1 becomes 255. Raises UserError,
-    with what `where` calls the split's array, for other types, for NaN and for values outside [0, 1].
+    Integers must be uint8. If none of them is above 1, they are black and white, and 1 becomes 255. Raises UserError,
+    naming the array as in `where`, for other types, for NaN and for values outside [0, 1].
     """
     is_binary = all(_is_binary(array) for array in arrays.values() if array.dtype.kind != "f")
     return {name: _pixels(array, axis, is_binary, where[name]) for name, array in arrays.items()}
@@ -78,7 +78,7 @@ def _pixels(array: NDArray[Any], axis: int | None, is_binary: bool, where: str) 
 
 
 def _require_fractions(values: NDArray[Any], where: str) -> None:
-    outside = ~((values >= 0) & (values <= 1))  # NaN compares to nothing
+    outside = ~((values >= 0) & (values <= 1))  # NaN fails both comparisons
     if outside.any():
         raise UserError(f"{where} must hold floats in [0, 1], got {float(values[outside][0])}")
 

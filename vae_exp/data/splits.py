@@ -14,12 +14,12 @@ from torch import Tensor
 from vae_exp.randomness import generator
 
 SEED = 0
-"""Seed of everything that is drawn once for a data set. It is no run's: all runs see the same splits."""
+"""Seed of all random choices of a data set. It doesn't depend on the run: all runs have the same splits."""
 
 DIGITS = tuple("0123456789")
 """Label names of the data sets of digits."""
 
-_CHUNK = 10_000  # images looked at once, so that copies stay small
+_CHUNK = 10_000  # images compared at a time, so that copies stay small
 
 Pixels = NDArray[np.uint8]
 """Images: (N, C, H, W)."""
@@ -29,7 +29,7 @@ Labels = NDArray[np.integer]
 
 @dataclass(frozen=True)
 class Split:
-    """Images (N, C, H, W) in uint8 and their labels (N,) in int64, where there are labels."""
+    """Images (N, C, H, W) in uint8 and their labels (N,) in int64, if there are labels."""
 
     images: Tensor
     labels: Tensor | None
@@ -49,7 +49,7 @@ class Splits:
     classes: tuple[str, ...] | None
     """Name of each label."""
     grey: bool
-    """Whether the model sees pixels other than 0 and 255; with dynamic binarisation it doesn't."""
+    """Whether the model gets pixels other than 0 and 255. With dynamic binarisation it doesn't."""
     digest: str
     """SHA-256 in hexadecimal of all splits' images and labels."""
 
@@ -61,11 +61,11 @@ class Splits:
 
     @property
     def measured_on(self) -> str:
-        """The split that a finished model is measured on: `test`, or the first of `val` and `train` that there is."""
+        """The split that a finished model is measured on: `test`, else `val`, else `train`."""
         return next(name for name in ("test", "val", "train") if self.named(name))
 
     def named(self, name: str) -> Split | None:
-        """Return the split called `train`, `val` or `test`, None where the data set has none."""
+        """Return the split called `train`, `val` or `test`, or None if the data set doesn't have it."""
         return dict(self.items())[name]
 
     def to(self, device: torch.device) -> Splits:
@@ -88,7 +88,7 @@ def assemble(train: Split, val: Split | None, test: Split | None, classes: tuple
 def stratified_split(images: Pixels, labels: Labels | None, *sizes: int) -> list[Split]:
     """Return splits of images (N, C, H, W) of these sizes, and a last one that gets the rest.
 
-    Stratified: a class's share of each split is its share of the whole, but for rounding. So are the first n images
+    Stratified: the share of a class in each split is its share of all images, up to rounding. So are the first n images
     of a split, since the classes alternate in it.
     """
     parts = np.split(_stratified_order(len(images), labels), np.cumsum(sizes))
@@ -102,9 +102,9 @@ def stratified_split(images: Pixels, labels: Labels | None, *sizes: int) -> list
 
 
 def _stratified_order(number: int, labels: Labels | None) -> NDArray[np.int64]:
-    """Return a fixed shuffle of the indices in which every stretch holds the classes in proportion.
+    """Return a fixed shuffle of the indices in which every interval has the classes in proportion.
 
-    The image that comes k-th of its n of a class in a shuffle gets the place (k + 1/2)/n; the places are sorted.
+    The k-th image of a class of n images, in a shuffled order, gets the key (k + 1/2)/n; the keys are sorted.
     """
     shuffled: NDArray[np.int64] = torch.randperm(number, generator=generator(SEED, "data/split")).numpy()
     if labels is None:

@@ -1,4 +1,4 @@
-"""Where the values of a swept key stand along an axis, and which of them are written there."""
+"""Positions of the values of a swept key along an axis, and which of them are labelled."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from vae_exp.config.identity import written
 LETTER = 6.6
 """Width of a letter of a tick, in a chart's units."""
 TICKS = 330
-"""Units that the ticks of an axis have, about."""
+"""Approximate length of an axis, in a chart's units."""
 
 
 def values_of(rows: Sequence[Row], key: str) -> list[Any]:
-    """Return the values of a key: numbers by size, others in the rows' order."""
+    """Return the values of a key: numbers in ascending order, others in the rows' order."""
     found = list({repr(row.config.get(key)): row.config.get(key) for row in rows}.values())
     return sorted(found) if are_numbers(found) else found
 
@@ -39,12 +39,12 @@ def is_log(values: Sequence[float]) -> bool:
 
 
 def places_of(values: Sequence[Any]) -> list[float]:
-    """Return where each value stands: a number at itself, another at its number in the order."""
+    """Return the position of each value: a number is its own position, others are numbered in order."""
     return list(map(float, values)) if are_numbers(values) else [float(i) for i in range(len(values))]
 
 
 def lay_out(axes: Axes, values: Sequence[Any]) -> None:
-    """Scale the horizontal axis for these values, and write as many of them as don't collide."""
+    """Scale the horizontal axis for these values, and label as many of them as don't overlap."""
     places = places_of(values)
     names = [written(value) for value in values]
     if are_numbers(values) and is_log(values):
@@ -64,7 +64,7 @@ def lay_out(axes: Axes, values: Sequence[Any]) -> None:
 
 
 def apart(places: Sequence[float], widths: Sequence[float]) -> list[int]:
-    """Return which of the texts at these places, ascending, can be written without colliding: the ends first."""
+    """Return which of the texts at these ascending positions can be written without overlap; the ends come first."""
     last = len(places) - 1
     shown = [0]
     for i in range(1, last):

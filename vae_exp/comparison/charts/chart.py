@@ -1,4 +1,4 @@
-"""A chart: a figure of matplotlib's, with the words and colours that the page writes around it."""
+"""A chart: a figure of matplotlib, with the title, the legend and the colours that the page adds."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from vae_exp.comparison.table import Comparison
 from vae_exp.figures.colours import Shade, configurations
 
 WIDTH, HEIGHT = 440, 270
-"""Size of a chart in its own units, of which its letters are 11 high; the page shows it 620 pixels wide at most."""
+"""Size of a chart in its own units; letters are 11 units high. The page shows it at most 620 pixels wide."""
 MOST_NAMES = 20
-"""Entries of a legend that can be told apart."""
+"""Largest number of entries of a legend."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of a legend: a name, the colour it stands for, and the dashes (`solid`, `dashed`, `dotted`)."""
+    """A line of a legend: name, colour and dashes (`solid`, `dashed`, `dotted`)."""
 
     name: str
     shade: Shade
@@ -32,13 +32,13 @@ class Chart:
 
     title: str
     detail: str
-    """What is drawn: units, split, intervals."""
+    """Units, split and intervals."""
     seen: str
-    """What is to be seen, for who can't see it."""
+    """A description for screen readers."""
     figure: Figure
     legend: Sequence[Entry] = ()
     shades: Sequence[Shade] = field(default=())
-    """Colours that are drawn with, beside those of splits, letters and axes."""
+    """Colours of the chart, beside those of splits, text and axes."""
 
 
 def blank(height: float = HEIGHT) -> Figure:
@@ -49,7 +49,7 @@ def blank(height: float = HEIGHT) -> Figure:
 
 
 def row_shades(comparison: Comparison) -> list[Shade]:
-    """Return a colour for each row: by the size of the swept value where it is one number, else by the rows' order."""
+    """Return a colour for each row: by the swept value if it is a single number, else by the rows' order."""
     rows = comparison.rows
     values = [row.config.get(comparison.keys[0]) for row in rows] if len(comparison.keys) == 1 else []
     if not values or not all(type(value) in (int, float) for value in values):
@@ -60,7 +60,7 @@ def row_shades(comparison: Comparison) -> list[Shade]:
 
 
 def row_legend(comparison: Comparison, shown: Sequence[int]) -> list[Entry]:
-    """Return what names the rows of these numbers; nothing where they are too many to be told apart."""
+    """Return the legend of these rows; empty when there are too many."""
     shades = row_shades(comparison)
     few = shown if len(shown) <= MOST_NAMES else ()
     return [Entry(comparison.label(comparison.rows[i]), shades[i]) for i in few]

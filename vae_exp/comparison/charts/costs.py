@@ -1,4 +1,4 @@
-"""Charts of what a configuration pays: nats of codes for nats of reconstruction, and minutes."""
+"""Charts of costs: KL against reconstruction, and training time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vae_exp.figures.colours import AXES, BARS, INK
 
 
 def reconstruction_against_kl(comparison: Comparison) -> Chart | None:
-    """Draw what each run pays for its codes against what they are good for; on a grey line the sum is the same.
+    """Draw the KL of each run against its reconstruction; on a grey line their sum is constant.
 
     It is a plane of rate and distortion (Alemi et al. 2018, arXiv 1711.00464): rows that differ in one number alone are
     joined in its order.
@@ -38,14 +38,14 @@ def reconstruction_against_kl(comparison: Comparison) -> Chart | None:
     axes.set(xlabel="KL(q(z|x) ‖ p(z)), nats", ylabel="reconstruction, nats")
     first, last = min(ends), max(ends)
     seen = " to ".join(f"KL {x:.1f} and reconstruction {y:.1f} ({name})" for x, y, name in (first, last))
-    detail = "nats per image, a point a run; grey lines: the same test loss"
+    detail = "nats per image, one point for each run; grey lines: the same test loss"
     detail += f"; joined in the order of {comparison.short(joined)}" if joined else ""
     legend = row_legend(comparison, shown)
     return Chart("Reconstruction against KL, test images", detail, f"from {seen}", figure, legend, shades)
 
 
 def _join(axes: Axes, comparison: Comparison, rows: Sequence[Row]) -> str | None:
-    """Join the means of rows that differ in one number alone, in its order; return its key, if there is one."""
+    """Join the means of rows that differ in a single number, in its order; return its key, if there is one."""
     numbers = [key for key in comparison.keys if all(type(row.config.get(key)) in (int, float) for row in rows)]
     key = min(numbers, key=lambda name: not name.startswith("objective."), default=None)
     groups: dict[str, list[Row]] = {}
@@ -69,7 +69,7 @@ def _lines_of_equal_loss(axes: Axes) -> None:
 
 
 def training_time(comparison: Comparison) -> Chart | None:
-    """Draw how long each configuration trained: the mean as a bar, each run as a dot."""
+    """Draw the training time of each configuration: the mean as a bar, each run as a dot."""
     rows = finished_rows(comparison, "seconds")
     if len(rows) < 2:
         return None

@@ -16,11 +16,11 @@ from vae_exp.figures.colours import Shade
 from vae_exp.figures.loss_curves import PARTS, epoch_ticks, limits_after_the_fall, points_of
 
 MOST_CURVES = 100
-"""Curves of a chart: more can't be told apart, and are slow to draw."""
+"""Largest number of curves of a chart: more can't be told apart, and are slow to draw."""
 
 
 def learning_curves(comparison: Comparison) -> Chart | None:
-    """Draw the loss of every run against the epoch, those that are not finished with dots."""
+    """Draw the loss of every run against the epoch, unfinished runs dotted."""
     every = {record_key for run in comparison.runs for record in run.records for record_key in record}
     key = next((key for key in ("val/loss", "test/loss", "train/loss") if key in every), None)
     if key is None or len(comparison.runs) < 2:
@@ -52,15 +52,15 @@ def _curve(axes: Axes, run: Run, key: str, shade: Shade) -> None:
 
 
 def _ends(comparison: Comparison, key: str) -> str:
-    """Return how the curves end, the lowest and the highest."""
+    """Return the lowest and the highest end of the curves, as text."""
     last = [(points_of(run.records, [key])[-1][1], run) for run in comparison.runs if points_of(run.records, [key])]
     low, high = (pick(last, key=lambda pair: pair[0]) for pick in (min, max))
     ends = " and ".join(f"{value:.1f} ({comparison.run_label(run)})" for value, run in (low, high))
-    return f"{key} of {len(last)} runs, which ends between {ends}"
+    return f"{key} of {len(last)} runs, which end between {ends}"
 
 
 def single(part: str) -> Callable[[Comparison], Chart | None]:
-    """Return what draws a part of the loss of a single run, with a curve for each split."""
+    """Return a function that draws a part of the loss of a single run, with a curve for each split."""
 
     def chart(comparison: Comparison) -> Chart | None:
         keys = [f"{split}/{part}" for split in SPLITS]
@@ -76,7 +76,7 @@ def single(part: str) -> Callable[[Comparison], Chart | None]:
             axes.plot(*curve, loss_curves.DASHES[split], color=SHADES[split].light, linewidth=1.4)
         axes.set(xlabel="epoch", ylabel=f"{PARTS[part]}, nats", ylim=limits)
         axes.xaxis.set_major_locator(epoch_ticks())
-        detail = "nats per image; training values are means over the epoch, as it went"
+        detail = "nats per image; training values are means over the epoch while it trains"
         detail += "; the first epochs are cut off at the top" if is_cut else ""
         dashes = {"-": "solid", "--": "dashed", ":": "dotted"}
         legend = [Entry(split, SHADES[split], dashes[loss_curves.DASHES[split]]) for split in shown]
@@ -88,7 +88,7 @@ def single(part: str) -> Callable[[Comparison], Chart | None]:
 
 
 def _course(comparison: Comparison, part: str) -> str:
-    """Return from where to where each split's curve goes."""
+    """Return the first and the last value of each split's curve, as text."""
     found = []
     for split in SPLITS:
         points = points_of(comparison.runs[0].records, [f"{split}/{part}"])

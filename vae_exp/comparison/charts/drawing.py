@@ -1,4 +1,4 @@
-"""Which charts a comparison has, and how they are drawn."""
+"""Draw the charts of a comparison."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ LOOK: Any = {
 
 
 def draw(comparison: Comparison, searched: Searched | None = None) -> dict[str, tuple[Chart, str]]:
-    """Return the charts by name, each with its SVG; one that has nothing to show is left out.
+    """Return the charts by name, each with its SVG; empty charts are left out.
 
     Those of a search come first.
     """

@@ -1,4 +1,4 @@
-"""Charts of the loss: against what was swept, of each configuration, of each pair of values."""
+"""Charts of the loss: against the swept value, by configuration, and by pairs of values."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def finished_rows(comparison: Comparison, measure: str = LOSS) -> list[Row]:
 
 
 def loss_by_value(comparison: Comparison) -> Chart | None:
-    """Draw validation and test loss against the swept value; of two keys, one has a line for each of its values."""
+    """Draw validation and test loss against the swept value; of two keys, one has a line for each value."""
     rows = finished_rows(comparison)
     if len(comparison.keys) not in (1, 2) or len(rows) < 2:
         return None
@@ -62,7 +62,7 @@ def _line_shades(rows: Sequence[Row], others: Sequence[str]) -> list[Shade]:
 
 
 def _line(axes: Axes, places: Sequence[float], rows: Sequence[Row], measure: str, entry: Entry) -> bool:
-    """Draw a measure's means with their intervals; say whether every row has it."""
+    """Draw a measure's means with their intervals; return whether every row has it."""
     found = [row.interval(measure) for row in rows]
     if not all(each.values for each in found):
         return False
@@ -73,7 +73,7 @@ def _line(axes: Axes, places: Sequence[float], rows: Sequence[Row], measure: str
 
 
 def _course(comparison: Comparison, along: str, rows: Sequence[Row]) -> str:
-    """Return how the test loss goes: `test loss falls from 162.6 at latent_dim=2 to 138.5 at 4`."""
+    """Return a description of the test loss: `test loss falls from 162.6 at latent_dim=2 to 138.5 at 4`."""
     first, last = rows[0], rows[-1]
     one, other = first.interval(LOSS).mean, last.interval(LOSS).mean
     at = f"{comparison.short(along)}={written(first.config.get(along))}"
@@ -84,18 +84,18 @@ def _course(comparison: Comparison, along: str, rows: Sequence[Row]) -> str:
 
 
 def _nats(comparison: Comparison) -> str:
-    """Return what a point of a loss is."""
+    """Return the unit of a point, and what its interval is."""
     return "nats per image" + (", mean over seeds with 95 % intervals" if comparison.has_seeds else "")
 
 
 def halves(found: Sequence[Interval]) -> list[float] | None:
-    """Return the half widths of intervals, 0 where one is not known; None where none is."""
+    """Return the half widths of intervals, 0 for an unknown one; None when all are unknown."""
     known = [0 if math.isnan(each.half) else each.half for each in found]
     return known if any(known) else None
 
 
 def loss_by_configuration(comparison: Comparison) -> Chart | None:
-    """Draw validation and test loss of each configuration, the best by validation first, where no axis has them all."""
+    """Draw validation and test loss of each configuration, the best by validation first."""
     rows = finished_rows(comparison)
     if len(comparison.keys) < 3 or len(rows) < 2:
         return None

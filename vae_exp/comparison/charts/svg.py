@@ -1,4 +1,4 @@
-"""A figure as SVG inside a page: letters stay letters, ids are the page's own, colours are those of its theme."""
+"""Convert a figure to SVG inside a page: text stays text, ids are unique, colours follow the page's theme."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from vae_exp.comparison.charts.chart import Chart
 from vae_exp.figures.colours import AXES, BARS, GRID, INK, PAPER, SOFT_INK, SPLITS, Shade
 
 NAMED = {"paper": PAPER, "ink": INK, "soft": SOFT_INK, "axis": AXES, "grid": GRID, "bar": BARS, **SPLITS}
-"""The variables of the page's theme that charts are drawn with."""
+"""Variables of the page's theme that charts use."""
 
 
 def variable(shade: Shade) -> str:
-    """Return the name of a colour's variable: `--test`, or for one without a name its own digits."""
+    """Return the CSS variable of a colour: `--test`, or for an unnamed colour its hexadecimal digits."""
     found = next((name for name, known in NAMED.items() if known == shade), None)
     return f"--{found or 'c' + shade.light.removeprefix('#')}"
 
@@ -26,7 +26,7 @@ def theme(shades: Sequence[Shade]) -> dict[str, Shade]:
 
 
 def inline(chart: Chart, name: str) -> str:
-    """Return the chart's SVG as an element of a page; `name` is what its ids begin with."""
+    """Return the chart's SVG as an element of a page; `name` is the prefix of its ids."""
     file = io.StringIO()
     chart.figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     root = ElementTree.fromstring(file.getvalue())
@@ -45,7 +45,7 @@ def inline(chart: Chart, name: str) -> str:
 
 
 def _local(name: str) -> str:
-    """Return a name without its namespace, of which HTML has none."""
+    """Return a name without its namespace, since HTML has none."""
     return name.rpartition("}")[2]
 
 
