@@ -393,7 +393,7 @@ def test_the_pair_plot_has_the_five_dimensions_whose_means_vary_most():
     pixels = 127 + spread * rng.choice([-1, 1], size=(50, 8))
     figure = draw_latent(Glass(pixels))
     assert [axes.get_xlabel() for axes in figure.axes[-5:]] == ["z₂", "z₃", "z₅", "z₆", "z₈"]
-    assert "the 5 dimensions whose means vary most, of 8" in words(figure)
+    assert "the 5 dimensions with the largest variance of means, of 8" in words(figure)
     assert np.allclose(figure.axes[5].collections[0].get_offsets(), logits(pixels)[:, [1, 2]], atol=1e-5)
 
 

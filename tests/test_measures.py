@@ -454,7 +454,7 @@ def test_with_nothing_but_training_images_they_are_measured_and_no_accuracy_is_c
     assert found["measured_on"] == "train"
     assert {"train/negative_log_density_iw7", "active_units", "sample_confidence"} <= found.keys()
     assert not any("accuracy" in name for name in found)
-    assert "classifier_accuracy, real_confidence, real_label_coverage, since there are none beside" in caplog.text
+    assert "classifier_accuracy, real_confidence, real_label_coverage, since there are only training images" in caplog.text
 
 
 @pytest.mark.parametrize(

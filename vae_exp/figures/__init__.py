@@ -24,15 +24,15 @@ def draw(
     write: Callable[[str, bytes, str], None],
     say: Callable[[str], None],
 ) -> None:
-    """Draw the figures that `figures.which` names, in that order, and hand each to `write`.
+    """Draw the figures in `figures.which`, in that order, and pass each to `write`.
 
-    `write` is given a name, the content of the file and its format: `png`, or `pdf` where `figures.format` has it too.
+    `write` gets a name, the content of the file and its format: `png`, or `pdf` if `figures.format` has it too.
 
     The model is in evaluation mode, on the device of the splits; `records` are the epochs of `metrics.jsonl`. The same
-    arguments give the same bytes on the same machine. A figure that says nothing about this model, as the manifold of
-    more than two dimensions, is not written, and the log says why.
+    arguments give the same bytes on the same machine. A figure that doesn't apply to this model, such as the manifold
+    of more than two dimensions, is not written, and the log says why.
     """
-    from vae_exp.figures.gallery import GALLERY  # matplotlib, seaborn and scikit-learn take two seconds
+    from vae_exp.figures.gallery import GALLERY  # importing matplotlib and the others takes two seconds
     from vae_exp.figures.sheet import pdf, png, style
     from vae_exp.figures.subject import Subject
 

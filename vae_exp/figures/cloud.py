@@ -1,4 +1,4 @@
-"""Points in a latent space or in a layout of it, and the plots of them that suit one, two and more dimensions."""
+"""Plot points in a latent space, or in an embedding of it, of one, two or more dimensions."""
 
 from __future__ import annotations
 
@@ -21,40 +21,40 @@ BINS = 60
 LEFT, BELOW, RIGHT, ABOVE = 0.63, 0.47, 0.12, 0.08
 """Inches around a pair plot."""
 NEAREST_LIMIT = 3.0
-"""Standard deviations of the prior that a latent axis shows at least, so that a collapsed space looks collapsed."""
+"""Smallest range of a latent axis, in standard deviations of the prior, so that a collapsed space looks collapsed."""
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 @dataclass(frozen=True)
 class Cloud:
-    """Points to be drawn, with what the figure says about them."""
+    """Points to draw, with their labels and axes."""
 
     points: Floats
     """(N, k)."""
     axes: Sequence[str]
-    """Names of the k latent dimensions; none where the coordinates mean nothing by themselves."""
+    """Names of the k latent dimensions; empty for an embedding, whose coordinates have no meaning."""
     labels: Labels
     palette: Palette
     heading: Heading
 
     @property
     def size(self) -> float:
-        """Return the area of a point in square points of print: smaller where there are many."""
+        """Return the area of a point in square typographic points: smaller for many points."""
         return float(np.clip(12_000 / len(self.points), 3, 14))
 
     @property
     def limit(self) -> float:
-        """Return where each latent axis ends, to both sides of 0."""
+        """Return the limit of each latent axis, on both sides of 0."""
         return max(NEAREST_LIMIT, float(np.abs(self.points).max()) * 1.03)
 
 
 def axis_name(dimension: int) -> str:
-    """Return what an axis of the latent space is called; dimensions count from 1."""
+    """Return the name of an axis of the latent space; dimensions are numbered from 1."""
     return "z" + str(dimension + 1).translate(SUBSCRIPTS)
 
 
 def plot(cloud: Cloud) -> Sheet:
-    """Return a histogram of one dimension, a scatter plot of two, and every pair of more."""
+    """Return a histogram of one dimension, a scatter plot of two, or a pair plot of more."""
     match cloud.points.shape[1]:
         case 1:
             return histogram(cloud)
@@ -65,11 +65,11 @@ def plot(cloud: Cloud) -> Sheet:
 
 
 def histogram(cloud: Cloud) -> Sheet:
-    """Return how many points (N, 1) fall into each bin: in all, by label, and by the prior."""
+    """Return a histogram of points (N, 1): all of them, by label, and expected under the prior."""
     figure = sheet(6.7, 4.0, cloud.heading)
     axes = figure.add_subplot()
     _histogram(axes, cloud, 0, BINS)
-    axes.set(xlabel=cloud.axes[0], ylabel="images in a bin")
+    axes.set(xlabel=cloud.axes[0], ylabel="images per bin")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(visible=False, axis="x")
     cloud.palette.legend(axes)
@@ -77,7 +77,7 @@ def histogram(cloud: Cloud) -> Sheet:
 
 
 def scatter(cloud: Cloud) -> Sheet:
-    """Return points (N, 2) by label; one unit is as long across as up."""
+    """Return a scatter plot of points (N, 2) by label, with equal scales."""
     figure = sheet(6.7, 5.8, cloud.heading)
     axes = figure.add_subplot()
     cloud.palette.scatter(axes, cloud.points, cloud.labels, cloud.size)
@@ -87,13 +87,13 @@ def scatter(cloud: Cloud) -> Sheet:
     else:
         axes.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
     cloud.palette.legend(axes)
-    figure.draw_without_rendering()  # names keep clear of each other where the axes lie in the end
+    figure.draw_without_rendering()  # names are placed in the final layout of the axes
     cloud.palette.write_names(axes, cloud.points, cloud.labels)
     return figure
 
 
 def pair_plot(cloud: Cloud) -> Sheet:
-    """Return each pair of dimensions of points (N, k) once, below a diagonal of their histograms."""
+    """Return a pair plot of points (N, k): scatter plots below a diagonal of histograms."""
     k = len(cloud.axes)
     figure = sheet(7.3, 7.1, cloud.heading)
     grid = _triangle(figure, k)
@@ -113,14 +113,14 @@ def pair_plot(cloud: Cloud) -> Sheet:
 
 
 def _latent_axes(axes: Axes, cloud: Cloud) -> None:
-    """Give both axes the one range of all, and draw the circles of the prior at one and two standard deviations."""
+    """Set the same range on both axes, and draw the circles of the prior at one and two standard deviations."""
     axes.set(xlim=(-cloud.limit, cloud.limit), ylim=(-cloud.limit, cloud.limit), aspect="equal")
     for radius in (1, 2):
         axes.add_patch(Circle((0, 0), radius, fill=False, edgecolor=AXES.light, linewidth=0.8, linestyle="--"))
 
 
 def _histogram(axes: Axes, cloud: Cloud, dimension: int, bins: int) -> None:
-    """Draw the values of a dimension, and dashed what the prior would give."""
+    """Draw a histogram of a dimension, and dashed what is expected under the prior."""
     edges = np.linspace(-cloud.limit, cloud.limit, bins + 1)
     cloud.palette.histogram(axes, cloud.points[:, dimension], cloud.labels, edges)
     z = np.linspace(-cloud.limit, cloud.limit, 200)

@@ -1,4 +1,4 @@
-"""The colours of figures, page and benchmarks: of splits, of configurations, of classes."""
+"""The colours of figures, reports and benchmarks: of splits, configurations and classes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ distance between two of them, or one and white paper, in OKLab, in all eyes (Mac
 
 
 class Shade(NamedTuple):
-    """One colour, as it is on white paper and in the page's dark theme."""
+    """One colour, on white paper and in the page's dark theme."""
 
     light: str
     dark: str
@@ -44,22 +44,22 @@ CATEGORIES = (
     Shade("#bb7799", "#aabb00"),
     Shade("#550022", "#337788"),
 )
-"""Configurations whose values have no order. In each theme they were found as the palette `accessible` was."""
+"""Colours of configurations whose values have no order, chosen for each theme like the palette `accessible`."""
 
 PAPER = Shade("#ffffff", "#15181d")
 INK = Shade("#1b1f24", "#e6e8eb")
 SOFT_INK = Shade("#555555", "#a6adb6")
-"""Lettering that explains."""
+"""Colour of secondary text."""
 AXES = Shade("#8a8f96", "#767d87")
 GRID = Shade("#eeeeee", "#2a2f37")
 BARS = Shade("#5f8fc0", "#5f8fc1")
-"""Bars that stand for no split and no configuration."""
+"""Colour of bars that belong to no split or configuration."""
 
 
 def configurations(n: int, is_ordered: bool) -> list[Shade]:
-    """Return a colour for each of n configurations: shades of a ramp without yellow where they have an order.
+    """Return a colour for each of n configurations: a ramp without yellow if they have an order, else categories.
 
-    So do more of them than there are categories.
+    More configurations than there are categories get the ramp too.
     """
     if not is_ordered and n <= len(CATEGORIES):
         return list(CATEGORIES[:n])

@@ -1,4 +1,4 @@
-"""Which function draws which figure."""
+"""The function that draws each figure."""
 
 from __future__ import annotations
 
@@ -26,4 +26,4 @@ GALLERY: dict[str, Callable[[Subject], Sheet | None]] = {
     "interpolations": draw_interpolations,
     "aggregate_posterior": draw_aggregate_posterior,
 }
-"""Every name that `figures.which` may hold. None instead of a figure: it says nothing about this model."""
+"""By name in `figures.which`. A function returns None if its figure doesn't apply to the model."""

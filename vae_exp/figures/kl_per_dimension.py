@@ -1,4 +1,4 @@
-"""`kl_per_dimension.png`: how much each latent dimension is used."""
+"""`kl_per_dimension.png`: the KL of each latent dimension."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from vae_exp.figures.subject import Floats, Subject
 from vae_exp.measures.latent import ACTIVE
 
 MOST_NAMES = 32
-"""Dimensions that can be named below their bars."""
+"""Largest number of bars that are labelled."""
 LOWEST_TOP = 0.1
-"""Nats that the axis shows at least, so that bars of nearly nothing look like it."""
+"""Smallest range of the axis in nats, so that tiny bars look tiny."""
 COLOURS = {True: BARS.light, False: "#BBBBBB"}
 
 
@@ -30,7 +30,7 @@ def draw_kl_per_dimension(subject: Subject) -> Sheet:
 
 
 def kl_per_dimension(kl: Floats, activity: Floats, heading: Heading) -> Sheet:
-    """Return bars of the KL of each dimension (D,) in nats, the largest first, coloured by activity (D,)."""
+    """Return a bar chart of the KL of each dimension (D,) in nats, the largest first, coloured by activity (D,)."""
     order = np.argsort(-kl, kind="stable")
     is_active = activity[order] > ACTIVE
     figure = sheet(float(np.clip(2.5 + len(kl) / 3, 5.3, 8.3)), 3.2, heading)

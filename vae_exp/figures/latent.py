@@ -1,4 +1,4 @@
-"""`latent.png`: where the posterior means lie."""
+"""`latent.png`: the posterior means in latent space."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def draw_latent(subject: Subject) -> Sheet:
     palette = Palette.of(codes.labels, subject.splits.classes, subject.config.figures.palette)
     detail = f"posterior means E[z|x] of {len(codes.means):,} {subject.described('test')}"
     if len(dims) < subject.latent_dim:
-        detail += f"; the {MOST} dimensions whose means vary most, of {subject.latent_dim}"
+        detail += f"; the {MOST} dimensions with the largest variance of means, of {subject.latent_dim}"
     detail += "; dashed: the prior N(0, I)" + (", circles at 1 and 2 σ" if len(dims) > 1 else "")
     detail += "; grey: all images" if len(dims) != 2 else ""
     heading = subject.heading("Latent space", detail + palette.remark)

@@ -1,4 +1,4 @@
-"""`loss_curves.png`: how the loss and its parts fell."""
+"""`loss_curves.png`: loss, reconstruction and KL against the epoch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PARTS = {"loss": "negative ELBO", "reconstruction": "reconstruction", "kl": "KL(q(z|x) ‖ p(z))"}
 OBJECTIVE = {"objective": "training objective"}
 NARROWEST = 2.0
-"""Inches that a curve needs at least; where fewer fit side by side, the others stand below."""
+"""Smallest width of a chart in inches; charts that don't fit side by side go below."""
 DASHES = {"train": "-", "val": "--", "test": ":"}
 
 
@@ -32,13 +32,13 @@ def draw_loss_curves(subject: Subject) -> Sheet:
 
 
 def loss_curves(records: Sequence[Record], heading: Callable[[str], Heading]) -> Sheet:
-    """Return the curves of these epochs; the objective is shown beside the loss where the two differ.
+    """Return the curves of these epochs; the objective is shown beside the loss if the two differ.
 
-    `heading` makes a heading from its detail.
+    `heading` returns the heading for a detail.
     """
     parts = PARTS | (OBJECTIVE if any(_is_other(record) for record in records) else {})
     best = best_epoch(records)
-    detail = "nats per image; training values are means over the epoch, as it went"
+    detail = "nats per image; training values are means over the epoch while it trains"
     detail += f"; the line marks epoch {best}, the best" if best else ""
     limits = {
         part: limits_after_the_fall(points_of(records, [f"{split}/{part}" for split in SPLITS])) for part in parts
@@ -64,25 +64,25 @@ def loss_curves(records: Sequence[Record], heading: Callable[[str], Heading]) ->
 
 
 def epoch_ticks() -> MaxNLocator:
-    """Return what places the ticks of an axis of epochs: at whole ones, 1, 2, 5 or 10 times a power of ten apart."""
+    """Return the locator of ticks at whole epochs, 1, 2, 5 or 10 times a power of ten apart."""
     return MaxNLocator(nbins=6, integer=True, steps=[1, 2, 5, 10])
 
 
 def best_epoch(records: Sequence[Record]) -> int | None:
-    """Return the epoch of the lowest validation objective, the earlier of two; None without a validation split."""
+    """Return the epoch of the lowest validation objective, the earlier of ties; None without a validation split."""
     judged = [record for record in records if "val/objective" in record]
     return int(min(judged, key=lambda record: record["val/objective"])["epoch"]) if judged else None
 
 
 def _is_other(record: Record) -> bool:
-    """Return whether the objective of an epoch was something else than the loss."""
+    """Return whether the objective of an epoch differs from the loss."""
     return abs(record.get("train/objective", 0) - record.get("train/loss", 0)) > 1e-6
 
 
 def limits_after_the_fall(points: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], bool]:
-    """Return limits for (epoch, value) that show all but the first tenth of the epochs, where a loss falls from above.
+    """Return limits for (epoch, value) that show all but the first tenth of the epochs, in which a loss falls fast.
 
-    Also says whether that leaves any point out.
+    Also return whether any point is outside.
     """
     last = max((epoch for epoch, _ in points), default=0)
     values = [value for _, value in points] or [0.0]
@@ -93,7 +93,7 @@ def limits_after_the_fall(points: Sequence[tuple[float, float]]) -> tuple[tuple[
 
 
 def points_of(records: Sequence[Record], keys: Sequence[str]) -> list[tuple[float, float]]:
-    """Return epoch and value of every record that has one of these keys."""
+    """Return epoch and value of every record with one of these keys."""
     return [(record["epoch"], record[key]) for key in keys for record in records if key in record]
 
 

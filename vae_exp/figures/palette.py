@@ -1,4 +1,4 @@
-"""The colour of each label, and the names that say so."""
+"""The colour of each label, and its legend."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from vae_exp.figures.subject import Floats
 
 Labels = NDArray[np.int64] | None
-"""The label of each point, where there are labels."""
+"""The label of each point, if there are labels."""
 MARKERS = ("o", "^")
 """The first ten labels are discs, the next ten triangles of the same colours."""
 MOST_WRITTEN, NAME_POINTS = 12, 9.0
-"""Classes whose names are written among their points, and the size of the letters."""
+"""Largest number of classes whose names are written among their points, and the font size."""
 UNCOLOURED = "#5c6066"
-"""Points of too many labels, and of none."""
+"""Colour of points without labels, or with too many."""
 PLAIN: dict[str, Any] = {"frameon": False, "alignment": "left", "handletextpad": 0.4, "borderaxespad": 0.0}
-"""How every legend looks."""
+"""Style of every legend."""
 
 
 @dataclass(frozen=True)
 class Palette:
-    """Colours and markers of labels 0 … n − 1; of nothing where there are no labels."""
+    """Colours and markers of labels 0 … n − 1, which may be none."""
 
     names: tuple[str, ...]
     """The name of each label."""
@@ -42,19 +42,19 @@ class Palette:
 
     @classmethod
     def of(cls, labels: Labels, classes: Sequence[str] | None, name: str = "petroff") -> Palette:
-        """Return the palette of these labels, named by their classes or, where those have no names, by number."""
+        """Return the palette of these labels, with the names of the classes or, without names, their numbers."""
         if labels is None:
             return cls((), PALETTES[name])
         return cls(tuple(classes or map(str, range(int(labels.max()) + 1))), PALETTES[name])
 
     @property
     def is_coloured(self) -> bool:
-        """Return whether there are labels, and few enough that a reader can tell the colours apart."""
+        """Return whether there are labels, and few enough to tell their colours apart."""
         return 0 < len(self.names) <= len(self.ten) * len(MARKERS)
 
     @property
     def remark(self) -> str:
-        """Return what a figure's detail must say of labels that have no colours."""
+        """Return a remark for the figure's detail about labels without colours."""
         return f"; {len(self.names):,} labels, not coloured" if self.names and not self.is_coloured else ""
 
     def colour(self, label: int) -> str:
@@ -62,7 +62,7 @@ class Palette:
         return self.ten[label % len(self.ten)] if self.is_coloured else UNCOLOURED
 
     def scatter(self, axes: Axes, points: Floats, labels: Labels, size: float) -> None:
-        """Draw points (N, 2), all labels mixed, so that none of them lies on top of the others."""
+        """Draw points (N, 2) in mixed order, so that no label is on top of the others."""
         if labels is None or not self.is_coloured:
             axes.scatter(points[:, 0], points[:, 1], s=size, color=UNCOLOURED, alpha=0.6, linewidths=0)
             return
@@ -73,7 +73,7 @@ class Palette:
             axes.scatter(x, y, s=size, c=colours[kind == i], marker=MARKERS[i], alpha=0.75, linewidths=0)
 
     def write_names(self, axes: Axes, points: Floats, labels: Labels) -> None:
-        """Write the name of each class at the median of its points (N, 2); no name over another.
+        """Write the name of each class at the median of its points (N, 2), without overlaps.
 
         The limits of the axes must be set. Where most names have no place, as in a collapsed space, none is written.
         """
@@ -90,19 +90,19 @@ class Palette:
             axes.text(x, y, self.names[classes[i]], path_effects=halo, **style)
 
     def histogram(self, axes: Axes, values: Floats, labels: Labels, edges: Floats) -> None:
-        """Draw how many values fall into each bin: all of them in grey, and an outline for each label."""
+        """Draw a histogram: all values in grey, and an outline for each label."""
         axes.hist(values, edges.tolist(), color="#dddddd", linewidth=0)
         if labels is not None and self.is_coloured:
             for i in np.unique(labels):
                 axes.hist(values[labels == i], edges.tolist(), histtype="step", color=self.colour(i), linewidth=1.0)
 
     def legend(self, axes: Axes) -> None:
-        """Say which colour is which label, to the right of the axes."""
+        """Draw the legend of the labels to the right of the axes."""
         if self.is_coloured:
             legend_beside(axes, self._handles(), self.names, "label")
 
     def legend_in_corner(self, figure: Figure, corner: Axes) -> None:
-        """Say the same in the place of axes that are hidden."""
+        """Draw the legend in place of hidden axes."""
         if self.is_coloured:
             place = {"bbox_to_anchor": (1, 1), "bbox_transform": corner.transAxes}
             figure.legend(self._handles(), self.names, title="label", loc="upper right", **place, **PLAIN)
@@ -116,7 +116,7 @@ class Palette:
 
 
 def _apart(places: Floats, letters: Sequence[int]) -> list[int]:
-    """Return which texts around these places (N, 2), in points of print, hide none of those before them."""
+    """Return which texts around these positions (N, 2), in typographic points, overlap none of those before them."""
     shown: list[int] = []
     for i, (x, y) in enumerate(places):
         reach = [0.35 * NAME_POINTS * (letters[i] + letters[j]) for j in shown]
@@ -128,5 +128,5 @@ def _apart(places: Floats, letters: Sequence[int]) -> list[int]:
 
 
 def legend_beside(axes: Axes, handles: Sequence[Artist], names: Sequence[str], title: str | None = None) -> None:
-    """Put a legend to the right of the axes, where it hides nothing."""
+    """Draw a legend to the right of the axes."""
     axes.legend(handles, names, title=title, loc="upper left", bbox_to_anchor=(1.01, 1.0), **PLAIN)

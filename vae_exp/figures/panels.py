@@ -1,4 +1,4 @@
-"""Grids of images side by side, each under its heading."""
+"""Grids of images side by side, each with a heading."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MARGIN = round(paper.MARGIN * DPI)
 LABELS = 40
 """Height of a heading, and of the labels below a panel, in pixels."""
 NARROWEST = 930
-"""Width of a figure that a title fits on, in pixels."""
+"""Width of a figure that fits a title, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class Panel:
     row_gap: int = GAP
     """White pixels between the rows."""
     marks: Sequence[float] = ()
-    """A place above each row that is marked, in columns: 0 is the middle of the first, 0.5 lies between two."""
+    """A marked position above each row, in columns: 0 is the middle of the first, 0.5 is between the first two."""
 
     @property
     def across(self) -> int:
-        """Return how many images stand in a row."""
+        """Return the number of images in a row."""
         return min(self.columns, len(self.images))
 
     def picture(self, width: int) -> Picture:
@@ -52,7 +52,7 @@ class Panel:
 
 
 def draw_panels(panels: Sequence[Panel], heading: Heading) -> Sheet:
-    """Return a figure of panels side by side, with a pixel of the figure for each of theirs."""
+    """Return a figure of panels side by side, with one pixel of the figure for each pixel of the panels."""
     lefts = [_left(panel) for panel in panels]
     side = TILE if heading.width is None else _fitting(panels, round(heading.width * DPI) - sum(lefts) - MARGIN)
     pictures = [panel.picture(side) for panel in panels]
@@ -69,7 +69,7 @@ def draw_panels(panels: Sequence[Panel], heading: Heading) -> Sheet:
         h, w = picture.shape[:2]
         x += left
         axes = figure.add_axes((x / width, (below + tallest - h) / total, w / width, h / total))
-        # In three colours matplotlib shows the very pixels; a map of greys would round some of them down.
+        # matplotlib shows RGB pixels exactly; a grey colour map would round some of them.
         axes.imshow(Image.fromarray(picture).convert("RGB"), aspect="auto", interpolation="nearest")
         _label(axes, panel, side)
         x += w
@@ -77,24 +77,24 @@ def draw_panels(panels: Sequence[Panel], heading: Heading) -> Sheet:
 
 
 def _fitting(panels: Sequence[Panel], width: int) -> int:
-    """Return the width of an image, in pixels, with which the panels fit side by side into this width."""
+    """Return the width of an image, in pixels, such that the panels fit side by side into this width."""
     gaps = sum(panel.gap * (panel.across - 1) for panel in panels)
     return max(1, (width - gaps) // sum(panel.across for panel in panels))
 
 
 def _left(panel: Panel) -> int:
-    """Return the room left of a panel, in pixels."""
+    """Return the space to the left of a panel, in pixels."""
     letters = max(map(len, panel.row_labels), default=0)
     return MARGIN + round(letters * 0.65 * TICK_POINTS * DPI / 72) + (LABELS if panel.axis_labels[1] else 0)
 
 
 def _below(panel: Panel) -> int:
-    """Return the room below a panel, in pixels."""
+    """Return the space below a panel, in pixels."""
     return LABELS * (bool(panel.column_labels) + bool(panel.axis_labels[0]))
 
 
 def _label(axes: Axes, panel: Panel, side: int) -> None:
-    """Write the heading above, and the labels at the middle of their row or column."""
+    """Write the heading, and the labels at the middle of their row or column."""
     height, width = resized(panel.images[:1], side).shape[2:]
     down, across = height + panel.row_gap, width + panel.gap
     axes.set_title(panel.heading, size=DETAIL_POINTS, loc="left", pad=5)

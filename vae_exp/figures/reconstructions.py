@@ -1,4 +1,4 @@
-"""`reconstructions.png`, `interpolations.png`: images, and what the model makes of them."""
+"""`reconstructions.png`, `interpolations.png`: images and their reconstructions."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def draw_reconstructions(subject: Subject) -> Sheet:
     """Draw training and held-out images, each above the mean of p(x|z) at its posterior mean."""
     held_out = next((name for name in ("test", "val") if subject.splits.named(name)), None)
     panels = [_pairs(subject, name) for name in ("train", held_out) if name]
-    detail = "images chosen at random, each above what the model makes of it: the mean of p(x|z) at z = E[z|x], no draw"
+    detail = "images chosen at random, each above its reconstruction: the mean of p(x|z) at z = E[z|x]"
     return draw_panels(panels, subject.heading("Reconstructions", detail))
 
 
 def _pairs(subject: Subject, name: str) -> Panel:
-    """Return images of a split, each with its reconstruction directly below."""
+    """Return images of a split, each directly above its reconstruction."""
     source = subject.stream(f"reconstructions/{name}")
     split = subject.split(name)
     chosen = torch.randperm(len(split.images), generator=source)[:IMAGES]
@@ -36,7 +36,7 @@ def _pairs(subject: Subject, name: str) -> Panel:
 
 
 def draw_interpolations(subject: Subject) -> Sheet:
-    """Draw the way from one test image to another through latent space."""
+    """Draw interpolations between pairs of test images in latent space."""
     split = subject.split("test")
     source = subject.stream("interpolations")
     first, last = choose_pairs(split, source)
@@ -60,7 +60,7 @@ def between(start: Tensor, end: Tensor, steps: int) -> Tensor:
 
 
 def choose_pairs(split: Split, source: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Return the indices of the first and the last image of each pair, of different classes where there are several."""
+    """Return the indices of the two images of each pair, of different classes if there are several."""
     order = torch.randperm(len(split.images), generator=source)
     if split.labels is None:
         ends = order.repeat(2 * PAIRS)[: 2 * PAIRS]

@@ -1,4 +1,4 @@
-"""`samples.png`, `aggregate_posterior.png`: what the model makes up."""
+"""`samples.png`, `aggregate_posterior.png`: images that the model generates."""
 
 from __future__ import annotations
 

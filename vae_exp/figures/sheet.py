@@ -1,4 +1,4 @@
-"""The paper that every figure is drawn on: its style, its heading, and its files."""
+"""The base of every figure: its style, its heading, and its files."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from vae_exp.figures.heading import Heading, Note
 DPI = tiles.DPI
 TITLE_POINTS, DETAIL_POINTS, TICK_POINTS = 11.0, 8.5, 8.0
 MARGIN = 0.1
-"""Inches between the edge and what is drawn."""
+"""Margin in inches."""
 GREY = SOFT_INK.light
 
 _style = threading.RLock()
 _STYLE = {
-    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so that every machine writes with the same letters
-    "text.parse_math": False,  # names of the user's folders may hold any character
+    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so every machine has it
+    "text.parse_math": False,  # names of the user's folders may contain any character
     "axes.labelsize": 9,
     "axes.titlesize": 9,
     "xtick.labelsize": TICK_POINTS,
@@ -40,20 +40,20 @@ _STYLE = {
     "legend.title_fontsize": TICK_POINTS,
     "grid.color": GRID.light,
     "axes.edgecolor": AXES.light,
-    "pdf.fonttype": 42,  # letters are embedded as letters, which journals ask for
+    "pdf.fonttype": 42,  # embed TrueType fonts, as journals require
 }
 
 
 @contextlib.contextmanager
 def style() -> Iterator[None]:
-    """Draw in our style, whatever the user's settings are. The settings are the process's, hence the lock."""
+    """Use this package's style instead of the user's settings. The settings are global, hence the lock."""
     with _style, matplotlib.style.context(["default", sns.axes_style("whitegrid"), _STYLE]), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")  # a box in a legend is no reason to speak
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")  # a missing character is drawn as a box
         yield
 
 
 class Sheet(Figure):
-    """A figure with a heading. Axes that are added are laid out below it."""
+    """A figure with a heading. Axes are laid out below it."""
 
     heading: Heading
     band: float
@@ -61,9 +61,9 @@ class Sheet(Figure):
 
 
 def sheet(width: float, height: float, heading: Heading) -> Sheet:
-    """Return an empty sheet of this width and height in inches, plus what the heading needs above.
+    """Return an empty sheet of this width and height in inches, plus the height of the heading.
 
-    Where the heading says how wide it is, the height keeps its proportion to the width.
+    If the heading has a width, the height is scaled in proportion.
     """
     if heading.width is not None:
         width, height = heading.width, height * heading.width / width
@@ -83,12 +83,12 @@ def sheet(width: float, height: float, heading: Heading) -> Sheet:
 
 
 def _whole(inches: float) -> float:
-    """Return a length of whole pixels."""
+    """Round a length to whole pixels."""
     return round(inches * DPI) / DPI
 
 
 def _letters(width: float, points: float) -> int:
-    """Return how many letters of about 0.52 em fit in a line."""
+    """Return the number of characters of about 0.52 em that fit in a line."""
     return max(20, int((width - 2 * MARGIN) / (0.52 * points / 72)))
 
 
@@ -98,9 +98,9 @@ def _line(points: float) -> float:
 
 
 def png(figure: Sheet, titles: bool = True) -> bytes:
-    """Return a figure as a PNG file, without its heading where titles are not wanted: the same figure, the same bytes.
+    """Return a figure as a PNG file, with or without its heading. The same figure gives the same bytes.
 
-    The file notes its title, its detail and the height of the band that they stand in, for a page that writes them
+    The file notes its title, its detail and the height of their band, for a page that writes them
     itself.
     """
     canvas = FigureCanvasAgg(figure)
@@ -114,7 +114,7 @@ def png(figure: Sheet, titles: bool = True) -> bytes:
 
 
 def pdf(figure: Sheet, titles: bool = True) -> bytes | None:
-    """Return a figure as a PDF file with its fonts in it; None where it holds images, which have pixels anyway."""
+    """Return a figure as a PDF file with embedded fonts; None for grids of images, which are pixels anyway."""
     if any(axes.images for axes in figure.axes):
         return None
     file = io.BytesIO()

@@ -1,4 +1,4 @@
-"""What the figures are of: a model, its data and its epochs, as the arrays that are drawn."""
+"""The content of the figures: a model, its data and its epochs, as arrays."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Images = NDArray[np.floating]
 """(N, C, H, W), pixels in [0, 1]."""
 
 MOST_IMAGES = 10_000
-"""Images of a split that are encoded for a figure, the first so many; each class keeps its share."""
+"""Largest number of images that are encoded for a figure: the first of a split, which are stratified."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Codes:
     kl: Floats
     """KL(q(z|x) ‖ N(0, I)) in nats: (N, D)."""
     labels: NDArray[np.int64] | None
-    """(N,), where the images have labels."""
+    """(N,), if the images have labels."""
 
     @property
     def activity(self) -> Floats:
@@ -46,7 +46,7 @@ class Codes:
         return variance
 
     def most_active(self, n: int) -> list[int]:
-        """Return the n dimensions of the highest activity, in their own order."""
+        """Return the n dimensions with the highest activity, in their original order."""
         return sorted(np.argsort(-self.activity, kind="stable")[:n].tolist())
 
 
@@ -60,11 +60,11 @@ class Subject:
     config: Config
 
     def stream(self, figure: str) -> torch.Generator:
-        """Return the figure's own source of randomness; it is the CPU's, so that every device shows the same draws."""
+        """Return the figure's own random generator, on the CPU, so that every device has the same draws."""
         return generator(self.config.seed, f"figures/{figure}")
 
     def heading(self, what: str, detail: str) -> Heading:
-        """Return what stands above a figure: what it shows, of which data set, model and latent dimensions."""
+        """Return the heading of a figure: its name, data set, model and latent dimensions."""
         run = f"{self.config.data.name}, {self.config.model.name}, latent_dim={self.model.latent_dim}"
         return Heading(f"{what}: {run}", detail, self.config.figures.width)
 
@@ -74,17 +74,17 @@ class Subject:
         return self.model.latent_dim
 
     def split(self, name: str) -> Split:
-        """Return a split; where the data set has no such split the training images, as `described` says."""
+        """Return a split, or the training images if the data set doesn't have it (see `described`)."""
         return self.splits.named(name) or self.splits.train
 
     def described(self, name: str) -> str:
-        """Return what a title calls the images of `split`."""
+        """Return a description of the images of `split`."""
         word = {"train": "training", "val": "validation", "test": "test"}[name]
         missing = self.splits.named(name) is None
         return f"training images (there is no {word} split)" if missing else f"{word} images"
 
     def images(self, split: Split, indices: Tensor, source: torch.Generator) -> Tensor:
-        """Return these images as the model sees them: (N, C, H, W) in [0, 1]; dynamic binarisation draws them."""
+        """Return these images as input of the model: (N, C, H, W) in [0, 1]; dynamic binarisation draws them."""
         images = split.images[indices.to(split.images.device)]
         if self.config.data.binarize == "dynamic" and split is self.splits.train:
             return draw(images.cpu(), source).to(images.device)
@@ -92,7 +92,7 @@ class Subject:
 
     @torch.no_grad()
     def encode(self, images: Tensor) -> DiagonalGaussian:
-        """Return q(z|x) of images (N, C, H, W), without gradients and in parts, so that memory is bounded."""
+        """Return q(z|x) of images (N, C, H, W), without gradients and in batches, so that memory is bounded."""
         size = self.config.evaluation.batch_size
         batches = (pixels(batch) for batch in torch.split(images, size))
         parts = [self.model.encode(batch.contiguous(memory_format=torch.channels_last)) for batch in batches]
@@ -109,7 +109,7 @@ class Subject:
         return torch.randn(n, self.latent_dim, generator=source)
 
     def codes(self, split: Split, chosen: Tensor, source: torch.Generator) -> Codes:
-        """Return the posteriors of these images of a split, as the model sees them."""
+        """Return the posteriors of these images of a split."""
         parts = torch.split(chosen, self.config.evaluation.batch_size)
         posteriors = [self.encode(self.images(split, part, source)) for part in parts]
         means, kl = (torch.cat(each) for each in zip(*((q.mean, q.kl()) for q in posteriors), strict=True))

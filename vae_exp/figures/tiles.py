@@ -1,4 +1,4 @@
-"""Many small images laid out as one, and one as a PNG file. Needs neither matplotlib nor seaborn."""
+"""Arrange small images in one, and encode it as PNG, without matplotlib."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from vae_exp.figures.subject import Images
 
 Picture = NDArray[np.uint8]
-"""(H, W) of grey or (H, W, 3) of colour."""
+"""(H, W) in grey or (H, W, 3) in colour."""
 
 DPI = 200
-"""Pixels of an inch of print."""
+"""Pixels per inch in print."""
 TILE = 84
-"""Width at which an image of a grid is shown, at most, in pixels of the figure."""
+"""Largest width of an image of a grid, in pixels of the figure."""
 GAP = 3
 """Width of the white lines between them, in pixels of the figure."""
 
 
 def tile(images: Images, columns: int, gap: int = GAP, row_gap: int | None = None) -> Picture:
-    """Lay images (N, C, H, W) in [0, 1] out row by row, with white lines of `gap` pixels between them.
+    """Arrange images (N, C, H, W) in [0, 1] row by row, with white lines of `gap` pixels between them.
 
     `row_gap` is the gap between rows where it is another. Returns (rows·(H + row_gap) − row_gap,
     columns·(W + gap) − gap), with a last axis of 3 for colour. Places without an image are white.
@@ -43,9 +43,9 @@ def tile(images: Images, columns: int, gap: int = GAP, row_gap: int | None = Non
 
 
 def resized(images: Images, width: int = TILE) -> Images:
-    """Return images at most `width` pixels wide, in their own proportions.
+    """Return images at most `width` pixels wide, with their aspect ratio.
 
-    Small ones have each pixel repeated a whole number of times, so that it stays a square; large ones are averaged.
+    Pixels of small images are repeated a whole number of times, so that they stay squares; large images are averaged.
     """
     height, own = images.shape[-2:]
     if own > width:
@@ -60,7 +60,7 @@ def resized(images: Images, width: int = TILE) -> Images:
 
 
 def png(image: Image.Image, note: Note | None = None) -> bytes:
-    """Return an image as a PNG file, which holds its pixels, its resolution and its note: no date, no program."""
+    """Return an image as a PNG file with pixels, resolution and note, without a date."""
     file = io.BytesIO()
     image.save(file, "PNG", dpi=(DPI, DPI), **({} if note is None else {"pnginfo": note.chunks()}))
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""`traversals.png` and `manifold.png`: the latent space, walked through."""
+"""`traversals.png` and `manifold.png`: images along lines and on a grid of latent space."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from vae_exp.figures.sheet import Sheet
 from vae_exp.figures.subject import Subject, array
 
 MOST = 12
-"""Dimensions that are walked along."""
+"""Largest number of traversed dimensions."""
 STEPS, REACH = 13, 3.0
-"""Points along each, from −REACH to REACH."""
+"""Points along each dimension, from −REACH to REACH."""
 SIDE = 15
 """Points along each side of the manifold."""
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ def draw_traversals(subject: Subject) -> Sheet:
 
 
 def place_of(value: float) -> float:
-    """Return where a value stands among the columns of a traversal; what lies beyond them, at their end."""
+    """Return the position of a value among the columns of a traversal, clipped to the ends."""
     return (min(max(value, -REACH), REACH) + REACH) / (2 * REACH) * (STEPS - 1)
 
 
@@ -57,9 +57,9 @@ def traverse(origin: Tensor, dims: list[int], values: Tensor) -> Tensor:
 
 
 def draw_manifold(subject: Subject) -> Sheet | None:
-    """Draw the means of p(x|z) on a grid of z that the prior covers evenly; for two latent dimensions alone."""
+    """Draw the means of p(x|z) on a grid of quantiles of the prior; only for two latent dimensions."""
     if subject.latent_dim != 2:
-        log.info("manifold.png is drawn for two latent dimensions alone, here there are %s", subject.latent_dim)
+        log.info("manifold.png is drawn only for two latent dimensions, got %s", subject.latent_dim)
         return None
     quantiles = even_quantiles(SIDE)
     z1, z2 = torch.meshgrid(quantiles, quantiles.flip(0), indexing="xy")
@@ -78,7 +78,7 @@ def draw_manifold(subject: Subject) -> Sheet | None:
 
 
 def even_quantiles(n: int) -> Tensor:
-    """Return the medians of n intervals that N(0, 1) gives the same probability: (n,), ascending."""
+    """Return the medians of n intervals with the same probability under N(0, 1): (n,), ascending."""
     quantiles: Tensor = torch.special.ndtri((torch.arange(n) + 0.5) / n)
     return quantiles
 

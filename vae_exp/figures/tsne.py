@@ -1,4 +1,4 @@
-"""`tsne.png`: the posterior means, laid out in the plane (van der Maaten & Hinton 2008)."""
+"""`tsne.png`: the posterior means, embedded in the plane (van der Maaten & Hinton 2008)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from vae_exp.randomness import derive
 
 PERPLEXITY = 30.0
 FEWEST = 5
-"""Points that t-SNE needs: it takes three neighbours of each for a perplexity of 1."""
+"""Smallest number of points: t-SNE uses three neighbours of each for a perplexity of 1."""
 
 
 def draw_tsne(subject: Subject) -> Sheet:
-    """Draw t-SNE of a fixed subsample of a split's posterior means; where it can't run, the means, and why."""
+    """Draw t-SNE of a fixed subsample of a split's posterior means, or, if it can't run, the means and the reason."""
     codes = _subsample(subject)
     palette = Palette.of(codes.labels, subject.splits.classes, subject.config.figures.palette)
     what = f"{len(codes.means):,} posterior means of {subject.described(subject.config.figures.tsne_split)}"
@@ -35,7 +35,7 @@ def draw_tsne(subject: Subject) -> Sheet:
 
 
 def _subsample(subject: Subject) -> Codes:
-    """Return the codes of `figures.tsne_points` images of `figures.tsne_split`, chosen at random."""
+    """Return the codes of `figures.tsne_points` random images of `figures.tsne_split`."""
     config = subject.config.figures
     split = subject.split(config.tsne_split)
     source = subject.stream("tsne")
@@ -44,7 +44,7 @@ def _subsample(subject: Subject) -> Codes:
 
 
 def obstacle(codes: Codes) -> str | None:
-    """Say why t-SNE can't lay these codes out; None where it can."""
+    """Return the reason why t-SNE can't embed these codes; None if it can."""
     n, dims = codes.means.shape
     if dims < 2:
         return "t-SNE needs more than the one latent dimension there is"
@@ -56,12 +56,12 @@ def obstacle(codes: Codes) -> str | None:
 
 
 def perplexity_for(n: int) -> float:
-    """Return the usual perplexity, or for few points a third of their number."""
+    """Return the default perplexity, or for few points a third of their number."""
     return min(PERPLEXITY, float((n - 1) // 3))
 
 
 def layout(means: Floats, seed: int) -> Floats:
-    """Return the places of means (N, D) in the plane: (N, 2)."""
+    """Return the embedding of means (N, D) in the plane: (N, 2)."""
     tsne = TSNE(
         n_components=2,
         perplexity=perplexity_for(len(means)),

@@ -1,4 +1,4 @@
-"""What a finished model is worth, beyond its loss: the numbers of `final.json`."""
+"""The measures of a finished model beyond its loss: the numbers of `final.json`."""
 
 from vae_exp.measures.final import measure
 

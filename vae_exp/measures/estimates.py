@@ -1,4 +1,4 @@
-"""Numbers with their errors, as `final.json` holds them."""
+"""Estimates with their errors, as in `final.json`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 def estimate(name: str, values: Tensor) -> dict[str, float]:
     """Return the mean of independent values (N,) as `name` and its standard error s/√N as `name_se`.
 
-    One value alone has no standard error.
+    A single value has no standard error.
     """
     values = values.cpu().double()
     found = {name: float(values.mean())}
@@ -43,5 +43,5 @@ def proportion(name: str, hits: Tensor) -> dict[str, Any]:
 
 
 def leave_out(names: str, reason: str) -> None:
-    """Say in the log why measures are missing."""
-    log.info("not given: %s, since %s", names, reason)
+    """Log why measures are missing."""
+    log.info("not measured: %s, since %s", names, reason)

@@ -1,4 +1,4 @@
-"""All measures of a finished run, in the order in which they are taken."""
+"""All measures of a finished run, in the order of their computation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from vae_exp.models.vae import Vae
 from vae_exp.objectives import PARTS, build_objective
 
 MOST_POSTERIORS, MOST_DRAWS = 50_000, 2_000
-"""Training images whose posteriors are aggregated, and those that z is drawn for: the first so many."""
+"""Number of training images whose posteriors are aggregated, and of those that z is drawn for: the first ones."""
 
 Found = dict[str, Any]
 
@@ -43,7 +43,7 @@ def measure(model: Vae, splits: Splits, config: Config, say: Callable[[str], Non
     codes = subject.codes(subject.measured_on)
     found = losses(subject) | {"measured_on": subject.measured_on} | likelihood(subject) | scale(subject)
     found |= use_of_latents(subject, codes)
-    # Arrays this small make the threads of scikit-learn's libraries wait for each other, twenty times as long.
+    # With arrays this small, several threads in scikit-learn's libraries are twenty times slower.
     with threadpool_limits(1):
         found |= use_of_labels(subject, codes)
     for name in [name for name, value in found.items() if isinstance(value, float) and not math.isfinite(value)]:
@@ -52,7 +52,7 @@ def measure(model: Vae, splits: Splits, config: Config, say: Callable[[str], Non
 
 
 def losses(subject: Subject) -> Found:
-    """Return objective, loss, reconstruction and KL of validation and test images, as after an epoch."""
+    """Return objective, loss, reconstruction and KL of validation and test images, as after each epoch."""
     evaluation, objective = subject.config.evaluation, build_objective(subject.config.objective)
     found: Found = {}
     for name in ("val", "test"):
@@ -68,7 +68,7 @@ def losses(subject: Subject) -> Found:
 
 
 def use_of_latents(subject: Subject, codes: Codes) -> Found:
-    """Return KL per dimension, active units, and what z tells of the training image it was drawn for."""
+    """Return KL per dimension, active units, and the information in z about its training image."""
     subject.say("use of the latent space")
     kl, active = codes.posterior.kl().mean(0), latent.is_active(codes.posterior.mean)
     for dimension in torch.nonzero(active & (kl < latent.UNUSED)).flatten().tolist():

@@ -13,20 +13,20 @@ from vae_exp.distributions import log_standard_normal
 from vae_exp.models.vae import Vae, pixels
 
 POINTS = 500
-"""Latent points in memory at a time, however many samples and images there are."""
+"""Largest number of latent points in memory at a time."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What K weights w_k = p(x, z_k)/q(z_k|x), z_k ~ q(z|x), say of each image: (N,) each, in float64."""
+    """Statistics of K weights w_k = p(x, z_k)/q(z_k|x), z_k ~ q(z|x), of each image: (N,) each, in float64."""
 
     log_likelihood: Tensor
     """log 1/K Σ_k w_k in nats. Its expectation is at most log p(x) and grows with K (Burda et al. 2015,
     arXiv 1509.00519, theorem 1)."""
     with_a_tenth: Tensor
-    """The same of the first K/10 weights, rounded down; −inf where that is none."""
+    """The same for the first K/10 weights, rounded down; −inf if that is 0."""
     effective_samples: Tensor
-    """(Σ w_k)²/Σ w_k², between 1 and K (Kong 1992): near 1, one weight is nearly the whole sum."""
+    """(Σ w_k)²/Σ w_k², between 1 and K (Kong 1992): near 1, one weight dominates the sum."""
 
 
 @torch.no_grad()
@@ -37,7 +37,7 @@ def estimate_log_likelihood(
     noise: torch.Generator,
     on_images: Callable[[int], None] = lambda done: None,
 ) -> Estimate:
-    """Return the estimate of each image (N, C, H, W) with K `samples`; `on_images` learns how many images are done."""
+    """Return the estimate of each image (N, C, H, W) with K `samples`; `on_images` gets the number of finished ones."""
     parts: list[Tensor] = []
     done = 0
     for batch in torch.split(images, max(1, POINTS // samples)):
@@ -62,7 +62,7 @@ def _log_sums(model: Vae, images: Tensor, samples: int, noise: torch.Generator) 
 
 
 def _log_weights(model: Vae, images: Tensor, samples: int, noise: torch.Generator) -> Iterator[Tensor]:
-    """Yield log w of each image (B,), as many z at a time as memory is meant to hold: (k, B), in float64."""
+    """Yield log w of each image (B,), for as many z at a time as memory allows: (k, B), in float64."""
     posterior = model.encode(images)
     at_once = max(1, POINTS // len(images))
     for begin in range(0, samples, at_once):

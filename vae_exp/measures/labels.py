@@ -1,4 +1,4 @@
-"""What labels say about the latent space and about what a model draws."""
+"""Measures that need labels: of the latent space and of samples."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Found = dict[str, Any]
 
 
 def use_of_labels(subject: Subject, codes: Codes) -> Found:
-    """Return what labels say about the latent space and the samples; nothing where there are less than two."""
+    """Return the measures of the latent space and of samples; empty for fewer than two labels."""
     labels = subject.labels("train")
     if labels is None or len(np.unique(labels)) < 2:
         reason = "the data has no labels" if labels is None else "all training images have the same label"
@@ -28,9 +28,9 @@ def use_of_labels(subject: Subject, codes: Codes) -> Found:
 
 
 def of_codes(subject: Subject, codes: Codes) -> Found:
-    """Return how well labels are found from posterior means, and how they lie apart; nothing of collapsed codes.
+    """Return the accuracy of probes of the posterior means, and the silhouette; empty for collapsed codes.
 
-    A probe rescales the means, and finds labels in differences that the width of the posteriors drowns.
+    A probe rescales the means, so it could find labels in differences far below the width of the posteriors.
     """
     if not latent.is_active(codes.posterior.mean).any():
         names = "knn_accuracy, linear_probe_accuracy, silhouette"
@@ -40,9 +40,9 @@ def of_codes(subject: Subject, codes: Codes) -> Found:
 
 
 def probe(subject: Subject, codes: Codes) -> Found:
-    """Return the share of labels that are found from means, by probes fitted to means of training images."""
+    """Return the accuracy of probes that are fitted to means of training images."""
     if subject.measured_on == "train":
-        leave_out("knn_accuracy, linear_probe_accuracy", "there are no images beside the training images")
+        leave_out("knn_accuracy, linear_probe_accuracy", "there are only training images")
         return {}
     subject.say("probes of the latent space")
     train = subject.codes("train")
@@ -55,7 +55,7 @@ def probe(subject: Subject, codes: Codes) -> Found:
 
 
 def silhouette(codes: Codes) -> Found:
-    """Return the mean silhouette of the labels; none where there is one class, or each image is its own."""
+    """Return the mean silhouette of the labels; empty for one class, or as many classes as images."""
     means, labels = codes.means[: probes.MOST_SILHOUETTES], codes.labels
     assert labels is not None
     classes = len(np.unique(labels[: len(means)]))
@@ -66,7 +66,7 @@ def silhouette(codes: Codes) -> Found:
 
 
 def of_samples(subject: Subject, labels: NDArray[np.int64]) -> Found:
-    """Return how sure a classifier of training images is of prior samples, and which classes they show.
+    """Return the confidence of a classifier in prior samples, and the classes that they show.
 
     Beside both is what it says of real images. Where pixels are 0 or 1 the samples are draws from p(x|z), since their
     means are grey, as no image that it has seen.
@@ -87,10 +87,10 @@ def of_samples(subject: Subject, labels: NDArray[np.int64]) -> Found:
 
 
 def of_real_images(subject: Subject, classifier: Any, shares: Tensor) -> Found:
-    """Return what the classifier says of real images that it has not seen: accuracy, confidence, classes."""
+    """Return accuracy, confidence and classes of the classifier on real images that it was not fitted to."""
     name = subject.measured_on
     if name == "train":
-        leave_out("classifier_accuracy, real_confidence, real_label_coverage", "there are none beside training images")
+        leave_out("classifier_accuracy, real_confidence, real_label_coverage", "there are only training images")
         return {}
     images, truth = subject.images(name), subject.labels(name)
     chances = samples.probabilities(classifier, images)

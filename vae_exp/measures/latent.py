@@ -1,4 +1,4 @@
-"""How much of its latent space a model uses. All of it from the posteriors q(z|x) of N images: (N, D), in nats."""
+"""How much a model uses its latent space, from the posteriors q(z|x) of N images: (N, D), in nats."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from vae_exp.storage.records import BOUNDS
 ACTIVE = 0.01
 """A latent dimension is active when Var_x(E[z|x]) is above this (Burda et al. 2015, arXiv 1509.00519, section 5)."""
 UNUSED = 0.01
-"""Mean KL in nats below which an active dimension is named: its posterior is nearly the prior."""
+"""Mean KL in nats below which an active dimension is logged: its posterior is nearly the prior."""
 NEAR = 1.0
-"""Nats below log N where the information of N images is no more than a bound."""
+"""Distance from log N, in nats, within which the information of N images is only a bound."""
 _NUMBERS = 2**21
-"""Numbers in each array at a time, while densities of all pairs are computed."""
+"""Largest size of the arrays in which the densities of all pairs are computed."""
 
 
 def is_active(means: Tensor) -> Tensor:
-    """Say of each dimension whether the posterior means (N, D) vary enough: (D,)."""
+    """Return whether each dimension of the posterior means (N, D) is active: (D,)."""
     return means.double().var(0, correction=0) > ACTIVE
 
 
@@ -31,7 +31,7 @@ def index_information(posterior: DiagonalGaussian, noise: torch.Generator, draws
     """Return log q(z_n|x_n)/q(z_n) for one draw z_n ~ q(z|x_n) of the first images: (draws,), in float64.
 
     q(z) = 1/N Σ_m q(z|x_m) is the aggregate posterior of all N images. The mean estimates the mutual information of
-    z and the index n (Hoffman & Johnson 2016, "ELBO surgery"). It is 0 where all posteriors are the same and can't
+    z and the index n (Hoffman & Johnson 2016, "ELBO surgery"). It is 0 if all posteriors are the same, and can't
     exceed log N, which it reaches where no two overlap. Time grows with `draws` · N · D, memory doesn't.
     """
     posterior = DiagonalGaussian(posterior.mean.double(), posterior.log_variance.double())
@@ -43,7 +43,7 @@ def index_information(posterior: DiagonalGaussian, noise: torch.Generator, draws
 
 
 def information(posterior: DiagonalGaussian, noise: torch.Generator, draws: int) -> dict[str, Any]:
-    """Return the mutual information of z and the image's index, and the marginal KL(q(z) ‖ p(z)) it leaves of the KL.
+    """Return the mutual information of z and the image's index, and the rest of the KL, the marginal KL(q(z) ‖ p(z)).
 
     The two add up to the mean KL of the images that are drawn for. Within a nat of log N the first is a lower bound
     and so the second an upper one: `…_is_bound` says so, and no standard error is given, since it lacks the bias.

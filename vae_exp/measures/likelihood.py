@@ -1,4 +1,4 @@
-"""−log p(x) of a model, called what it is, with what says how far it can be trusted; the scale of the pixels."""
+"""Estimates of −log p(x) with their diagnostics, and the scale of the pixels."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from vae_exp.measures.importance import Estimate, estimate_log_likelihood
 from vae_exp.measures.subject import Subject
 
 NAMES = {"nll": "nll", "density": "negative_log_density"}
-"""What the estimate is called in `final.json`, before its K."""
+"""Name of the estimate in `final.json`, before its K."""
 CONVERGED = 0.1
-"""Nats by which ten times the samples may still lower the estimate of one that has converged."""
+"""Nats by which ten times as many samples may lower a converged estimate."""
 
 log = logging.getLogger(__name__)
 
 
 def likelihood(subject: Subject) -> dict[str, Any]:
-    """Return the estimates of −log p(x) with K samples and K/10, on validation images and those that are measured on.
+    """Return the estimates of −log p(x) with K samples and K/10, on validation images and the measured split.
 
-    Beside each are its bits per dimension, where it is an NLL, and the effective number of samples.
+    With each come its bits per dimension, if it is an NLL, and the effective number of samples.
     """
     evaluation, kind = subject.config.evaluation, kind_of_estimate(subject.config.model, subject.splits.grey)
     samples, measured_on = evaluation.importance_samples, subject.measured_on
@@ -48,7 +48,7 @@ def likelihood(subject: Subject) -> dict[str, Any]:
 def _estimate(subject: Subject, name: str) -> Estimate:
     evaluation = subject.config.evaluation
     images = subject.images(name, evaluation.importance_images)
-    # The stream of the images that are measured on has had this name since version 0.1.
+    # The random stream of the measured split has had this name since version 0.1.
     stream = "importance" if name == subject.measured_on else f"importance/{name}"
 
     def tell(done: int) -> None:
@@ -59,7 +59,7 @@ def _estimate(subject: Subject, name: str) -> Estimate:
 
 
 def _described(subject: Subject, name: str, called: str, weights: Estimate) -> dict[str, float]:
-    """Return one split's estimates by name; the log says where more samples would still lower them."""
+    """Return one split's estimates by name; log if more samples would lower them."""
     samples = subject.config.evaluation.importance_samples
     key, few = f"{name}/{called}_iw{samples}", samples // 10
     found = estimate(key, -weights.log_likelihood) | estimate(f"{name}/ess_iw{samples}", weights.effective_samples)
@@ -78,7 +78,7 @@ def _described(subject: Subject, name: str, called: str, weights: Estimate) -> d
 
 
 def bits_per_dimension(nats: Tensor, subject: Subject) -> Tensor:
-    """Return nats per image as bits per pixel and channel."""
+    """Convert nats per image to bits per pixel and channel."""
     return nats / (math.log(2) * math.prod(subject.splits.shape))
 
 
@@ -86,7 +86,7 @@ def bits_per_dimension(nats: Tensor, subject: Subject) -> Tensor:
 def scale(subject: Subject) -> dict[str, float]:
     """Return the scale of the likelihood and the RMSE of the pixels at one draw of z for each image, in [0, 1].
 
-    The RMSE is the scale that would make these images likeliest under a Gaussian. Nothing for other likelihoods.
+    The RMSE is the maximum-likelihood scale of a Gaussian. Empty for other likelihoods.
     """
     if subject.model.likelihood != "gaussian":
         return {}

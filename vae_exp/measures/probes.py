@@ -1,4 +1,4 @@
-"""What the labels say about the latent space: probes fitted to some posterior means and scored on others."""
+"""Probes of the latent space, fitted to some posterior means and scored on others."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from torch import Tensor
 from vae_exp.errors import one_line
 
 NEIGHBOURS = 5
-"""Nearest training means that vote on a label."""
+"""Number of nearest neighbours."""
 MOST_SILHOUETTES = 2000
-"""Points whose distances to each other are computed for the silhouette, the first so many."""
+"""Number of points for the silhouette, the first ones: all pairs of distances are computed."""
 
 log = logging.getLogger(__name__)
 
 
 def neighbour_hits(means: NDArray[Any], labels: NDArray[Any], others: NDArray[Any], truth: NDArray[Any]) -> Tensor:
-    """Say which labels of `others` (M, D) their nearest neighbours among `means` (N, D) agree with: 0. or 1., (M,)."""
+    """Return 1. where the nearest of `means` (N, D) predict the label of `others` (M, D), else 0.: (M,)."""
     from sklearn.neighbors import KNeighborsClassifier
 
     vote = KNeighborsClassifier(min(NEIGHBOURS, len(means)))
@@ -30,7 +30,7 @@ def neighbour_hits(means: NDArray[Any], labels: NDArray[Any], others: NDArray[An
 
 
 def linear_hits(means: NDArray[Any], labels: NDArray[Any], others: NDArray[Any], truth: NDArray[Any]) -> Tensor:
-    """Say which labels of `others` (M, D) a logistic regression on scaled `means` (N, D) finds: 0. or 1., (M,)."""
+    """Return 1. where a logistic regression on scaled `means` (N, D) predicts the label of `others` (M, D), else 0.: (M,)."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -52,7 +52,7 @@ def silhouettes(means: NDArray[Any], labels: NDArray[Any]) -> Tensor:
 
 
 def fit(classifier: Any, features: NDArray[Any], labels: NDArray[Any]) -> None:
-    """Fit a classifier of scikit-learn. What it warns of goes to the log: above all that it has not converged."""
+    """Fit a classifier of scikit-learn. Its warnings, such as that it has not converged, go to the log."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         classifier.fit(features, labels)

@@ -1,4 +1,4 @@
-"""What a small classifier of real images sees in the images that a model draws."""
+"""Classify the images that a model generates, with a small classifier of real images."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from torch import Tensor
 from vae_exp.measures.probes import fit
 
 FEWEST, MOST = 1000, 10_000
-"""Prior samples that are classified."""
+"""Number of classified prior samples."""
 IN_A_CLASS = 5
-"""Samples of the rarest class that are expected of a model that has every class: it is missed in 7 of 1,000 cases."""
+"""Expected samples of the rarest class from a model that has every class: it is missed in 7 of 1,000 cases."""
 _LARGEST = 28
-"""Pixels of a side; larger images are averaged down, so that memory is bounded."""
+"""Side in pixels to which larger images are averaged down, so that memory is bounded."""
 _LANDMARKS = 500
-"""Training images that the others are compared with."""
+"""Number of training images that the others are compared with."""
 
 
 def train_classifier(images: Tensor, labels: NDArray[Any]) -> Any:
@@ -34,7 +34,7 @@ def train_classifier(images: Tensor, labels: NDArray[Any]) -> Any:
     from sklearn.pipeline import make_pipeline
 
     features = _features(images)
-    width = features.shape[1] * max(float(features.var()), 1e-6)  # as scikit-learn's SVC scales it
+    width = features.shape[1] * max(float(features.var()), 1e-6)  # the default scale of scikit-learn's SVC
     similarities = Nystroem(gamma=1 / width, n_components=min(_LANDMARKS, len(features)), random_state=0)
     classifier = make_pipeline(similarities, LogisticRegression(C=100, max_iter=1000))
     fit(classifier, features, labels)
@@ -42,12 +42,12 @@ def train_classifier(images: Tensor, labels: NDArray[Any]) -> Any:
 
 
 def probabilities(classifier: Any, images: Tensor) -> Tensor:
-    """Return what the classifier thinks of images (N, C, H, W) in [0, 1]: (N, classes)."""
+    """Return the class probabilities of images (N, C, H, W) in [0, 1]: (N, classes)."""
     return torch.from_numpy(classifier.predict_proba(_features(images)))
 
 
 def number_for(shares: Tensor) -> int:
-    """Return how many samples show every class, given the classes' shares of the training labels (classes,)."""
+    """Return the number of samples that shows every class, given their shares of the training labels (classes,)."""
     return max(FEWEST, math.ceil(IN_A_CLASS / float(shares.min())))
 
 

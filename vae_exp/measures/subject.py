@@ -1,4 +1,4 @@
-"""What is measured: a model with its data, and the codes that it gives to images."""
+"""The subject of the measures: a model with its data and codes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vae_exp.models.vae import Vae, pixels
 from vae_exp.randomness import generator
 
 MOST_IMAGES = 10_000
-"""Images of a split that are encoded or learned from, the first so many."""
+"""Largest number of images of a split that are encoded or fitted to: the first ones."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Codes:
     posterior: DiagonalGaussian
     """(N, D), in float64."""
     labels: NDArray[np.int64] | None
-    """(N,), where there are labels."""
+    """(N,), if there are labels."""
 
     @property
     def means(self) -> NDArray[np.float64]:
@@ -48,22 +48,22 @@ class Subject:
 
     @property
     def measured_on(self) -> str:
-        """Return the split of everything that no other split is named for."""
+        """Return the split of all measures that name no other split."""
         return self.splits.measured_on
 
     def split(self, name: str) -> Split:
-        """Return the split called `train`, `val` or `test`, which must be there."""
+        """Return the split called `train`, `val` or `test`, which must exist."""
         split = self.splits.named(name)
         assert split is not None
         return split
 
     @property
     def device(self) -> torch.device:
-        """Return where the images are."""
+        """Return the device of the images."""
         return self.splits.train.images.device
 
     def batches(self, name: str, most: int = MOST_IMAGES) -> Iterator[Tensor]:
-        """Yield the first images of a split as the model sees them, in evaluation's batches: (B, C, H, W) in [0, 1].
+        """Yield the first images of a split as input of the model, in batches of evaluation: (B, C, H, W) in [0, 1].
 
         What is drawn anew each time in training, pixels of 0 and 1 or the noise of a dequantisation, is drawn once.
         """
@@ -79,13 +79,13 @@ class Subject:
         return torch.cat(list(self.batches(name, most)))
 
     def drawn(self, n: int) -> Tensor:
-        """Return n images that the model makes up: means of p(x|z), or draws where pixels are 0 or 1: (n, C, H, W)."""
+        """Return n images that the model generates: means of p(x|z), or draws if pixels are 0 or 1: (n, C, H, W)."""
         likelihoods = self.model.sample_likelihoods(n, self.config.seed)
         is_binary = not self.splits.grey and self.model.likelihood == "bernoulli"
         return likelihoods.sample(self.stream("draws", self.device)) if is_binary else likelihoods.mean
 
     def labels(self, name: str, most: int = MOST_IMAGES) -> NDArray[np.int64] | None:
-        """Return the labels of `images(name, most)`, where there are labels: (N,)."""
+        """Return the labels of `images(name, most)`, if there are labels: (N,)."""
         labels = self.split(name).labels
         return None if labels is None else labels[:most].cpu().numpy()
 
@@ -99,5 +99,5 @@ class Subject:
         return Codes(DiagonalGaussian(mean, log_variance), self.labels(name, most))
 
     def stream(self, name: str, device: torch.device | str = "cpu") -> torch.Generator:
-        """Return a measure's own source of randomness."""
+        """Return a measure's own random generator."""
         return generator(self.config.seed, f"measures/{name}", device=device)

@@ -1,4 +1,4 @@
-"""A configuration and an image's shape become a VAE."""
+"""The models: a VAE from a configuration and the shape of the images."""
 
 from vae_exp.models import conv as conv
 from vae_exp.models import mlp as mlp

@@ -49,9 +49,9 @@ def _transposed_convolutions(config: ConvConfig) -> Iterator[nn.Module]:
 
 
 def _last_layer(before: int, after: int, growing: tuple[int, int], shrinking: tuple[int, int]) -> nn.Module:
-    """Return the layer of these kernels (see `last_kernels`), which brings height and width back."""
+    """Return the layer of these kernels (see `last_kernels`), which restores height and width."""
     if growing == (1, 1):
-        # The other form pays while the planes it makes are fewer than the channels it reads.
+        # The other form is faster while it makes fewer planes than it reads channels.
         narrow = math.prod(shrinking) > 1 and math.prod(shrinking) * after <= before
         return (NarrowConv2d if narrow else nn.Conv2d)(before, after, shrinking)
     layer = TransposedConv2d(before, after, growing)

@@ -23,9 +23,9 @@ from vae_exp.randomness import derive, generator
 from vae_exp.registry import implementation_of
 
 FIRST_SCALE = 1 / math.sqrt(12)
-"""Where a learned scale starts: the standard deviation of a pixel that is uniform in [0, 1]."""
+"""Initial value of a learned scale: the standard deviation of a uniform pixel in [0, 1]."""
 DECODED_AT_ONCE = 500
-"""Latent points that go through the decoder at a time when no gradients are kept."""
+"""Largest number of latent points in the decoder at a time, without gradients."""
 
 
 class Vae(nn.Module):
@@ -86,7 +86,7 @@ class Vae(nn.Module):
                 return Bernoulli(logits)
 
     def _decoded(self, z: Tensor) -> Tensor:
-        """Return the decoder's output for (N, D), in parts where no gradients are kept, so that memory is bounded."""
+        """Return the decoder's output for (N, D), without gradients in parts, so that memory is bounded."""
         if torch.is_grad_enabled() or len(z) <= DECODED_AT_ONCE:
             output: Tensor = self.decoder(z)
             return output
@@ -104,7 +104,7 @@ class Vae(nn.Module):
 
 
 def pixels(images: Tensor, dequantization: torch.Generator | None = None) -> Tensor:
-    """Return images as floats in [0, 1]; with a source of noise, pixels k of 8 bits as (k + u)/256, u uniform."""
+    """Return images as floats in [0, 1]; with a noise generator, pixels k of 8 bits as (k + u)/256, u uniform."""
     if images.dtype != torch.uint8:
         return images
     if dequantization is None:
@@ -113,7 +113,7 @@ def pixels(images: Tensor, dequantization: torch.Generator | None = None) -> Ten
 
 
 def build_model(config: ModelConfig, shape: Shape, seed: int) -> Vae:
-    """Return a freshly initialised model on the CPU; raise UserError where the configuration doesn't fit the shape."""
+    """Return a newly initialised model on the CPU; raise UserError if the configuration doesn't fit the shape."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "initialisation"))
         encoder, decoder = implementation_of(config)(config, shape)
