@@ -30,7 +30,7 @@ def neighbour_hits(means: NDArray[Any], labels: NDArray[Any], others: NDArray[An
 
 
 def linear_hits(means: NDArray[Any], labels: NDArray[Any], others: NDArray[Any], truth: NDArray[Any]) -> Tensor:
-    """Return 1. where a logistic regression on scaled `means` (N, D) predicts the label of `others` (M, D), else 0.: (M,)."""
+    """Return 1. where a logistic regression on scaled `means` (N, D) predicts the label of `others` (M, D): (M,)."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
