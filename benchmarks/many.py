@@ -126,12 +126,7 @@ def tracking(epochs: int) -> dict[str, float]:
 def parallel(jobs: int) -> dict[str, float]:
     found: dict[str, float] = {"lost": 0}
     for name, workers in (("one", 1), ("two", 2)):
-        length = [
-            "trainer.epochs=60",
-            "trainer.patience=null",
-            "hydra/launcher=joblib",
-            f"hydra.launcher.n_jobs={workers}",
-        ]
+        length = ["trainer.epochs=60", "trainer.patience=null", "hydra/launcher=joblib"]
         command = [sys.executable, "-m", "vae_exp.train", "-m", f"seed=range({jobs})", *EMPTY, *length]
         options = [f"hydra.launcher.n_jobs={workers}", f"hydra.sweep.dir={name}"]
         subprocess.run([*command, *options], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

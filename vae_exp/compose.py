@@ -89,12 +89,12 @@ class CheckFirst(Callback):
             refuse_unknown(config)
             typed = to_config(config)
             from vae_exp.preparation import prepare  # importing torch takes seconds; the schema needs none
-            from vae_exp.storage import files
+            from vae_exp.storage import room
             from vae_exp.storage.run_folder import RunFolder
 
             folder = RunFolder(Path(config.hydra.run.dir))
             prepare(typed, folder)
-            files.require_room(folder.path)  # for Hydra's own record, of a run that is finished too
+            room.require_room(folder.path)  # for Hydra's own record, of a run that is finished too
         except UserError as error:
             complain(str(error))
             raise SystemExit(2) from None

@@ -21,7 +21,7 @@ from vae_exp.errors import UserError
 from vae_exp.models import build_model
 from vae_exp.models.vae import Shape
 from vae_exp.objectives import build_objective, first_final_epoch
-from vae_exp.storage import files
+from vae_exp.storage import room
 from vae_exp.storage.kept import require_states
 from vae_exp.storage.records import Final, Status, saved_trainer
 from vae_exp.storage.run_folder import RunFolder
@@ -56,7 +56,7 @@ def prepare(config: Config, folder: RunFolder, origin: str | None = None) -> Pre
     final = _finished(config, folder)
     if final is None:
         require_states(folder)
-        files.require_room(folder.path)
+        room.require_room(folder.path)
     return Prepared(config, splits, status, final)
 
 

@@ -15,7 +15,7 @@ from vae_exp.exporting.networks import networks
 from vae_exp.exporting.source import Source
 from vae_exp.loaded_run import best_model
 from vae_exp.models.vae import Vae
-from vae_exp.storage import checkpoint, files
+from vae_exp.storage import checkpoint, files, room
 from vae_exp.storage.model_folder import ModelFolder, describe
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -30,7 +30,7 @@ def require_empty(target: Path) -> None:
     """Raise UserError unless `target` can be made, or is an empty folder."""
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"{target} must be a new or empty folder; choose another one")
-    files.require_room(target.parent)
+    room.require_room(target.parent)
 
 
 def write(source: Source, target: Path, licence: str | None) -> None:

@@ -10,6 +10,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,6 +67,7 @@ def describe(device: torch.device, command: list[str]) -> Session:
     )
 
 
+@cache
 def _version(package: str) -> str | None:
     try:
         return version(package)
@@ -85,10 +87,12 @@ def _cpu() -> str:
     return f"{name}, {torch.backends.cpu.get_cpu_capability()}"
 
 
+@cache
 def _git() -> Git | None:
     """Return the commit of the checkout that the package runs from, its changed files and the SHA-256 of the changes.
 
-    None when it runs from no checkout.
+    None when it runs from no checkout. Asked once: a sweep's later jobs run what was imported for the first, whatever
+    becomes of the checkout meanwhile.
     """
     root = Path(__file__).parents[2]
     if not (root / ".git").exists():

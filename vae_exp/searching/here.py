@@ -21,9 +21,10 @@ from vae_exp.searching.beginning import begin
 from vae_exp.searching.conclusion import conclude
 from vae_exp.searching.options import Options
 from vae_exp.searching.record import Record
-from vae_exp.searching.search import opened
+from vae_exp.searching.search import first_batch, opened
 from vae_exp.storage.sweep_folder import Job, SweepFolder
 from vae_exp.sweeping import launching
+from vae_exp.sweeping.footprint import require_room
 from vae_exp.sweeping.job import Watch
 from vae_exp.sweeping.local import LocalLauncher
 from vae_exp.terminal import shown
@@ -38,6 +39,8 @@ def search_here(
     anything is written, when the search can't run.
     """
     asked = record.match(sweep.path, requested(config, space, options))
+    if not sweep.plan_file.exists():
+        require_room(sweep, first_batch(sweep, asked))
     launcher = LocalLauncher(sweep.path, processes, watch)
 
     def launch(jobs: Sequence[Job], until: int) -> None:

@@ -29,7 +29,7 @@ class Planner:
 
         A configuration that breaks a rule is planned as refused: it is a result, and never runs.
         """
-        jobs = [job for number, point in enumerate(points, start=first) for job in self._jobs(point, number)]
+        jobs = [job for number, point in enumerate(points, start=first) for job in self.jobs(point, number)]
         placed = iter(self._sweep.write_plan(jobs, self._command))
         seeds = range(len(self._record.seeds))
         return [Trial(first + i, point, tuple(next(placed) for _ in seeds)) for i, point in enumerate(points)]
@@ -52,10 +52,10 @@ class Planner:
         names = {job.name for job in self._others.values()}
         return all(
             job.name in names and has_reached(self._sweep.folder(job), job, self._record.rungs()[0])
-            for job in self._jobs(point, 0)
+            for job in self.jobs(point, 0)
         )
 
-    def _jobs(self, point: Point, number: int) -> list[Job]:
+    def jobs(self, point: Point, number: int) -> list[Job]:
         """Return the runs of a trial, one for each seed."""
         try:
             configs = [self._record.config(point, seed) for seed in self._record.seeds]

@@ -5,6 +5,7 @@ The next step depends only on the folder, so a killed search continues exactly w
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from vae_exp.searching.planning import Planner
 from vae_exp.searching.record import Record, record_file, write
 from vae_exp.searching.rungs import Value, promoted
 from vae_exp.searching.sampler import Told, propose
+from vae_exp.searching.space import Point
 from vae_exp.searching.trials import Trial, trials_of, value, waiting
 from vae_exp.storage.sweep_folder import Job, SweepFolder
 
@@ -43,6 +45,21 @@ def opened(sweep: SweepFolder, record: Record, command: Sequence[str]) -> Search
         Planner(sweep, record, command).adopt()
     write(sweep.path, record)
     return Search(sweep, record, command)
+
+
+def first_batch(sweep: SweepFolder, record: Record) -> list[Job]:
+    """Return the runs that a new search will launch first, up to its first rung. Nothing is written."""
+    planner = Planner(sweep, record, [])
+    numbered = enumerate(_next_points(record, []), start=1)
+    jobs = [job for number, point in numbered for job in planner.jobs(point, number)]
+    return [dataclasses.replace(job, until=record.rungs()[0]) for job in jobs]
+
+
+def _next_points(record: Record, told: Sequence[Told]) -> list[Point]:
+    """Return the configurations that are to be tried next, where those before ended as told."""
+    options = record.options
+    count = min(options.batch, (options.trials or 0) - len(told))
+    return propose(record.space, told, count, options.sampler, options.seed)
 
 
 class Search:
@@ -88,10 +105,7 @@ class Search:
 
     def _propose(self, first: Rung) -> list[Trial]:
         """Plan the next batch."""
-        options = self.record.options
-        count = min(options.batch, (options.trials or 0) - len(self.trials))
-        told = [Told(trial.point, first.values[trial.number]) for trial in self.trials]
-        points = propose(self.record.space, told, count, options.sampler, options.seed)
+        points = _next_points(self.record, [Told(trial.point, first.values[trial.number]) for trial in self.trials])
         return Planner(self.sweep, self.record, self._command).plan(points, len(self.trials) + 1)
 
     def _rung(self, epoch: int, members: Sequence[Trial]) -> Rung:

@@ -20,11 +20,12 @@ from vae_exp.searching.beginning import begin
 from vae_exp.searching.conclusion import conclude
 from vae_exp.searching.options import MAY_CHANGE, Options
 from vae_exp.searching.record import Record
-from vae_exp.searching.search import opened
+from vae_exp.searching.search import first_batch, opened
 from vae_exp.storage.sweep_folder import Job
 from vae_exp.sweeping import launching
 from vae_exp.sweeping.command import Command
 from vae_exp.sweeping.composing import Composer
+from vae_exp.sweeping.footprint import require_room
 from vae_exp.sweeping.job import console
 from vae_exp.sweeping.sweeper import code_of
 from vae_exp.terminal import say
@@ -53,6 +54,8 @@ def _command(config: DictConfig, context: HydraContext) -> Command:
 def _search(command: Command, options: Mapping[str, Any], given: Sequence[str]) -> int:
     sweep = command.sweep
     asked = record.match(sweep.path, _asked(command, Options(**options), given))
+    if not sweep.plan_file.exists():
+        say(console, f"the first batch: {require_room(sweep, first_batch(sweep, asked))}")
     with sweep.locked():
         return _run(command, asked, environment.command_line())
 

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import secrets
-import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path, PurePath
@@ -22,8 +21,6 @@ DEEPEST_JSON = 20
 """Nesting levels of a JSON file above which it is refused."""
 LARGEST_NUMBER = 3.5e38
 """Size of a number in a JSON file above which it is refused: float32 ends below."""
-LEAST_ROOM = 2**17
-"""Bytes that must be free when a run starts: several times what it writes before its first checkpoint."""
 
 T = TypeVar("T")
 _RULES = {
@@ -42,33 +39,27 @@ def make_folder(path: Path) -> None:
         raise UserError(f"{path} can't be made: {one_line(error)}; choose another folder") from None
 
 
-def require_room(folder: Path) -> None:
-    """Raise UserError when a folder can't be written to, or its disk is full. Create and change nothing."""
-    place = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise UserError(f"{folder} can't be written to: {place} is read-only here; choose another folder")
-    if (free := shutil.disk_usage(place).free) < LEAST_ROOM:
-        raise UserError(f"{folder} can't be written to: its disk is full ({free} bytes are free); make room there")
-
-
-def write(path: Path, content: bytes) -> None:
+def write(path: Path, content: bytes, is_note: bool = False) -> None:
     """Write a file through a temporary one in the same folder: written, flushed to the disk, renamed.
 
-    Raises OSError (disk full, read-only folder) and leaves the old file, if there was one, as it was.
+    A note is not flushed, which takes milliseconds: a power cut may lose it. Raises OSError (disk full, read-only
+    folder) and leaves the old file, if there was one, as it was.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     with _naming(path):
         try:
             with temporary.open("xb") as file:
                 file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+                if not is_note:
+                    file.flush()
+                    os.fsync(file.fileno())
             temporary.replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
                 temporary.unlink()
             raise
-        _sync_folder(path.parent)
+        if not is_note:
+            _sync_folder(path.parent)
 
 
 @contextlib.contextmanager
@@ -80,15 +71,15 @@ def _naming(path: Path) -> Iterator[None]:
         raise OSError(error.errno, error.strerror, str(path)) from None
 
 
-def write_text(path: Path, content: str) -> None:
+def write_text(path: Path, content: str, is_note: bool = False) -> None:
     """Write a text file in UTF-8, atomically."""
-    write(path, content.encode())
+    write(path, content.encode(), is_note)
 
 
-def write_json(path: Path, content: Any) -> None:
+def write_json(path: Path, content: Any, is_note: bool = False) -> None:
     """Write plain data or a record as JSON, atomically. NaN and infinities are refused with ValueError."""
     plain = msgspec.to_builtins(content)
-    write_text(path, json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n", is_note)
 
 
 def append_line(path: Path, line: str) -> None:

@@ -14,5 +14,5 @@ def write_hydra(folder: RunFolder, config: dict[str, Any], overrides: list[str])
     if not folder.config_file.exists():
         place = folder.path / ".hydra"
         files.make_folder(place)
-        files.write_text(place / "config.yaml", plain_yaml.text(config))
-        files.write_text(place / "overrides.yaml", plain_yaml.text(overrides))
+        files.write_text(place / "config.yaml", plain_yaml.text(config), is_note=True)
+        files.write_text(place / "overrides.yaml", plain_yaml.text(overrides), is_note=True)

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from vae_exp.errors import UserError
 from vae_exp.machine import process
 from vae_exp.machine.process import Process
-from vae_exp.storage import files
+from vae_exp.storage import files, room
 
 LOCK, NOTE = ".lock", ".lock.json"
 
@@ -24,7 +24,7 @@ LOCK, NOTE = ".lock", ".lock.json"
 @contextlib.contextmanager
 def held(folder: Path) -> Iterator[None]:
     """Lock a folder, and create it if necessary; raise UserError, naming the other process, when one holds it."""
-    files.require_room(folder)
+    room.require_room(folder)
     files.make_folder(folder)
     _refuse_others(folder)
     lock = FileLock(folder / LOCK)
@@ -36,7 +36,7 @@ def held(folder: Path) -> Iterator[None]:
         raise UserError(f"{folder} is in use by {name}; wait for it or stop it first") from None
     try:
         with contextlib.suppress(OSError):  # a full disk: the lock works without its note
-            files.write_json(folder / NOTE, process.this_process())
+            files.write_json(folder / NOTE, process.this_process(), is_note=True)
         yield
     finally:
         with contextlib.suppress(OSError):

@@ -17,7 +17,7 @@ import msgspec
 
 from vae_exp.machine import process
 from vae_exp.machine.environment import Session
-from vae_exp.storage import checkpoint, files, lock, metrics, plain_yaml, records
+from vae_exp.storage import checkpoint, files, lock, metrics, plain_yaml, records, room
 from vae_exp.storage.checkpoint import Damaged, Tensors
 from vae_exp.storage.files import read_json, read_record
 from vae_exp.storage.metrics import Record
@@ -101,7 +101,7 @@ class RunFolder:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Lock the folder; raise UserError when another process holds it. The lock ends with its process."""
-        files.require_room(self.path)
+        room.require_room(self.path)
         self.refuse_links()
         with lock.held(self.path):
             yield

@@ -20,6 +20,7 @@ from vae_exp.machine import environment
 from vae_exp.storage.sweep_folder import Job, SweepFolder
 from vae_exp.sweeping import launching, planning, slurm
 from vae_exp.sweeping.conclusion import publish
+from vae_exp.sweeping.footprint import require_room
 from vae_exp.sweeping.job import Watch
 from vae_exp.sweeping.local import LocalLauncher
 from vae_exp.sweeping.planning import Request
@@ -35,7 +36,7 @@ def run_grid(config: Config, grid: Grid, sweep: SweepFolder, processes: int, wat
     for a label.
     """
     requested, swept = requests(config, grid)
-    make = partial(_planned, requested, swept, max(1, torch.get_num_threads() // processes))
+    make = partial(_planned, sweep, requested, swept, max(1, torch.get_num_threads() // processes))
     with environment.remembered_command(), planning.locked(sweep, make) as jobs:
         slurm.refuse_queued(sweep.path)
         command = environment.command_line()
@@ -47,8 +48,12 @@ def run_grid(config: Config, grid: Grid, sweep: SweepFolder, processes: int, wat
             publish(sweep, jobs, compare(planned_runs(sweep, jobs)), command)
 
 
-def _planned(requested: Sequence[Request], swept: Sequence[str], threads: int, known: Sequence[Job]) -> list[Job]:
-    return planning.plan(requested, swept, known, threads, planning.remembered_check())
+def _planned(
+    sweep: SweepFolder, requested: Sequence[Request], swept: Sequence[str], threads: int, known: Sequence[Job]
+) -> list[Job]:
+    jobs = planning.plan(requested, swept, known, threads, planning.remembered_check())
+    require_room(sweep, jobs)
+    return jobs
 
 
 def requests(config: Config, grid: Grid) -> tuple[list[Request], list[str]]:

@@ -19,9 +19,11 @@ from vae_exp.sweeping import handover, launching
 from vae_exp.sweeping.command import Command
 from vae_exp.sweeping.composing import Composer, combinations
 from vae_exp.sweeping.conclusion import conclude
+from vae_exp.sweeping.footprint import require_room
 from vae_exp.sweeping.job import console
 from vae_exp.sweeping.known_data import with_known_data
 from vae_exp.sweeping.planning import Request, locked, plan, remembered_check
+from vae_exp.terminal import say
 
 
 def sweep(config: DictConfig, context: HydraContext, most: int | None, given: Sequence[str]) -> int:
@@ -77,6 +79,8 @@ def _planned(command: Command, given: Sequence[str], known: Sequence[Job]) -> li
     requests = [Request(job, composer.base_digest(job), partial(composer.compose, job)) for job in jobs]
     planned = plan(requests, swept, known, command.threads, remembered_check(), partial(counted, console))
     _check(command, planned)
+    if size := require_room(command.sweep, planned):
+        say(console, size)
     return planned
 
 
