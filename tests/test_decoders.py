@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 from browser import needs_browser
-from compared import compared, config, sweep, write
+from compared import compared, config, sweep
+from decodable import bright, decodable, fill, points
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
@@ -21,9 +22,9 @@ from vae_exp.comparison.decoders.packing import pack
 from vae_exp.config import ConvConfig, MlpConfig
 from vae_exp.errors import UserError
 from vae_exp.models import build_model
-from vae_exp.storage import checkpoint
 
-SCRIPT = Path(vae_exp.__file__).parent / "comparison" / "page" / "scripts" / "decoder.js"
+FOLDER = Path(vae_exp.__file__).parent / "comparison" / "page" / "scripts"
+SCRIPTS = "".join((FOLDER / f"{name}.js").read_text() for name in ("packing", "decoder"))
 
 # --- the same images -------------------------------------------------------------------------------------------------
 
@@ -42,21 +43,6 @@ NETWORKS = {
 }
 
 
-def model(options, shape):
-    """Return a model whose images are as bright and dark as those of a trained one: its first weights are enlarged."""
-    vae = build_model(options, shape, seed=0).eval()
-    with torch.no_grad():
-        while vae.decode(points(options, seed=1)).mean.std() < 0.25:
-            for parameter in vae.decoder.parameters():
-                parameter.mul_(1.2)
-    return vae
-
-
-def points(options, seed=0):
-    """Return a hundred latent points, wider than the prior."""
-    return 1.5 * torch.randn(100, options.latent_dim, generator=torch.Generator().manual_seed(seed))
-
-
 def arrays(vae):
     return {name: tensor.numpy() for name, tensor in vae.state_dict().items()}
 
@@ -66,12 +52,12 @@ def arrays(vae):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_hundred_images_decoded_in_chromium_are_torchs_to_a_level_of_255(browser, name):
     options, shape = NETWORKS[name]
-    vae = model(options, shape)
+    vae = bright(options, shape)
     z = points(options)
     with torch.no_grad():
         expected = vae.decode(z).mean.permute(0, 2, 3, 1).flatten(1).numpy()
     browser.open("about:blank")
-    script = f"{SCRIPT.read_text()}; const decode = decoder(arguments[0]);"
+    script = f"{SCRIPTS}; const decode = makeDecoder(arguments[0]);"
     data = decoder(options, layers(options, shape), arrays(vae))
     found = browser.run(f"{script} return arguments[1].map((z) => [...decode(z)])", data, z.tolist())
     assert np.abs(np.array(found) - expected).max() < 1 / 255
@@ -114,33 +100,13 @@ def test_numbers_are_packed_to_a_65534th_of_the_largest():
 # --- what is left out, and what files may hold ----------------------------------------------------------------------
 
 
-def decodable(path, options=None, losses=((1.0, 1.0),), weights=None, codes=None, classes=None, **written):
-    """Write a finished run on images of 8×8 with weights and codes; an entry that is None is taken away."""
-    options = options or config()
-    folder = write(path, options, losses, **written)
-    fill(folder, options, weights or {}, codes or {}, classes)
-    return folder
-
-
-def fill(folder, options, weights, codes, classes=None):
-    first = build_model(options.model, (1, 8, 8), 0).state_dict()
-    folder.write_weights("best", without_none(first | weights), 1)
-    numbers = torch.arange(30.0 * options.model.latent_dim).view(30, -1) % 7
-    first = {"mean": numbers, "log_variance": -numbers, "labels": torch.arange(30) % 3}
-    checkpoint.write(folder.codes_file, without_none(first | codes), {"split": "test", "epoch": 1, "classes": classes})
-
-
-def without_none(tensors):
-    return {name: tensor for name, tensor in tensors.items() if tensor is not None}
-
-
 def test_codes_have_their_dimensions_by_use_and_their_labels_by_name(tmp_path):
     means = torch.tensor([[0.0, 5.0, 1.0], [0.05, -5.0, 3.0]]).repeat(10, 1)
     labels = torch.tensor([1, 0]).repeat(10)
     folder = decodable(
         tmp_path / "run", config(3), codes={"mean": means, "labels": labels}, classes=["shirt", "\x1b]0;shoe"]
     )
-    (found,) = decoders(compared(folder.path)).found.values()
+    (found,) = decoders(compared(folder.path)).found
     codes = found["codes"]
     assert (codes["used"], codes["active"], codes["count"], codes["split"]) == ([1, 2, 0], 2, 20, "test")
     assert codes["names"] == ["shirt", "\\x1b]0;shoe"]
@@ -162,7 +128,7 @@ BAD_WEIGHTS = {
 def test_weights_that_are_not_those_of_the_configuration_are_no_data(tmp_path, name):
     folder = decodable(tmp_path / "run", weights=BAD_WEIGHTS[name])
     found = decoders(compared(folder.path))
-    assert found.found == {}
+    assert found.found == []
     assert found.notes == ["No decoder: the weights are not those of the configuration (decoder.0.bias)."]
 
 
@@ -188,13 +154,13 @@ def test_codes_and_labels_that_are_not_those_of_the_configuration_are_no_data(tm
     codes, reason = BAD_CODES[name]
     folder = decodable(tmp_path / "run", codes=codes, classes=["a", "b"])
     found = decoders(compared(folder.path))
-    assert found.found == {}
+    assert found.found == []
     assert found.notes == [f"No decoder: {reason}."]
 
 
 def test_labels_too_many_to_be_named_are_left_out_and_their_codes_are_not(tmp_path):
     folder = decodable(tmp_path / "run", codes={"labels": torch.full((30,), 2**62)})
-    (found,) = decoders(compared(folder.path)).found.values()
+    (found,) = decoders(compared(folder.path)).found
     assert "labels" not in found["codes"]
 
 
@@ -219,7 +185,7 @@ def test_a_shape_of_images_that_does_not_fit_is_left_out_with_a_reason(tmp_path,
     environment = folder.environment_file.read_text().replace("1,\n      8,\n      8", ", ".join(map(str, shape)))
     folder.environment_file.write_text(environment)
     found = decoders(compared(folder.path))
-    assert (found.found, len(found.notes)) == ({}, 1)
+    assert (found.found, len(found.notes)) == ([], 1)
 
 
 @pytest.fixture
@@ -235,15 +201,15 @@ def swept(tmp_path):
 def test_the_best_run_of_each_configuration_is_decoded_the_best_configuration_first(swept):
     found = decoders(compared(swept.path))
     assert found.notes == []
-    assert list(found.found) == [7, 5, 3, 1]
-    assert found.found[7]["label"] == "latent_dim=5, seed=1"
+    assert [each["run"] for each in found.found] == [7, 5, 3, 1]
+    assert (found.found[0]["label"], found.found[0]["runs"]) == ("latent_dim=5, seed=1", [6, 7])
 
 
 def test_what_does_not_fit_into_the_bytes_is_left_out_the_best_configurations_first(swept):
     comparison = compared(swept.path)
-    sizes = [len(json.dumps(data)) for data in decoders(comparison).found.values()]
+    sizes = [len(json.dumps(data)) for data in decoders(comparison).found]
     found = decoders(comparison, most=sizes[0] + sizes[1])
-    assert list(found.found) == [7, 5]
+    assert [each["run"] for each in found.found] == [7, 5]
     reason = "the page holds 3 MB of decoders and codes"
     assert found.notes == [f"No decoder of latent_dim=3 and latent_dim=2: {reason}."]
 
@@ -252,7 +218,7 @@ def test_only_the_best_configurations_are_read(swept, monkeypatch):
     monkeypatch.setattr(chosen, "MOST", 1)
     monkeypatch.setattr(chosen, "NAMED", 1)
     found = decoders(compared(swept.path))
-    assert list(found.found) == [7]
+    assert [each["run"] for each in found.found] == [7]
     assert found.notes == ["No decoder of latent_dim=4 and 2 more: only the best configurations are decoded."]
 
 
@@ -266,7 +232,7 @@ def test_runs_without_an_end_weights_or_codes_and_damaged_files_are_left_out_wit
     content[-1] ^= 1
     folders[7].codes_file.write_bytes(content)
     found = decoders(compared(swept.path))
-    assert found.found == {}
+    assert found.found == []
     assert found.notes == [
         "No decoder of latent_dim=5: codes.safetensors is damaged.",
         "No decoder of latent_dim=4: it has no codes, which version 0.1 did not save.",

@@ -18,7 +18,7 @@ SCRIPTS = (
     *("elements", "data", "choice", "sort", "fold", "enlarge"),
     *("numbers", "scale", "brushes", "address", "colours", "canvas", "frame", "hint", "steering", "handles"),
     *("lines", "scatter", "curves", "details", "rows", "summary", "explore"),
-    "decoder",
+    *("packing", "decoder", "codes", "cloud", "sliders", "picture", "latent", "walk", "latents"),
 )
 """Files of `page/scripts`, joined in this order into one script, of which each sees what the earlier ones declare."""
 

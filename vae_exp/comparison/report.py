@@ -14,6 +14,7 @@ from vae_exp.comparison import answer, cells, charts, columns, rendering, search
 from vae_exp.comparison.cells import Column
 from vae_exp.comparison.charts.chart import row_shades
 from vae_exp.comparison.curve_data import curve_data
+from vae_exp.comparison.decoders import decoders
 from vae_exp.comparison.gallery import MOST_PICTURES, galleries
 from vae_exp.comparison.intervals import Interval
 from vae_exp.comparison.rows import Row
@@ -76,12 +77,14 @@ def _harmless(value: Any) -> Any:
 def page(folder: Path, comparison: Comparison, command: Sequence[str], searched: Searched | None = None) -> str:
     """Return the report of a comparison, or of the one run there is, that lies in this folder, made by this command.
 
-    It has at most about MOST_BYTES: the tables, the charts and the losses of all runs, then further curves, then
-    pictures, as far as they fit.
+    It has at most about MOST_BYTES: the tables, the charts and decoders, and the losses of all runs, then further
+    curves, then pictures, as far as they fit.
     """
+    decoded = decoders(comparison)
     drawn = charts.draw(comparison, searched)
     shades = [shade for chart, _ in drawn.values() for shade in chart.shades] + row_shades(comparison)
-    values = _head(folder, comparison, command) | {"charts": drawn, "has_front": searched is not None}
+    values = _head(folder, comparison, command)
+    values |= {"charts": drawn, "has_front": searched is not None, "decoders": decoded}
     if len(comparison.runs) == 1:
         template, data = "run.html", run_data(comparison)
         values |= _run_page(comparison)
@@ -89,9 +92,11 @@ def page(folder: Path, comparison: Comparison, command: Sequence[str], searched:
         template, data = "comparison.html", _data(comparison, searched)
         values |= _comparison_page(comparison) | {"has_columns": len(data["columns"]) > 1}
     render = partial(rendering.render, template, shades, **values)
-    bare = len(render(blocks=[rendering.block("runs-data", data)], galleries=[], left_out="", thinned=[], has_curves=1))
+    latent = [rendering.block("latent-data", decoded.found)] if decoded.found else []
+    blocks = [rendering.block("runs-data", data), *latent]
+    bare = len(render(blocks=blocks, galleries=[], left_out="", thinned=[], has_curves=1))
     curves = curve_data(comparison, MOST_BYTES - bare)
-    blocks = [rendering.block("runs-data", data | curves.data)]
+    blocks[0] = rendering.block("runs-data", data | curves.data)
     pictures = galleries(comparison, min(MOST_PICTURES, MOST_BYTES - bare - curves.size))
     has_curves = bool(curves.data["curves"])
     shown = {"galleries": pictures.found, "left_out": pictures.note}

@@ -30,8 +30,8 @@ NAMED = 3
 class Decoders:
     """What a page decodes with."""
 
-    found: dict[int, dict[str, Any]]
-    """JSON-compatible data by the place of its run in `Comparison.runs`; the best configuration first."""
+    found: list[dict[str, Any]]
+    """JSON-compatible data, the best configuration first: see `Decodable` in `latent.js`."""
     notes: list[str]
     """What is left out and why, a sentence for each reason."""
 
@@ -39,7 +39,7 @@ class Decoders:
 def decoders(comparison: Comparison, most: int = MOST_BYTES) -> Decoders:
     """Return decoder and codes of the best run of each configuration, as far as `most` bytes go."""
     place = {id(run): i for i, run in enumerate(comparison.runs)}
-    found: dict[int, dict[str, Any]] = {}
+    found: list[dict[str, Any]] = []
     reasons: dict[str, list[str]] = {}
     for row in comparison.foremost_rows:
         run = row.best(comparison.ranked_by)
@@ -52,7 +52,8 @@ def decoders(comparison: Comparison, most: int = MOST_BYTES) -> Decoders:
         except UserError as error:
             reasons.setdefault(printable(one_line(error)), []).append(comparison.label(row))
         else:
-            found[place[id(run)]] = {"label": comparison.run_label(run), **data}
+            numbers = [place[id(each)] for each in row.runs]
+            found.append({"run": place[id(run)], "runs": numbers, "label": comparison.run_label(run), **data})
             most -= len(json.dumps(data))
     return Decoders(found, [_sentence(reason, labels, comparison) for reason, labels in reasons.items()])
 

@@ -5,9 +5,9 @@
  * @typedef {object} Layer
  * @property {"linear" | "transposed" | "convolution"} kind
  * @property {"" | "relu" | "tanh" | "softplus"} activation
- * @property {number[]} input height, width and channels
+ * @property {number[]} input  height, width and channels
  * @property {number[]} output
- * @property {number[]} kernel height and width
+ * @property {number[]} kernel  height and width
  * @property {number} stride
  */
 
@@ -15,11 +15,11 @@
  * What the report's data holds of a decoder.
  * @typedef {object} DecoderData
  * @property {Layer[]} layers
- * @property {string} weights of each layer its weight and its bias, see `unpack`
+ * @property {string} weights  of each layer its weight and its bias, see `unpack`
  * @property {number[]} factors
- * @property {number[]} image height, width and channels
+ * @property {number[]} image  height, width and channels
  * @property {"sigmoid" | "continuous_bernoulli" | "logistic"} mean
- * @property {number} scale that of the logistic, in pixels of [0, 1]
+ * @property {number} scale  that of the logistic, in pixels of [0, 1]
  */
 
 /** @param {number} x */
@@ -36,24 +36,11 @@ const MEANS = {
 };
 
 /**
- * Return numbers that are 16-bit integers in base64, little-endian: arrays of these lengths, each times its factor.
- * @param {string} text
- * @param {number[]} lengths
- * @param {number[]} factors
- */
-function unpack(text, lengths, factors) {
-  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-  const integers = new DataView(bytes.buffer);
-  let at = 0;
-  return lengths.map((length, i) => Float32Array.from({ length }, () => integers.getInt16(2 * at++, true) * factors[i]));
-}
-
-/**
  * Return a function from a latent point to the pixels of its image, in [0, 1]. They are overwritten by its next call.
  * @param {DecoderData} data
  * @returns {(z: ArrayLike<number>) => Float32Array}
  */
-function decoder(data) {
+function makeDecoder(data) {
   const lengths = data.layers.flatMap(({ kernel, input, output }) => [kernel[0] * kernel[1] * input[2] * output[2], output[2]]);
   const arrays = unpack(data.weights, lengths, data.factors);
   const buffers = data.layers.map(({ output }) => new Float32Array(output[0] * output[1] * output[2]));
@@ -77,10 +64,10 @@ function decoder(data) {
  * Half of the inputs are 0 after a ReLU and cost nothing; four of the others are added at once, which saves reading and
  * writing the output.
  * @param {Layer} layer
- * @param {Float32Array} weight (K, L, I, O)
- * @param {Float32Array} bias (O,)
- * @param {Float32Array} input (H, W, I)
- * @param {Float32Array} output (S·(H − 1) + K, S·(W − 1) + L, O)
+ * @param {Float32Array} weight  (K, L, I, O)
+ * @param {Float32Array} bias  (O,)
+ * @param {Float32Array} input  (H, W, I)
+ * @param {Float32Array} output  (S·(H − 1) + K, S·(W − 1) + L, O)
  */
 function spread({ input: [height, width, before], output: [, wide, after], kernel: [rows, columns], stride }, weight, bias, input, output) {
   for (let at = 0; at < output.length; at += after) output.set(bias, at);
@@ -113,10 +100,10 @@ function spread({ input: [height, width, before], output: [, wide, after], kerne
 /**
  * A convolution without padding and of stride 1. A row of its window is one stretch of the input.
  * @param {Layer} layer
- * @param {Float32Array} weight (O, K, L, I)
- * @param {Float32Array} bias (O,)
- * @param {Float32Array} input (H + K − 1, W + L − 1, I)
- * @param {Float32Array} output (H, W, O)
+ * @param {Float32Array} weight  (O, K, L, I)
+ * @param {Float32Array} bias  (O,)
+ * @param {Float32Array} input  (H + K − 1, W + L − 1, I)
+ * @param {Float32Array} output  (H, W, O)
  */
 function gather({ input: [, wide, before], output: [height, width, after], kernel: [rows, columns] }, weight, bias, input, output) {
   const stretch = columns * before;

@@ -1,0 +1,37 @@
+/** Show the latent spaces of one run, or of two side by side, when a reader comes near them. */
+function showLatents() {
+  const section = document.getElementById("latent-space");
+  if (!section || !document.getElementById("latent-data")) return;
+  const [whole, each] = findAll(section, "template", HTMLTemplateElement);
+  whole.before(whole.content);
+  const observer = new IntersectionObserver((entries) => {
+    if (!entries.some((entry) => entry.isIntersecting)) return;
+    observer.disconnect();
+    fill(section, each, readBlock("latent-data"));
+  }, { rootMargin: "600px" });
+  observer.observe(section);
+
+  /**
+   * @param {HTMLElement} section
+   * @param {HTMLTemplateElement} template
+   * @param {Decodable[]} runs
+   */
+  function fill(section, template, runs) {
+    const views = runs.slice(0, 2).map(() => {
+      const element = /** @type {HTMLElement} */ (/** @type {DocumentFragment} */ (template.content.cloneNode(true)).firstElementChild);
+      find(section, ".latents", HTMLElement).append(element);
+      return makeLatent(element, runs);
+    });
+    const walk = showWalk(find(section, ".walk", HTMLElement), () => views);
+    views.forEach((view, i) => view.show(i));
+    walk.reset();
+    choice.subscribe(({ chosen, opened }, changed) => {
+      if (!changed.has("chosen") && !changed.has("opened")) return;
+      const wanted = new Set([...(opened === null ? [] : [opened]), ...chosen].map((run) => runs.findIndex((each) => each.runs.includes(run))));
+      wanted.delete(-1);
+      [...wanted].slice(0, views.length).forEach((i, k) => views[k].show(i));
+    });
+  }
+}
+
+showLatents();

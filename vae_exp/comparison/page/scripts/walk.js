@@ -1,0 +1,81 @@
+/** Milliseconds of a walk from one code to another. */
+const DURATION = 4000;
+
+/**
+ * Let views walk from the code of one image to that of another: by hand, or in time.
+ * @param {HTMLElement} controls
+ * @param {() => Latent[]} views  those that walk: the same images in each
+ */
+function showWalk(controls, views) {
+  const [from, to, part] = findAll(controls, "input", HTMLInputElement);
+  const names = findAll(controls, "output", HTMLOutputElement);
+  const [others, go] = findAll(controls, "button", HTMLButtonElement);
+  let begun = 0, frame = 0;
+
+  function walk() {
+    const [a, b] = [from, to].map((input) => Math.min(least(), Math.max(1, Math.round(+input.value))) - 1);
+    for (const view of views()) view.walk({ from: a, to: b, part: +part.value });
+    [a, b].forEach((i, k) => { names[k].textContent = views()[0].codes.nameOf(i); });
+  }
+
+  function stop() {
+    cancelAnimationFrame(frame);
+    frame = 0;
+    go.textContent = "Walk";
+  }
+
+  /** @param {number} now */
+  function step(now) {
+    part.value = String((now - begun) / DURATION);
+    walk();
+    if (now - begun < DURATION) frame = requestAnimationFrame(step);
+    else stop();
+  }
+
+  function start() {
+    begun = performance.now() - (+part.value < 1 ? +part.value * DURATION : 0);
+    frame = requestAnimationFrame(step);
+    go.textContent = "Stop";
+  }
+
+  /** @param {number} count */
+  const byChance = (count) => String(1 + Math.floor(count * Math.random()));
+
+  others.addEventListener("click", () => {
+    const count = least();
+    [from.value, to.value] = [byChance(count), byChance(count)];
+    part.value = "0";
+    walk();
+  });
+  go.addEventListener("click", () => (frame ? stop() : start()));
+  for (const input of [from, to, part]) input.addEventListener("input", () => { stop(); walk(); });
+
+  /** Return how many images all views have a code of. */
+  const least = () => Math.min(...views().map(({ codes }) => codes.count));
+
+  return {
+    /** Begin anew: with codes in the middle of two labels, where there are labels. */
+    reset() {
+      const [{ codes }] = views();
+      for (const input of [from, to]) input.max = String(least());
+      [from.value, to.value] = representatives(codes).map((i) => String(i + 1));
+      part.value = "0";
+      walk();
+    },
+  };
+}
+
+/**
+ * Return the numbers of two codes: of labels, those nearest to the mean of the first and of the last one.
+ * @param {Codes} codes
+ */
+function representatives(codes) {
+  const { labels } = codes;
+  if (!labels) return [0, Math.min(1, codes.count - 1)];
+  const present = [...new Set(labels)].sort((a, b) => a - b);
+  return [present[0], present[present.length - 1]].map((label) => {
+    const own = Array.from(labels.keys()).filter((i) => labels[i] === label);
+    const mean = Float32Array.from({ length: codes.dimensions }, (_, d) => own.reduce((sum, i) => sum + codes.at(i)[d], 0) / own.length);
+    return codes.closest((code, i) => (labels[i] === label ? code.reduce((sum, value, d) => sum + (value - mean[d]) ** 2, 0) : Infinity));
+  });
+}
