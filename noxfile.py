@@ -16,13 +16,15 @@ nox.options.stop_on_first_error = False
 PYTEST = ["python", "-m", "pytest"]
 PARALLEL = ["--numprocesses", "logical", "--maxprocesses", "8", "--dist", "loadfile", "--no-loadscope-reorder"]
 """A worker on each core, of about 1.5 GB; the tests of a file stay together, and share what they train."""
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
-"""The cores are the workers'; commands with threads of their own do not spin while they wait for each other."""
+SHARED = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "PYTHONDONTWRITEBYTECODE": ""}
+"""The cores are the workers'; commands with threads of their own do not spin while they wait for each other.
+
+What one process has compiled the others read: without it each worker compiles all tests for itself."""
 
 
 def run_tests(session: nox.Session, *arguments: str) -> None:
     """Run these tests on all cores."""
-    session.run(*PYTEST, *PARALLEL, *arguments, *session.posargs, env=ONE_THREAD)
+    session.run(*PYTEST, *PARALLEL, *arguments, *session.posargs, env=SHARED)
 
 
 @nox.session

@@ -15,7 +15,7 @@ started = []
 
 
 def note(event, arguments):
-    if event in STARTS and arguments[:1] not in [(program,) for program in BRIEF]:
+    if STARTS and event in STARTS and arguments[:1] not in [(program,) for program in BRIEF]:
         started.append(f"{event} {arguments[0] if arguments else ''}")
 
 
@@ -42,6 +42,29 @@ def pytest_collection_modifyitems(items):
     for item in items:
         processes[item.path] = processes.get(item.path, 0) + (item.get_closest_marker("process") is not None)
     items.sort(key=lambda item: -processes[item.path])
+
+
+@pytest.fixture(scope="session")
+def hydra():
+    """Hydra's loader, and what it composed for a sweep's own command."""
+    from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.types import RunMode
+
+    from vae_exp import compose
+
+    compose.register()
+    with initialize_config_dir(str(compose.CONF), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        return loader, loader.load_configuration("config", ["hydra/sweeper=vae_exp"], run_mode=RunMode.MULTIRUN)
+
+
+@pytest.fixture(scope="session")
+def composer(hydra):
+    """Composes as Hydra does, which `test_composing.py` holds, in a hundredth of its time."""
+    from vae_exp.sweeping.composing import Composer
+
+    return Composer(*hydra)
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,7 @@
 """Jobs are composed as Hydra composes them, at a fraction of its cost; and planned once."""
 
 import pytest
-from hydra import initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.types import RunMode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,21 +9,7 @@ from vae_exp import compose
 from vae_exp.config import Config, FiguresConfig, MlpConfig, TrainerConfig
 from vae_exp.errors import UserError
 from vae_exp.sweeping import naming
-from vae_exp.sweeping.composing import Composer, combinations
-
-
-@pytest.fixture(scope="module")
-def hydra():
-    """Hydra's loader, and what it composed for a sweep's own command."""
-    compose.register()
-    with initialize_config_dir(str(compose.CONF), version_base="1.3"):
-        loader = GlobalHydra.instance().config_loader()
-        return loader, loader.load_configuration("config", ["hydra/sweeper=vae_exp"], run_mode=RunMode.MULTIRUN)
-
-
-@pytest.fixture(scope="module")
-def composer(hydra):
-    return Composer(*hydra)
+from vae_exp.sweeping.composing import combinations
 
 
 def jobs_of(hydra, *given):
@@ -72,9 +55,10 @@ def outcome(compose_it):
         return str(error)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
-@given(overrides=st.lists(st.sampled_from(GROUPS + VALUES + VALUES), max_size=6, unique_by=naming.key_of))
-def test_a_job_is_composed_as_hydra_composes_it(hydra, composer, overrides):
+command_lines = st.lists(st.sampled_from(GROUPS + VALUES + VALUES), max_size=6, unique_by=naming.key_of)
+
+
+def require_hydras_outcome(hydra, composer, overrides):
     loader, master = hydra
 
     def hydras():
@@ -86,6 +70,19 @@ def test_a_job_is_composed_as_hydra_composes_it(hydra, composer, overrides):
         return compose.to_config(composed)
 
     assert outcome(lambda: composer.compose(overrides)) == outcome(hydras)
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(overrides=command_lines)
+def test_a_job_is_composed_as_hydra_composes_it(hydra, composer, overrides):
+    require_hydras_outcome(hydra, composer, overrides)
+
+
+@pytest.mark.faults
+@settings(max_examples=1000, deadline=None)
+@given(overrides=command_lines)
+def test_many_jobs_are_composed_as_hydra_composes_them(hydra, composer, overrides):
+    require_hydras_outcome(hydra, composer, overrides)
 
 
 def test_the_digest_is_that_of_the_configuration_below_the_values(composer):

@@ -119,9 +119,9 @@ def test_yaml_files_hold_values_without_interpolations():
         ("seed=-1", "seed must be at least 0 and below 2**63, got -1"),
     ],
 )
-def test_a_value_out_of_range_is_named_with_its_key_and_rule(override, complaint):
+def test_a_value_out_of_range_is_named_with_its_key_and_rule(composer, override, complaint):
     with pytest.raises(UserError) as error:
-        composed(override)
+        composer.compose([override])
     assert complaint in str(error.value)
     assert "\n" not in str(error.value)
 

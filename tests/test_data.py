@@ -176,11 +176,6 @@ def fresh_cache(tmp_path, monkeypatch):
     return cache_folder()
 
 
-def cache_file(folder):
-    (file,) = folder.iterdir()
-    return file
-
-
 @pytest.mark.process
 def test_processes_that_start_at_once_without_a_cache_all_get_the_digits(fresh_cache):
     script = "import hashlib; from vae_exp.data.mnist_5k import *; print(hashlib.sha256(read_digits()).hexdigest())"
@@ -204,13 +199,13 @@ def test_a_damaged_cache_is_noticed_and_the_log_says_so(fresh_cache, caplog, dam
 
 
 def test_a_damaged_cache_is_replaced_by_a_whole_one(fresh_cache, caplog):
-    digits = mnist_5k.read_digits()
-    cache = cache_file(fresh_cache)
-    whole = cache.read_bytes()
+    cache = fresh_cache / mnist_5k.CACHE
+    fresh_cache.mkdir()
     cache.write_bytes(b"torn")
-    assert np.array_equal(mnist_5k.read_digits(), digits)
+    digits = mnist_5k.read_digits()
     assert "damaged" in caplog.text
-    assert cache.read_bytes() == whole
+    assert list(fresh_cache.iterdir()) == [cache]
+    assert np.array_equal(mnist_5k._read_cache(cache), digits)
 
 
 def test_without_a_writable_cache_the_digits_are_parsed_and_the_log_says_so(tmp_path, monkeypatch, caplog):

@@ -27,11 +27,13 @@ from vae_exp.storage.run_folder import RunFolder
 CONFIG = Config(
     model=ConvConfig(channels=[1, 4]),
     data=DigitsConfig(),
-    trainer=TrainerConfig(epochs=6, batch_size=40, patience=3, checkpoint_every=4, device="cpu", threads=1),
+    trainer=TrainerConfig(epochs=6, batch_size=200, patience=3, checkpoint_every=4, device="cpu", threads=1),
     evaluation=EvaluationConfig(final=False),
     figures=FiguresConfig(which=[]),
     tracking=NoTrackingConfig(),
 )
+SLOWER = dataclasses.replace(CONFIG, trainer=dataclasses.replace(CONFIG.trainer, batch_size=40))
+"""The same with five times the steps, for those that are killed in the midst of them."""
 needs_sigkill = pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither SIGKILL nor fork")
 
 
@@ -51,6 +53,12 @@ def run(folder, config=CONFIG):
 def alone(tmp_path_factory):
     """What a run ends with that nobody disturbs."""
     return run(tmp_path_factory.mktemp("alone") / "run")
+
+
+@pytest.fixture(scope="module")
+def slower(tmp_path_factory):
+    """The same of one with more steps."""
+    return run(tmp_path_factory.mktemp("slower") / "run", SLOWER)
 
 
 def test_a_run_that_paused_and_went_on_ends_with_the_same_bits(tmp_path, alone):
@@ -83,13 +91,13 @@ def killed_at_random_moments(folder, kills, seed):
     moments = random.Random(seed)
     for _ in range(kills):
         before = RunFolder(folder).read_status()
-        process = start(folder, CONFIG)
+        process = start(folder, SLOWER)
         while process.is_alive() and RunFolder(folder).read_status() == before:
             time.sleep(0.001)
         process.join(moments.uniform(0, 0.25))
         process.kill()
         process.join()
-    process = start(folder, CONFIG)
+    process = start(folder, SLOWER)
     process.join()
     assert process.exitcode == 0
     return ended(folder)
@@ -97,25 +105,25 @@ def killed_at_random_moments(folder, kills, seed):
 
 @pytest.mark.process
 @needs_sigkill
-def test_a_run_killed_at_three_random_moments_ends_with_the_same_bits(tmp_path, alone):
+def test_a_run_killed_at_three_random_moments_ends_with_the_same_bits(tmp_path, slower):
     seed = random.randrange(10**6)
-    assert killed_at_random_moments(tmp_path / "run", 3, seed) == alone, f"seed {seed}"
+    assert killed_at_random_moments(tmp_path / "run", 3, seed) == slower, f"seed {seed}"
 
 
 @pytest.mark.process
 @needs_sigkill
 @pytest.mark.faults
 @pytest.mark.parametrize("seed", range(10))
-def test_a_run_killed_at_twenty_random_moments_ends_with_the_same_bits(tmp_path, alone, seed):
-    assert killed_at_random_moments(tmp_path / "run", 20, seed) == alone
+def test_a_run_killed_at_twenty_random_moments_ends_with_the_same_bits(tmp_path, slower, seed):
+    assert killed_at_random_moments(tmp_path / "run", 20, seed) == slower
 
 
 def killed_at_flush(folder, number):
     """Kill a run at its so-many-th flush to the disk and let it go on to its end; say whether it came so far."""
-    process = start(folder, CONFIG, die_at=number)
+    process = start(folder, SLOWER, die_at=number)
     process.join()
     came_so_far = process.exitcode == -signal.SIGKILL
-    process = start(folder, CONFIG)
+    process = start(folder, SLOWER)
     process.join()
     assert process.exitcode == 0
     return came_so_far
@@ -124,18 +132,18 @@ def killed_at_flush(folder, number):
 @pytest.mark.process
 @needs_sigkill
 @pytest.mark.parametrize("number", [8, 12, 13, 14])
-def test_a_run_killed_while_it_writes_ends_with_the_same_bits(tmp_path, alone, number):
+def test_a_run_killed_while_it_writes_ends_with_the_same_bits(tmp_path, slower, number):
     assert killed_at_flush(tmp_path / "run", number)
-    assert ended(tmp_path / "run") == alone
+    assert ended(tmp_path / "run") == slower
 
 
 @pytest.mark.process
 @needs_sigkill
 @pytest.mark.faults
-def test_a_run_killed_at_any_of_its_writes_ends_with_the_same_bits(tmp_path, alone):
+def test_a_run_killed_at_any_of_its_writes_ends_with_the_same_bits(tmp_path, slower):
     number = 1
     while killed_at_flush(tmp_path / f"{number}", number):
-        assert ended(tmp_path / f"{number}") == alone, f"flush {number}"
+        assert ended(tmp_path / f"{number}") == slower, f"flush {number}"
         number += 1
     assert number > 40
 
@@ -271,7 +279,10 @@ def test_a_diverged_run_fails_in_the_same_way_when_it_is_started_again(tmp_path)
     [
         ({"model": {"latent_dim": 3}}, "model.latent_dim: 2 → 3"),
         ({"trainer": {"threads": 2}}, "trainer.threads: 1 → 2"),
-        ({"optimizer": {"lr": 0.1}, "trainer": {"batch_size": 7}}, "optimizer.lr: 0.001 → 0.1, trainer.batch_size: 40"),
+        (
+            {"optimizer": {"lr": 0.1}, "trainer": {"batch_size": 7}},
+            "optimizer.lr: 0.001 → 0.1, trainer.batch_size: 20",
+        ),
         ({"trainer": {"epochs": 0}}, "trainer.epochs must be at least 1"),
     ],
 )

@@ -2,7 +2,7 @@
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vae_exp import compose
@@ -58,11 +58,11 @@ def test_keys_that_are_left_out_keep_their_defaults():
     assert overrides_of(Config(tracking=NoTrackingConfig()), ("tracking.",)) == []
 
 
-@settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(deadline=None)
 @given(st.text(min_size=1).filter(str.strip).filter(lambda text: "${" not in text and text != "???"))
-def test_any_name_is_spelled_so_that_it_is_read_back(name):
+def test_any_name_is_spelled_so_that_it_is_read_back(composer, name):
     config = Config(tracking=MlflowConfig(experiment=name))
-    assert compose.defaults(overrides_of(config)).tracking.experiment == name
+    assert composer.compose(overrides_of(config)).tracking.experiment == name
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,15 @@ def test_the_check_of_the_source_notices_what_prints(line):
     assert printing_calls(ast.parse(line))
 
 
+def test_a_door_that_is_closed_leaves_its_stream_open(capsys):
+    """Python closes, and flushes, every file that is left at its end, when the modules are gone already."""
+    door = Door("stdout")
+    door.close()
+    assert not door.closed
+    print_line("still here", door)
+    assert capsys.readouterr().out == "still here\n"
+
+
 def test_lines_and_tables_show_what_a_terminal_would_obey_as_escapes():
     file = io.StringIO()
     console = safe(Console(file=file, width=200, force_terminal=True, color_system="truecolor"))

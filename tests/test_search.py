@@ -1,5 +1,7 @@
 """A search decides by its folder alone: proposals, rungs and promotions, whatever was killed, failed or refused."""
 
+import shutil
+
 import pytest
 from searches import CONFIG, OPTIONS, SPACE, asked, changed, replaced, searched, story, train
 
@@ -86,7 +88,7 @@ def test_a_run_that_went_on_by_itself_changes_no_value_of_a_rung_behind_it(tmp_p
 
 
 def test_more_trials_know_all_results_and_are_ranked_with_the_old_ones(tmp_path, alone, record):
-    searched(tmp_path, record)
+    shutil.copytree(alone.sweep.path, tmp_path, dirs_exist_ok=True)
     more = searched(tmp_path, replaced(record, trials=10))
     points, rungs = story(more)
     assert {number: points[number] for number in range(1, 7)} == story(alone)[0]

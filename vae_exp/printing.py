@@ -39,6 +39,9 @@ class Door(io.TextIOBase):
         with self._surviving() as stream:
             stream.flush()
 
+    def close(self) -> None:
+        """Leave the stream open, which is not the door's: Python would close and flush it at its end."""
+
     def isatty(self) -> bool:
         """Return whether the stream is a terminal."""
         stream = getattr(sys, self.name)

