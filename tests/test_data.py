@@ -10,11 +10,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.datasets import load_digits
 
 from vae_exp import data
 from vae_exp.config import DigitsConfig, Mnist5kConfig
 from vae_exp.data import mnist_5k
 from vae_exp.data.binarize import draw
+from vae_exp.data.digits import read_table
 from vae_exp.data.folders import root_folder
 from vae_exp.data.splits import stratified_split
 from vae_exp.errors import UserError
@@ -87,6 +89,12 @@ def test_embedded_digits_have_the_sizes_and_pixels_that_the_documentation_says(c
 def test_mnist_5k_has_the_same_number_of_each_digit_in_every_split():
     splits = data.load(Mnist5kConfig())
     assert [split.labels.bincount().tolist() for _, split in splits.items()] == [[350] * 10, [50] * 10, [100] * 10]
+
+
+def test_digits_are_those_that_scikit_learn_loads():
+    table, theirs = read_table(), load_digits()
+    assert np.array_equal(table[:, :-1], theirs.data)
+    assert np.array_equal(table[:, -1], theirs.target)
 
 
 def test_digits_keep_their_seventeen_levels():
