@@ -52,7 +52,7 @@ def write(
 def planned(config, *known):
     """Return the plan of a command that asks for one job."""
     request = Request([], None, partial(copy.copy, config))
-    return plan([request], [], known, threads=1, digest_of=lambda _config: "d" * 64)
+    return plan([request], [], known, threads=lambda: 1, digest_of=lambda _config: "d" * 64)
 
 
 def sweep(path, jobs, command=COMMAND):
@@ -63,7 +63,7 @@ def sweep(path, jobs, command=COMMAND):
     folder = SweepFolder(path)
     pairs = zip(overrides, configs, strict=True)
     requests = [Request(given, None, partial(copy.copy, config)) for given, config in pairs]
-    jobs_planned = plan(requests, swept, [], threads=1, digest_of=lambda _config: "d" * 64)
+    jobs_planned = plan(requests, swept, [], threads=lambda: 1, digest_of=lambda _config: "d" * 64)
     folder.write_plan(jobs_planned, command)
     for job, (_, options) in zip(jobs_planned, jobs, strict=True):
         if options is not None:

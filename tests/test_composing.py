@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from vae_exp import compose
 from vae_exp.config import Config, FiguresConfig, MlpConfig, TrainerConfig
+from vae_exp.config.identity import key_of
 from vae_exp.errors import UserError
 from vae_exp.sweeping import naming
 from vae_exp.sweeping.composing import combinations
@@ -55,7 +56,7 @@ def outcome(compose_it):
         return str(error)
 
 
-command_lines = st.lists(st.sampled_from(GROUPS + VALUES + VALUES), max_size=6, unique_by=naming.key_of)
+command_lines = st.lists(st.sampled_from(GROUPS + VALUES + VALUES), max_size=6, unique_by=key_of)
 
 
 def require_hydras_outcome(hydra, composer, overrides):
@@ -64,6 +65,8 @@ def require_hydras_outcome(hydra, composer, overrides):
     def hydras():
         try:
             composed = loader.load_sweep_config(master, overrides)
+        except ValueError:
+            raise UserError(compose.explain_choice(overrides, loader)) from None
         except Exception as error:
             raise UserError(compose.explain(error)) from None
         compose.refuse_unknown(composed)

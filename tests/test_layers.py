@@ -15,7 +15,7 @@ LEVELS = {
     1: "storage data models objectives cards optimizers devices",
     2: "observers training evaluation measures figures preparation restoring loaded_model loaded_run standing",
     3: "experiment",
-    4: "help compose overrides loading tracking comparison terminal notebook progress loaded_sweep",
+    4: "first_line help compose overrides loading tracking comparison terminal notebook progress loaded_sweep",
     5: "sweeping searching watching exporting",
     6: "api __main__ train resume reproduce compare status stop export",
 }

@@ -15,7 +15,7 @@ DRAWS = {"matplotlib", "numpy", "pandas", "scipy", "seaborn"}
 """What a table and the charts of a report need."""
 HEAVY = DRAWS | {"torch", "torchvision", "sklearn", "mlflow", "optuna", "sympy", "triton"}
 COMMANDS = """
-import importlib, json, sys
+import importlib, json, sys, traceback
 
 def code_of(arguments):
     sys.argv = [f"vae_exp.{verb}", *arguments]
@@ -24,24 +24,80 @@ def code_of(arguments):
         return 0
     except SystemExit as end:
         return end.code
+    except ImportError:
+        return "ImportError"
 
-verb, heavy, lines = json.loads(sys.argv[1])
+verb, heavy, absent, lines = json.loads(sys.argv[1])
+sys.modules |= dict.fromkeys(absent)  # importing them raises ImportError
 codes = [code_of(line) for line in lines]
 print(json.dumps([codes, sorted(set(heavy) & set(sys.modules))]))
 """
 
 
+def process(cwd, verb, *lines, absent=()):
+    """Call a verb with each command line in one new process, in which some modules can't be imported."""
+    given = json.dumps([verb, sorted(HEAVY - set(absent)), sorted(absent), lines])
+    return subprocess.run([sys.executable, "-c", COMMANDS, given], cwd=cwd, capture_output=True, text=True, check=True)
+
+
 def called(cwd, verb, *lines):
-    """Call a verb with each command line in one new process; return the exit codes, and what all of them imported."""
-    given = json.dumps([verb, sorted(HEAVY), lines])
-    done = subprocess.run([sys.executable, "-c", COMMANDS, given], cwd=cwd, capture_output=True, text=True, check=True)
-    codes, imported = json.loads(done.stdout.splitlines()[-1])
+    """Return the exit code of each command line, and what all of them together imported."""
+    codes, imported = json.loads(process(cwd, verb, *lines).stdout.splitlines()[-1])
     return codes, set(imported)
 
 
+SEARCH = ["-m", "hydra/sweeper=search", "hydra.sweeper.trials=5", "model.latent_dim=range(2,9)"]
+REFUSED = [
+    ["model.latent_dim=0"],
+    ["model.latnt_dim=3"],
+    ["+foo=1"],
+    ["trainer=null"],
+    ["-m", "seed=0,1", "trainer.epochs=-1"],
+    ["-m", "model.latent_dim=2,4,0"],
+    ["-m", "model=conv,null"],
+    [*SEARCH, "trainer.epochs=-1"],
+    [*SEARCH, "optimizer.lr=0.1,-1"],
+]
+
+
 def test_help_and_what_the_schema_alone_refuses_import_nothing_heavy(tmp_path):
-    refused = [["model.latent_dim=0"], ["model.latnt_dim=3"], ["+foo=1"]]
-    assert called(tmp_path, "train", ["--help"], ["--cfg", "job"], *refused) == ([0, 0, 2, 2, 2], set())
+    codes, imported = called(tmp_path, "train", ["--help"], ["--cfg", "job"], *REFUSED)
+    assert codes == [0, 0, *(2 for _ in REFUSED)]
+    assert imported == set()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("verb", ["resume", "reproduce"])
+def test_a_saved_run_is_refused_by_the_schema_without_torch(tmp_path, verb):
+    shutil.copytree(FIXTURES / "run_0.1.0", tmp_path / "run")
+    codes, imported = called(tmp_path, verb, ["--help"], ["missing"], ["run", "model.latent_dim=0"])
+    assert codes == [0, 2, 2]
+    assert imported == set()
+
+
+def test_the_help_of_export_imports_nothing_heavy(tmp_path):
+    assert called(tmp_path, "export", ["--help"]) == ([0], set())
+
+
+def test_the_first_line_is_there_before_torch_is(tmp_path):
+    place = "hydra.sweep.dir=outputs/many"
+    done = process(
+        tmp_path,
+        "train",
+        ["-m", "model.latent_dim=2,4", "trainer.epochs=0", place],
+        ["-m", "data=digits,mnist_5k", place],
+        [*SEARCH, "data=digits", place],
+        ["data=digits", "model.latent_dim=4", "hydra.run.dir=outputs/one"],
+        ["-m", place],
+        absent=["torch"],
+    )
+    assert done.stdout.splitlines()[:-1] == [
+        "2 jobs: model.latent_dim=2,4 on mnist_5k → outputs/many",
+        "2 jobs: data=digits,mnist_5k → outputs/many",
+        "5 trials: model.latent_dim=range(2,9) on digits → outputs/many",
+        "model.latent_dim=4 on digits → outputs/one",
+        "1 job: defaults on mnist_5k → outputs/many",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,12 @@ from rich.console import Console
 
 from vae_exp import comparison, compose
 from vae_exp.comparison import report
-from vae_exp.comparison.runs import is_sweep
 from vae_exp.comparison.searched import Searched
 from vae_exp.errors import UserError, complain
 from vae_exp.machine import environment
 from vae_exp.searching.record import record_file
 from vae_exp.storage.files import make_folder
+from vae_exp.storage.sweep_folder import is_sweep
 from vae_exp.sweeping import conclusion
 from vae_exp.terminal import new_console
 from vae_exp.tracking import reconcile

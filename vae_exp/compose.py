@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import re
 import secrets
 import time
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import MISSING, DictConfig, OmegaConf, open_dict, read_write
@@ -24,6 +27,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 
 from vae_exp.config import Config, EvaluationConfig, FiguresConfig, TrainerConfig
 from vae_exp.errors import UserError, complain, one_line, short
+from vae_exp.first_line import say_run
 from vae_exp.help import chosen_keys
 from vae_exp.registry import schemas
 
@@ -88,6 +92,7 @@ class CheckFirst(Callback):
             refuse_unsupported(config.hydra, is_sweep=False)
             refuse_unknown(config)
             typed = to_config(config)
+            say_run(config.hydra.overrides.task, typed.data.name, Path(config.hydra.run.dir))
             from vae_exp.preparation import prepare  # importing torch takes seconds; the schema needs none
             from vae_exp.storage import room
             from vae_exp.storage.run_folder import RunFolder
@@ -202,6 +207,22 @@ def explain(error: Exception) -> str:
     if unknown := re.search(r"Could not override '([^']*)'", str(error)):
         return f"{unknown[1]} is not a key of the configuration; see: python -m vae_exp.train --help"
     return one_line(str(error).partition("Config search path")[0].partition("\nSee https://hydra.cc")[0])
+
+
+def explain_choice(overrides: Iterable[str], loader: ConfigLoader | None = None) -> str | None:
+    """Return, in one line, which group is set to something else than an option, as by `trainer=null`; None for none.
+
+    Hydra raises a ValueError for it that names neither the group nor its options.
+    """
+    loader, parser = loader or _loader(), OverridesParser.create()
+    for text in overrides:
+        with contextlib.suppress(HydraException):
+            override = parser.parse_override(text)
+            options = loader.get_group_options(override.key_or_group)
+            if options and not override.is_sweep_override() and not isinstance(override.value(), str | list | dict):
+                rule = f"must be one of {', '.join(options)}"
+                return f"{override.key_or_group} {rule}, got {override.get_value_string()}"
+    return None
 
 
 def explain_value(error: OmegaConfBaseException, key: str) -> str:

@@ -6,16 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vae_exp.config import Config
 from vae_exp.config.saved import load_config
 from vae_exp.errors import UserError, printable
-from vae_exp.models import build_model
-from vae_exp.models.vae import Shape, Vae
-from vae_exp.preparation import without_memory
 from vae_exp.storage.checkpoint import Tensors
 from vae_exp.storage.model_folder import Description, ModelFolder
+
+if TYPE_CHECKING:
+    from vae_exp.models.vae import Shape, Vae
 
 
 def trained(config: Config, shape: Shape, read: Callable[[Tensors | None], Tensors], where: str) -> Vae:
@@ -25,6 +25,8 @@ def trained(config: Config, shape: Shape, read: Callable[[Tensors | None], Tenso
     and memory is allocated only after weights of these shapes were read. Raises UserError, naming `where`, for sizes
     that torch can't hold.
     """
+    from vae_exp.models import build_model  # imports torch
+
     weights = read(_expected(config, shape, where))
     model = build_model(config.model, shape, config.seed)
     model.load_state_dict(weights)
@@ -40,6 +42,9 @@ def require_shape(shape: tuple[int, ...] | list[int], where: str) -> Shape:
 
 def _expected(config: Config, shape: Shape, where: str) -> Tensors | None:
     """Return the model's weights on the device `meta`; None if an extension's model can't be built there."""
+    from vae_exp.models import build_model
+    from vae_exp.preparation import without_memory
+
     try:
         with without_memory(f"{where}: "):
             return build_model(config.model, shape, config.seed).state_dict()

@@ -13,8 +13,6 @@ from vae_exp.cards import card
 from vae_exp.config import Config
 from vae_exp.config.saved import load_config
 from vae_exp.errors import UserError, printable
-from vae_exp.loaded_model import require_shape, trained
-from vae_exp.models.vae import Shape, Vae
 from vae_exp.storage import checkpoint
 from vae_exp.storage.checkpoint import Tensors
 from vae_exp.storage.kept import require_weights
@@ -23,6 +21,8 @@ from vae_exp.storage.run_folder import RunFolder
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from vae_exp.models.vae import Shape, Vae
 
 LOSSES = ("train/loss", "val/loss", "test/loss")
 """The losses in a run's summary, in nats per image."""
@@ -121,6 +121,8 @@ def read_config(folder: RunFolder) -> Config:
 
 def image_shape(folder: RunFolder) -> Shape:
     """Return channels, height and width of the images that the run was trained on."""
+    from vae_exp.loaded_model import require_shape
+
     environment = folder.read_environment()
     return require_shape(
         environment.data.image_shape if environment else [], f"{folder.environment_file}: data.image_shape"
@@ -129,6 +131,8 @@ def image_shape(folder: RunFolder) -> Shape:
 
 def best_model(folder: RunFolder, config: Config) -> Vae:
     """Return the model with its best weights; raise UserError, naming the file, unless they fit the configuration."""
+    from vae_exp.loaded_model import trained  # torch takes seconds, and metrics and pictures need none
+
     require_weights(folder)
 
     def read(required: Tensors | None) -> Tensors:

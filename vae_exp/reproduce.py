@@ -9,13 +9,11 @@ import math
 from pathlib import Path
 
 from vae_exp import compose
-from vae_exp.comparison import reproduction
 from vae_exp.config import Config, NoTrackingConfig
 from vae_exp.config.identity import as_dict, identity
 from vae_exp.errors import UserError, complain
 from vae_exp.loaded_run import read_config
 from vae_exp.loading import absolute_name, opened, require_finished
-from vae_exp.preparation import check, require_same_data
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.sweeping import job, naming
 from vae_exp.terminal import say
@@ -48,6 +46,8 @@ def reproduce(run: str, overrides: list[str], tolerance: float | None) -> int:
         is_same = _is_same(saved, config)
         _check(saved, config, origin)
         if is_same and tolerance is None:
+            from vae_exp.comparison import reproduction
+
             reproduction.require_weights(origin)
         folder = Path("outputs") / compose.unique_name()
         label = f"{Path(run).name} again" if is_same else naming.label(overrides) or "defaults"
@@ -77,6 +77,8 @@ def _identity(config: Config, group: str = "") -> dict[str, object]:
 
 def _check(saved: Config, config: Config, origin: RunFolder) -> None:
     """Raise UserError when the run can't start here, or its data is not what the origin was trained on."""
+    from vae_exp.preparation import check, require_same_data  # imports torch
+
     try:
         splits = check(config)
         if _identity(saved, "data.") == _identity(config, "data."):
@@ -89,6 +91,8 @@ def _check(saved: Config, config: Config, origin: RunFolder) -> None:
 
 def _compare(origin: RunFolder, again: RunFolder, run: str, tolerance: float | None) -> int:
     """Print whether the runs are equal, or what differs, and which measures only one has; return the exit code."""
+    from vae_exp.comparison import reproduction
+
     different = reproduction.metric_differences(origin, again, tolerance or 0)
     if tolerance is None:
         different += reproduction.weight_differences(origin, again)

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 from vae_exp import compose, train
-from vae_exp.comparison.runs import is_sweep
 from vae_exp.config import Config
 from vae_exp.errors import UserError, complain
 from vae_exp.loaded_run import read_config
@@ -15,7 +14,7 @@ from vae_exp.machine import environment
 from vae_exp.searching.options import MAY_CHANGE, PREFIX
 from vae_exp.searching.record import record_file
 from vae_exp.storage.run_folder import RunFolder, is_run_folder
-from vae_exp.storage.sweep_folder import SweepFolder
+from vae_exp.storage.sweep_folder import SweepFolder, is_sweep
 from vae_exp.sweeping import job
 from vae_exp.sweeping.command import SLURM_KEYS
 

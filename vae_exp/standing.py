@@ -70,11 +70,12 @@ def fit(width: int, label: str, texts: list[str]) -> tuple[str, int, str]:
         bar = width - len(text) - 2
         return "", min(bar, WIDEST_BAR) if bar >= NARROWEST_BAR else 0, text
     free = width - len(text) - 4
-    label = _cut(label, min(max(free - WIDEST_BAR, NARROWEST_LABEL), WIDEST_LABEL))
+    label = cut(label, min(max(free - WIDEST_BAR, NARROWEST_LABEL), WIDEST_LABEL))
     return label, min(free - len(label), WIDEST_BAR), text
 
 
-def _cut(text: str, longest: int) -> str:
+def cut(text: str, longest: int) -> str:
+    """Return a text of at most so many characters; what is cut off leaves a `…`."""
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 

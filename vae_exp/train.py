@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import hydra
 from hydra.errors import HydraException
@@ -11,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from vae_exp import compose
 from vae_exp.errors import complain, describe
+from vae_exp.machine.signals import EXIT_CODES
 from vae_exp.sweeping import naming
 
 RAISE = "HYDRA_FULL_ERROR"
@@ -26,6 +28,14 @@ def main() -> None:
     except (HydraException, OmegaConfBaseException) as error:
         complain(compose.explain(error))
         raise SystemExit(2) from None
+    except ValueError:
+        if (reason := compose.explain_choice(sys.argv[1:])) is None:
+            raise
+        complain(reason)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        complain("stopped before the run began")
+        raise SystemExit(EXIT_CODES[KeyboardInterrupt]) from None
     except OSError as error:  # Hydra writes `.hydra/` before it calls the task
         complain(f"{describe(error)}; nothing was trained")
         raise SystemExit(1) from None

@@ -13,7 +13,7 @@ from vae_exp.config.saved import load_config
 from vae_exp.errors import UserError, one_line, printable
 from vae_exp.storage.metrics import Record
 from vae_exp.storage.run_folder import RunFolder, is_run_folder
-from vae_exp.storage.sweep_folder import Job, SweepFolder
+from vae_exp.storage.sweep_folder import Job, SweepFolder, is_sweep
 
 PER_EPOCH = ("val/", "test/", "train/")
 
@@ -83,11 +83,6 @@ def _read(path: Path) -> Iterable[Run]:
         folder = RunFolder(path)
         return [_run(folder, folder.read_config() or {}, str(folder.config_file))]
     raise UserError(f"{path} is neither a run nor a sweep: it has no config.yaml and no sweep.json")
-
-
-def is_sweep(path: Path) -> bool:
-    """Return whether a folder is that of a sweep."""
-    return SweepFolder(path).plan_file.is_file()
 
 
 def _run(folder: RunFolder, saved: dict[str, Any], where: str) -> Run:

@@ -66,3 +66,8 @@ def written(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return str(value)
+
+
+def key_of(override: str) -> str:
+    """Return `model.latent_dim` for `++model.latent_dim=2`."""
+    return override.partition("=")[0].lstrip("+~")

@@ -7,19 +7,21 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vae_exp.comparison import compare, read_runs
 from vae_exp.comparison.rows import Row
-from vae_exp.comparison.runs import is_sweep
 from vae_exp.comparison.table import Comparison, best_run
 from vae_exp.config import Config
 from vae_exp.errors import UserError
 from vae_exp.loaded_run import image_shape, read_config
 from vae_exp.loading import opened, require_finished
 from vae_exp.machine.environment import Session
-from vae_exp.models.vae import Shape
 from vae_exp.storage.run_folder import RunFolder
+from vae_exp.storage.sweep_folder import is_sweep
+
+if TYPE_CHECKING:
+    from vae_exp.models.vae import Shape
 
 
 @dataclass(frozen=True)

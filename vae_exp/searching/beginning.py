@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vae_exp.config import Config
 from vae_exp.config.defaults import fill_defaults
 from vae_exp.config.identity import as_dict, flatten, identity
 from vae_exp.config.rules import at_least, one_of, require
-from vae_exp.data import Splits
 from vae_exp.errors import UserError
-from vae_exp.objectives import PARTS
-from vae_exp.preparation import check
 from vae_exp.searching.grammar import Request
 from vae_exp.searching.options import PREFIX, Options
 from vae_exp.searching.record import Record, base_name, groups
 from vae_exp.searching.space import Point
+
+if TYPE_CHECKING:
+    from vae_exp.data import Splits
 
 Compose = Callable[[Sequence[str]], Config]
 """Returns the configuration of these overrides; raises UserError where they break a rule."""
@@ -31,32 +32,43 @@ NOT_COMPARABLE = ("data.", "model.likelihood", "model.scale")
 def begin(request: Request, options: Options, compose: Compose) -> Record:
     """Return the requested search; raise UserError, naming the key, when a part of it can't run.
 
-    Both ends of each key and every choice are composed and checked. A combination of them may still be refused: that is
-    a trial with the state `refused`.
+    Both ends of each key and every choice are composed, then checked, which needs torch. A combination of them may
+    still be refused: that is a trial with the state `refused`.
     """
-    first = next(iter(request.space.corners()))
-    config = _composed(compose, request, first)
+    corners = [(corner, _composed(compose, request, corner)) for corner in request.space.corners()]
+    first, config = corners[0]
     seeds = [_seed(text) for text in request.seeds] or [config.seed]
     bases = dict(_bases(compose, request, first))
     record = Record(options=options, space=request.space, seeds=seeds, fixed=request.fixed, bases=bases)
-    _require_measures(options, check(config))
+    _require_measures(options, _checked(first, config))
     seen: dict[str, str] = {}
-    for corner in request.space.corners():
-        other = _composed(compose, request, corner)
+    for corner, other in corners:
+        _checked(corner, other)
         _require_rungs(options, other)
         _require_corner(record, corner, other, config, seen)
     return record
 
 
 def _composed(compose: Compose, request: Request, point: Point) -> Config:
-    """Return the configuration of a corner; raise UserError, naming its values, when it can't run."""
-    values = [f"{key}={value}" for key, value in point.items()]
+    """Return the configuration of a corner; raise UserError, naming its values, when it breaks a rule."""
+    with _naming(point):
+        return compose(request.overrides(point))
+
+
+def _checked(point: Point, config: Config) -> Splits:
+    """Return the data of a corner; raise UserError, naming its values, when it can't run."""
+    from vae_exp.preparation import check  # imports torch
+
+    with _naming(point):
+        return check(config)
+
+
+@contextlib.contextmanager
+def _naming(point: Point) -> Iterator[None]:
     try:
-        config = compose([*request.fixed, *values])
-        check(config)
+        yield
     except UserError as error:
-        raise UserError(f"{', '.join(values)}: {error}") from None
-    return config
+        raise UserError(f"{', '.join(f'{key}={value}' for key, value in point.items())}: {error}") from None
 
 
 def _bases(compose: Compose, request: Request, first: Point) -> Iterator[tuple[str, dict[str, Any] | str]]:
@@ -70,7 +82,7 @@ def _bases(compose: Compose, request: Request, first: Point) -> Iterator[tuple[s
     for values in combinations:
         point = first | {each.key: value for each, value in zip(chosen, values, strict=True)}
         try:
-            config = compose([*request.fixed, *(f"{key}={value}" for key, value in point.items())])
+            config = compose(request.overrides(point))
             yield base_name(request.space, point), as_dict(fill_defaults(config, threads=1))
         except UserError as error:
             yield base_name(request.space, point), str(error)
@@ -99,6 +111,8 @@ def _require_corner(record: Record, corner: Point, config: Config, first: Config
 
 
 def _require_measures(options: Options, splits: Splits) -> None:
+    from vae_exp.objectives import PARTS
+
     with_images = ("train",) if splits.val is None else ("val", "train")
     known = tuple(f"{split}/{part}" for split in with_images for part in PARTS)
     for measure in options.measures:

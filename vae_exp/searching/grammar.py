@@ -13,7 +13,7 @@ from hydra.errors import HydraException
 
 from vae_exp.config.identity import written
 from vae_exp.errors import UserError, one_line
-from vae_exp.searching.space import Choice, Dimension, Interval, Range, Space
+from vae_exp.searching.space import Choice, Dimension, Interval, Point, Range, Space
 
 MOST_VALUES = 10_000
 """Number of values that can be listed for one key; `int(interval(…))` has no such limit."""
@@ -30,6 +30,10 @@ class Request:
     """The seeds that each trial runs with, as override texts; empty unless `seed` has several values."""
     fixed: list[str]
     """The overrides that all trials share."""
+
+    def overrides(self, point: Point) -> list[str]:
+        """Return those of a point: the shared ones, then its values."""
+        return [*self.fixed, *(f"{key}={value}" for key, value in point.items())]
 
 
 def read(overrides: Sequence[Override], is_group: Callable[[str], bool]) -> Request:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -13,19 +14,17 @@ from omegaconf import DictConfig
 
 from vae_exp import compose
 from vae_exp.errors import Interrupted, UserError, complain
+from vae_exp.first_line import say_jobs
 from vae_exp.machine import environment
 from vae_exp.machine.signals import EXIT_CODES
 from vae_exp.searching import grammar, record
 from vae_exp.searching.beginning import begin
-from vae_exp.searching.conclusion import conclude
 from vae_exp.searching.options import MAY_CHANGE, Options
 from vae_exp.searching.record import Record
-from vae_exp.searching.search import first_batch, opened
-from vae_exp.storage.sweep_folder import Job
+from vae_exp.storage.sweep_folder import Job, SweepFolder
 from vae_exp.sweeping import launching
 from vae_exp.sweeping.command import Command
 from vae_exp.sweeping.composing import Composer
-from vae_exp.sweeping.footprint import require_room
 from vae_exp.sweeping.job import console
 from vae_exp.sweeping.sweeper import code_of
 from vae_exp.terminal import say
@@ -55,9 +54,17 @@ def _search(command: Command, options: Mapping[str, Any], given: Sequence[str]) 
     sweep = command.sweep
     asked = record.match(sweep.path, _asked(command, Options(**options), given))
     if not sweep.plan_file.exists():
-        say(console, f"the first batch: {require_room(sweep, first_batch(sweep, asked))}")
+        _require_room(sweep, asked)
     with sweep.locked():
         return _run(command, asked, environment.command_line())
+
+
+def _require_room(sweep: SweepFolder, asked: Record) -> None:
+    """Print how much of the disk the first batch will take; raise UserError when less is free."""
+    from vae_exp.searching.search import first_batch  # imports torch, as the next line does
+    from vae_exp.sweeping.footprint import require_room
+
+    say(console, f"the first batch: {require_room(sweep, first_batch(sweep, asked))}")
 
 
 def _asked(command: Command, options: Options, given: Sequence[str]) -> Record:
@@ -68,7 +75,11 @@ def _asked(command: Command, options: Options, given: Sequence[str]) -> Record:
     except HydraException as error:
         raise UserError(compose.explain(error)) from None
     request = grammar.read(overrides, lambda key: bool(loader.get_group_options(key)))
-    return begin(request, options, Composer(loader, command.config).compose)
+    composer = Composer(loader, command.config)
+    with suppress(UserError):  # raised again below, with the values that it is about
+        data = composer.compose(request.overrides(next(iter(request.space.corners())))).data.name
+        say_jobs(options.trials or 0, "trial", given, request.space.keys, data, command.sweep.path)
+    return begin(request, options, composer.compose)
 
 
 def _resume(command: Command, options: Mapping[str, Any]) -> int:
@@ -83,6 +94,9 @@ def _resume(command: Command, options: Mapping[str, Any]) -> int:
 
 def _run(command: Command, asked: Record, typed: list[str]) -> int:
     """Run all remaining steps, and conclude the search even after a failure; return its exit code."""
+    from vae_exp.searching.conclusion import conclude  # imports torch, as what follows does
+    from vae_exp.searching.search import opened
+
     command.refuse_queued()
     launcher, sweep = command.launcher, command.sweep
     search = opened(sweep, asked, typed)

@@ -12,7 +12,7 @@ from vae_exp.storage import files, lock, plan
 from vae_exp.storage.plan import Job, Plan
 from vae_exp.storage.run_folder import RunFolder
 
-__all__ = ["Job", "Plan", "SweepFolder"]
+__all__ = ["Job", "Plan", "SweepFolder", "is_sweep"]
 
 
 @dataclass(frozen=True)
@@ -73,3 +73,8 @@ class SweepFolder:
 
     def _refuse_link(self, name: str) -> None:
         files.refuse_links(self.path, name)
+
+
+def is_sweep(path: Path) -> bool:
+    """Return whether a folder is a sweep's."""
+    return SweepFolder(path).plan_file.is_file()

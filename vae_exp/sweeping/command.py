@@ -80,7 +80,6 @@ class Command:
             if (value := sweeper.get(key)) not in (None, default):
                 raise UserError(f"hydra.sweeper.{key}={value} needs hydra/launcher=submitit_slurm")
 
-    @cached_property
     def threads(self) -> int:
         """Return the number of threads of each job: its share of the cores."""
         launcher = self.config.hydra.launcher

@@ -103,8 +103,10 @@ class Composer:
         if overrides not in self._bases:
             try:
                 composed = self._loader.load_sweep_config(self._master, list(overrides))
-            except (HydraException, OmegaConfBaseException, ValueError) as error:  # ValueError: model=null
+            except (HydraException, OmegaConfBaseException) as error:
                 raise UserError(compose.explain(error)) from None
+            except ValueError as error:
+                raise UserError(compose.explain_choice(overrides, self._loader) or compose.explain(error)) from None
             compose.refuse_unknown(composed)
             with open_dict(composed):
                 del composed["hydra"]

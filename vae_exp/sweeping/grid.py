@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import torch
-
 from vae_exp.comparison import compare
 from vae_exp.comparison.runs import planned_runs
 from vae_exp.config import Config
@@ -36,7 +34,7 @@ def run_grid(config: Config, grid: Grid, sweep: SweepFolder, processes: int, wat
     for a label.
     """
     requested, swept = requests(config, grid)
-    make = partial(_planned, sweep, requested, swept, max(1, torch.get_num_threads() // processes))
+    make = partial(_planned, sweep, requested, swept, processes)
     with environment.remembered_command(), planning.locked(sweep, make) as jobs:
         slurm.refuse_queued(sweep.path)
         command = environment.command_line()
@@ -49,11 +47,17 @@ def run_grid(config: Config, grid: Grid, sweep: SweepFolder, processes: int, wat
 
 
 def _planned(
-    sweep: SweepFolder, requested: Sequence[Request], swept: Sequence[str], threads: int, known: Sequence[Job]
+    sweep: SweepFolder, requested: Sequence[Request], swept: Sequence[str], processes: int, known: Sequence[Job]
 ) -> list[Job]:
-    jobs = planning.plan(requested, swept, known, threads, planning.remembered_check())
+    jobs = planning.plan(requested, swept, known, partial(_threads, processes), planning.remembered_check())
     require_room(sweep, jobs)
     return jobs
+
+
+def _threads(processes: int) -> int:
+    import torch
+
+    return max(1, torch.get_num_threads() // processes)
 
 
 def requests(config: Config, grid: Grid) -> tuple[list[Request], list[str]]:

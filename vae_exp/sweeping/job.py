@@ -1,11 +1,13 @@
-"""Run jobs for the commands: with a tracker, a progress bar, and an exit code."""
+"""Run jobs for the commands: with a tracker, a progress bar, and an exit code.
+
+torch is imported when a job runs, so that what needs none of it is refused, or shown, within a second.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
-from vae_exp import data, experiment
 from vae_exp.config import Config
 from vae_exp.config.saved import load_config
 from vae_exp.errors import Interrupted, UserError, complain, describe
@@ -27,6 +29,8 @@ def run(config: Config, folder: Path, label: str, origin: str | None = None) -> 
     """Run a single job; return its exit code. Print an error in one line."""
     try:
         with interruptible():
+            from vae_exp import experiment
+
             tracker = connect(config.tracking, label, None)
             experiment.run(config, folder, tracker, bar_or_lines(label), origin)
             if not has_sent(tracker):  # else it has reported what is missing
@@ -72,6 +76,8 @@ def run_planned(sweep: Path, name: str, at: int, until: int | None = None, watch
     label = name
     try:
         with interruptible():
+            from vae_exp import experiment
+
             planned = SweepFolder(sweep).job(name, at)
             label = planned.label
             config = load_config(planned.config, f"{folder.path}: its plan")
@@ -89,6 +95,8 @@ def run_planned(sweep: Path, name: str, at: int, until: int | None = None, watch
 
 def _require_planned_data(config: Config, planned: Job) -> None:
     """Raise UserError unless `data.root`, which an untrusted plan may name, holds the data of the plan."""
+    from vae_exp import data
+
     if config.data.root is not None and planned.data is not None and data.load(config.data).digest != planned.data:
         raise UserError(
             f"data.root must hold the data that the job was planned for, got other images: {config.data.root}"

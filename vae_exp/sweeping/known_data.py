@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from vae_exp import data
 from vae_exp.config.saved import load_config
 from vae_exp.errors import UserError
 from vae_exp.storage.sweep_folder import Job
@@ -28,6 +27,8 @@ def _noted(job: Job) -> Job:
 
 def _given(job: Job, root: str) -> Job:
     saved = job.config | {"data": job.config["data"] | {"root": root}}
+    from vae_exp import data  # imports torch
+
     found = data.load(load_config(saved, f"{job.name}: its plan").data).digest
     if job.data not in (None, found):
         raise UserError(f"data.root must hold the data that {job.name} was planned for, got other images in {root}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
+from vae_exp.config.identity import key_of
+
 LONGEST_SLUG = 80
 """Characters of a folder's name before the hash of the identity."""
 
@@ -15,11 +17,6 @@ def label(overrides: Sequence[str], keys: Collection[str] | None = None) -> str:
     It may be the empty string.
     """
     return ", ".join(_short(text) for text in overrides if keys is None or key_of(text) in keys)
-
-
-def key_of(override: str) -> str:
-    """Return `model.latent_dim` for `++model.latent_dim=2`."""
-    return override.partition("=")[0].lstrip("+~")
 
 
 def folder_name(label: str, identity_hash: str) -> str:

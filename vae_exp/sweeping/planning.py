@@ -13,7 +13,6 @@ from vae_exp.config import Config
 from vae_exp.config.defaults import fill_defaults
 from vae_exp.config.identity import as_dict, identity, identity_hash
 from vae_exp.errors import UserError
-from vae_exp.preparation import check, keys_of_check, require_final_objective
 from vae_exp.storage.sweep_folder import Job, SweepFolder
 from vae_exp.sweeping import naming
 
@@ -40,16 +39,16 @@ def plan(
     requests: Sequence[Request],
     swept: Sequence[str],
     known: Sequence[Job],
-    threads: int,
+    threads: Callable[[], int],
     digest_of: Check,
     track: Track = lambda numbers, _work: numbers,
 ) -> list[Job]:
     """Return the jobs of a sweep: the known ones, with their folders, and the new ones.
 
-    `swept` are the keys with several values, `threads` is the number of threads of each new job. All configurations are
-    composed before the first is checked, since checks take longer. Raises UserError, naming the job, when it can't run,
-    when two requests are the same experiment, when a known job has more epochs than requested, and when a new job's
-    epochs never reach the final weights of its objective.
+    `swept` are the keys with several values, `threads` returns the number of threads of each new job. All
+    configurations are composed before the first is checked, since checks take longer and need torch. Raises UserError,
+    naming the job, when it can't run, when two requests are the same experiment, when a known job has more epochs than
+    requested, and when a new job's epochs never reach the final weights of its objective.
     """
     index = _Known(known)
     found = {number: job for number, request in enumerate(requests) if (job := index.by_overrides(request))}
@@ -59,7 +58,7 @@ def plan(
         digests = {number: digest_of(configs[at(number)]) for number in track(new, "checking")}
         for number in new:
             request = requests[at(number)]
-            found[number] = _planned(request, configs[number], digests[number], swept, index, threads)
+            found[number] = _planned(request, configs[number], digests[number], swept, index, threads())
     _refuse_twins([found[number] for number in range(len(requests))], requests)
     jobs = {job.name: job for job in known}
     return list((jobs | {found[number].name: found[number] for number in range(len(requests))}).values())
@@ -100,6 +99,8 @@ def remembered_check() -> Check:
     known: dict[str, str] = {}
 
     def digest(config: Config) -> str:
+        from vae_exp.preparation import check, keys_of_check  # torch, which composing needs none of
+
         key = keys_of_check(config)
         if key not in known:
             known[key] = check(config).digest
@@ -159,6 +160,8 @@ def _planned(request: Request, config: Config, data: str, swept: Sequence[str], 
             raise UserError(f"trainer.epochs must be at least {before}, as planned for {job.name}, got {now}")
         new = dataclasses.replace(job, config=complete, overrides=request.overrides, base=request.base, data=data)
         return job if new == job else dataclasses.replace(new, at=None)
+    from vae_exp.preparation import require_final_objective
+
     require_final_objective(config)
     complete = as_dict(fill_defaults(config, threads))
     label = naming.label(request.overrides, swept)

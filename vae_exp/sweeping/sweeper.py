@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -10,6 +11,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig
 
 from vae_exp.errors import Interrupted, UserError, complain
+from vae_exp.first_line import say_jobs
 from vae_exp.machine import environment
 from vae_exp.machine.signals import EXIT_CODES, interruptible
 from vae_exp.progress import counted
@@ -18,8 +20,6 @@ from vae_exp.storage.sweep_folder import Job
 from vae_exp.sweeping import handover, launching
 from vae_exp.sweeping.command import Command
 from vae_exp.sweeping.composing import Composer, combinations
-from vae_exp.sweeping.conclusion import conclude
-from vae_exp.sweeping.footprint import require_room
 from vae_exp.sweeping.job import console
 from vae_exp.sweeping.known_data import with_known_data
 from vae_exp.sweeping.planning import Request, locked, plan, remembered_check
@@ -77,11 +77,20 @@ def _planned(command: Command, given: Sequence[str], known: Sequence[Job]) -> li
     jobs, swept = combinations(OverridesParser.create(config_loader=loader), given)
     composer = Composer(loader, command.config)
     requests = [Request(job, composer.base_digest(job), partial(composer.compose, job)) for job in jobs]
+    with suppress(UserError):  # raised again below, with the job's number
+        say_jobs(len(jobs), "job", given, swept, composer.compose(jobs[0]).data.name, command.sweep.path)
     planned = plan(requests, swept, known, command.threads, remembered_check(), partial(counted, console))
     _check(command, planned)
-    if size := require_room(command.sweep, planned):
-        say(console, size)
+    _require_room(command, planned)
     return planned
+
+
+def _require_room(command: Command, jobs: Sequence[Job]) -> None:
+    """Print how much of the disk the jobs will take; raise UserError when less is free."""
+    from vae_exp.sweeping.footprint import require_room  # imports torch
+
+    if size := require_room(command.sweep, jobs):
+        say(console, size)
 
 
 def _check(command: Command, jobs: Sequence[Job]) -> None:
@@ -115,5 +124,7 @@ def _run(command: Command, jobs: Sequence[Job], typed: list[str]) -> int:
     except (KeyboardInterrupt, Interrupted) as signal:
         stopped = EXIT_CODES[type(signal)]
         command.stop()
+    from vae_exp.sweeping.conclusion import conclude  # pandas and matplotlib take a second
+
     code = conclude(command.sweep, jobs, typed, command.resume_command, console)
     return stopped or code
