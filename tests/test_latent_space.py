@@ -95,13 +95,12 @@ def test_a_hand_drags_the_point_and_keys_move_it_and_the_image_follows(made, bro
     frame(browser)
     moved, _, *_ = browser.run(MARKER)
     assert moved == pytest.approx(x + width / 100, abs=1)
-    browser.wait("document.querySelector('.latent [role=status]').textContent.startsWith('Nearest code: test image ')")
     browser.cdp("Input.dispatchKeyEvent", type="keyDown", key="Enter")
     frame(browser)
-    code = browser.run("return document.querySelector('.latent [role=status]').textContent").split()
-    number = int(code[4].strip(","))
-    assert browser.run(COORDINATES, 0) == pytest.approx(codes(3)[number - 1], abs=0.01)
-    assert code[5] == CLASSES[(number - 1) % 3]
+    number = np.abs(codes(3) - browser.run(COORDINATES, 0)).max(1).argmin()
+    assert browser.run(COORDINATES, 0) == pytest.approx(codes(3)[number], abs=0.01)
+    said = f"Nearest: “{CLASSES[number % 3]}”, test image {number + 1}"
+    browser.wait(f"document.querySelector('.latent [role=status]').textContent === '{said}'")
 
 
 @pytest.mark.process
@@ -155,3 +154,24 @@ def test_what_a_file_of_codes_holds_in_place_of_names_is_text_in_the_page(tmp_pa
     names = browser.run("return [...document.querySelectorAll('.latent .legend li')].map((each) => each.textContent)")
     assert names == [PAYLOAD[:40], SCRIPT[:40], ("\\u202e" + PAYLOAD)[:40]]
     assert browser.said() == []
+
+
+@pytest.mark.process
+@needs_browser
+def test_the_run_that_a_reader_opens_or_chooses_is_the_first_that_is_decoded(made, browser):
+    runs = ".latent .controls label:first-child option:checked"
+    shown = f"[...document.querySelectorAll('{runs}')].map((each) => each.label)"
+    opened(browser, made[0])
+    assert browser.run(f"return {shown}") == ["latent_dim=3", "latent_dim=2"]
+    browser.run("location.hash = '#runs=2'")
+    browser.wait(f"{shown}[0] === 'latent_dim=2'")
+    assert browser.run(f"return {shown}") == ["latent_dim=2", "latent_dim=3"]
+
+
+@pytest.mark.process
+@needs_browser
+def test_without_motion_nothing_walks_by_itself_and_the_slider_does(made, browser):
+    opened(browser, made[0])
+    browser.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-reduced-motion", "value": "reduce"}])
+    shown = "return [...document.querySelectorAll('.walk button, .walk input')].map((each) => each.offsetWidth > 0)"
+    assert browser.run(shown) == [True, True, True, False, True]

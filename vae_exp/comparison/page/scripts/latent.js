@@ -99,7 +99,7 @@ function makeLatent(element, runs) {
   function sayNearest() {
     const { codes, z } = shown;
     const i = codes.nearestTo(z), name = codes.nameOf(i);
-    said.textContent = `Nearest code: ${codes.split} image ${i + 1}${name && `, ${name}`}`;
+    said.textContent = `Nearest: ${name && `“${name}”, `}${codes.split} image ${i + 1}`;
   }
 
   /** Take the point to the code of an image. @param {number} i */
@@ -123,5 +123,11 @@ function makeLatent(element, runs) {
   for (const select of [across, up]) select.addEventListener("change", showDimensions);
   find(element, "button", HTMLButtonElement).addEventListener("click", () => goTo(shown.codes.nearestTo(shown.z)));
 
-  return { show, walk, get codes() { return shown.codes; } };
+  return {
+    show,
+    walk,
+    get codes() { return shown.codes; },
+    /** Return the place of its run among those that can be decoded. */
+    get shown() { return runs.indexOf(shown.run); },
+  };
 }

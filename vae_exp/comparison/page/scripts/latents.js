@@ -29,7 +29,9 @@ function showLatents() {
       if (!changed.has("chosen") && !changed.has("opened")) return;
       const wanted = new Set([...(opened === null ? [] : [opened]), ...chosen].map((run) => runs.findIndex((each) => each.runs.includes(run))));
       wanted.delete(-1);
-      [...wanted].slice(0, views.length).forEach((i, k) => views[k].show(i));
+      if (!wanted.size) return;
+      for (const view of views) wanted.add(view.shown);
+      [...wanted].slice(0, views.length).forEach((i, k) => { if (views[k].shown !== i) views[k].show(i); });
     });
   }
 }
