@@ -1,6 +1,9 @@
 """A sweep from Python has the folder, the plan and the report of the command's sweep."""
 
 import dataclasses
+import os
+import signal
+import time
 
 import commands
 import numpy as np
@@ -163,3 +166,43 @@ def test_a_value_is_set_at_its_dotted_key():
     expected = as_dict(CONFIG)
     expected["model"]["latent_dim"], expected["seed"] = 8, 3
     assert as_dict(changed) == expected
+
+
+ENDLESS = dataclasses.replace(CONFIG, trainer=dataclasses.replace(CONFIG.trainer, epochs=99_999, patience=None))
+
+
+def sweep_without_end(folder, jobs):
+    vae_exp.sweep(ENDLESS, {"seed": range(3)}, folder, jobs=jobs, progress=False)
+
+
+def search_without_end(folder, jobs):
+    space = {"model.latent_dim": range(2, 5)}
+    vae_exp.search(ENDLESS, space, folder, trials=3, jobs=jobs, progress=False, first_epochs=99_999)
+
+
+@pytest.mark.process
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGTERM")
+@pytest.mark.parametrize(("call", "jobs"), [(sweep_without_end, 2), (search_without_end, 1)])
+def test_sigterm_ends_a_whole_sweep_or_search_and_not_only_the_run_in_progress(call, jobs, tmp_path):
+    sweep = SweepFolder(tmp_path / "sweep")
+    process = commands.fork(call, sweep.path, jobs)
+    try:
+        started = wait_for_epochs(process, sweep, jobs)
+        os.kill(process.pid, signal.SIGTERM)
+        process.join(60)
+        assert process.exitcode not in (0, None)
+    finally:
+        process.kill()
+    states = [sweep.folder(job).state() for job in sweep.jobs()]
+    assert sorted(states) == ["interrupted"] * started + ["planned"] * (3 - started)
+    assert (sweep.path / "report.html").exists()
+
+
+def wait_for_epochs(process, sweep, number):
+    """Wait until this number of runs have an epoch; return the number of runs that have one."""
+    deadline = time.monotonic() + 120
+    while (started := sum(file.stat().st_size > 0 for file in sweep.path.glob("*/metrics.jsonl"))) < number:
+        assert process.is_alive()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return started

@@ -20,6 +20,7 @@ from vae_exp.loaded_run import LoadedRun
 from vae_exp.loaded_sweep import LoadedSweep
 from vae_exp.machine import environment
 from vae_exp.progress import watched
+from vae_exp.storage.paths import require_path
 from vae_exp.storage.sweep_folder import SweepFolder
 from vae_exp.sweeping.grid import Grid, run_grid
 from vae_exp.tracking import connect
@@ -52,10 +53,11 @@ def run(
     """
     from vae_exp.comparison.report import write_run  # pandas and matplotlib take a second
 
-    config, name = checked(config, tracking, data), Path(folder).absolute().name
+    folder = require_path(folder, "folder")
+    config, name = checked(config, tracking, data), folder.absolute().name
     with given(data):
         done = experiment.run(config, folder, connect(config.tracking, name, None), watched(name, progress))
-    write_run(Path(folder), environment.command_line())
+    write_run(folder, environment.command_line())
     return done
 
 
@@ -90,10 +92,11 @@ def sweep(
     """
     config, processes = checked(config, tracking, data), convert(jobs, int, "jobs")
     at_least("jobs", processes, 1)
+    folder = require_path(folder, "folder")
     watch = partial(watched, is_wanted=progress, unit="epoch" if processes == 1 else "job")
     with given(data):
-        run_grid(config, grid, SweepFolder(Path(folder)), processes, watch)
-    return LoadedSweep(Path(folder))
+        run_grid(config, grid, SweepFolder(folder), processes, watch)
+    return LoadedSweep(folder)
 
 
 def search(
@@ -132,8 +135,8 @@ def search(
 
     config, processes = checked(config, tracking), convert(jobs, int, "jobs")
     at_least("jobs", processes, 1)
+    folder = require_path(folder, "folder")
     watch = partial(watched, is_wanted=progress, unit="epoch" if processes == 1 else "job")
-    folder = Path(folder)
     search_here(config, space, SweepFolder(folder), Options(trials=trials, **options), processes, watch)
     return LoadedSearch(folder)
 

@@ -95,9 +95,10 @@ class CheckFirst(Callback):
             say_run(config.hydra.overrides.task, typed.data.name, Path(config.hydra.run.dir))
             from vae_exp.preparation import prepare  # importing torch takes seconds; the schema needs none
             from vae_exp.storage import room
+            from vae_exp.storage.paths import require_path
             from vae_exp.storage.run_folder import RunFolder
 
-            folder = RunFolder(Path(config.hydra.run.dir))
+            folder = RunFolder(require_path(config.hydra.run.dir, "hydra.run.dir"))
             prepare(typed, folder)
             room.require_room(folder.path)  # for Hydra's own record, of a run that is finished too
         except UserError as error:

@@ -1,4 +1,4 @@
-"""The distributions a VAE is made of. Tensors in, tensors out; densities in nats, summed over one example's dimensions.
+"""The distributions of a VAE. Densities are in nats, summed over the dimensions of an example.
 
 Sampling takes its generator as an argument, which `torch.distributions` does not offer.
 """
@@ -17,11 +17,11 @@ LOG_2PI = math.log(2 * math.pi)
 PIXELS = (-3, -2, -1)
 """The axes of an image: channels, height, width."""
 LEAST_LOG_SCALE = -6.0
-"""Least log σ of an optimal scale, as in the code of Rybkin et al. 2021: images that are hit exactly have σ = 0."""
+"""Smallest log σ of an optimal scale, as in the code of Rybkin et al. 2021: perfect reconstructions have σ = 0."""
 
 
 class Likelihood(Protocol):
-    """p(x|z), what a decoder returns."""
+    """p(x|z), the output of a decoder."""
 
     @property
     def mean(self) -> Tensor:
@@ -72,7 +72,7 @@ class DiagonalGaussian:
         return DiagonalGaussian(self.mean.detach(), self.log_variance.detach())
 
     def __getitem__(self, index: slice | Tensor) -> DiagonalGaussian:
-        """Return the distributions of some examples, those along the first axis."""
+        """Return the distributions of some examples, indexed along the first axis."""
         return DiagonalGaussian(self.mean[index], self.log_variance[index])
 
 
@@ -136,19 +136,19 @@ class ContinuousBernoulli:
         return torch.where(is_near, series, (far / torch.tanh(far / 2)).log())
 
     def sample(self, generator: torch.Generator) -> Tensor:
-        """Draw an image by the inverse of the distribution function, of the shape of the logits."""
+        """Draw an image, of the shape of the logits, with the inverse of the distribution function."""
         shape, like = self.logits.shape, self.logits
         uniform = torch.rand(shape, generator=generator, device=like.device, dtype=like.dtype)
-        # In terms of −|l| nothing overflows; the other half is its mirror image. At l = 0 the draw is uniform.
+        # In terms of −|l| nothing overflows; for l > 0 the draw is mirrored. At l = 0 it is uniform.
         slope = -like.abs().clamp(min=torch.finfo(like.dtype).tiny)
         draw = torch.log1p(uniform * slope.expm1()) / slope
         return torch.where(like > 0, 1 - draw, draw).clamp(0, 1)
 
 
 def _split_at_zero(logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Say where logits are near 0; return them for a formula that holds there, and for one that holds elsewhere.
+    """Return where logits are near 0, and the arguments of a formula for there and of one for elsewhere.
 
-    Where a formula does not hold its argument is harmless, so that neither makes the other's gradient NaN.
+    Where a formula is not valid, its argument is replaced, so that its gradient is not NaN.
     """
     is_near = logits.abs() < 0.5
     return is_near, logits.clamp(-0.5, 0.5), torch.where(is_near, 1.0, logits)
@@ -158,7 +158,7 @@ def _split_at_zero(logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 class Gaussian:
     """Independent pixels N(mean, exp(log_scale)²); mean of shape (..., C, H, W), one log_scale for all pixels.
 
-    A density: it grows without bound as the scale falls, so it compares with other densities only. Scale in pixels
+    A density: it is unbounded as the scale falls, so it compares only with other densities. Scale in pixels
     of [0, 1].
     """
 
@@ -171,13 +171,13 @@ class Gaussian:
         return -(0.5 * (squares + LOG_2PI) + self.log_scale).sum(PIXELS)
 
     def sample(self, generator: torch.Generator) -> Tensor:
-        """Draw an image, of the shape of the mean; its pixels may leave [0, 1]."""
+        """Draw an image, of the shape of the mean; its pixels may be outside [0, 1]."""
         return self.mean + self.log_scale.exp() * _standard_normal(self.mean.shape, self.mean, generator)
 
 
 @dataclass(frozen=True)
 class OptimalGaussian:
-    """Independent pixels N(mean, σ²) with the one σ that makes the images it is asked about likeliest.
+    """Independent pixels N(mean, σ²) with the one maximum-likelihood σ of the given images.
 
     σ² is their mean squared error (Rybkin et al. 2021, arXiv 2006.13202, section 3.2), so that a value depends on its
     batch: for training alone. log σ stays above `LEAST_LOG_SCALE`.
@@ -190,7 +190,7 @@ class OptimalGaussian:
         return Gaussian(self.mean, log_rmse((images - self.mean).square().mean())).log_prob(images)
 
     def sample(self, generator: torch.Generator) -> Tensor:
-        """Raise TypeError: without images there is no σ to draw with."""
+        """Raise TypeError: without images σ is not known."""
         raise TypeError("a Gaussian with the optimal scale draws in evaluation mode only: call eval() first")
 
 

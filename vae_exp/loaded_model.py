@@ -13,6 +13,7 @@ from vae_exp.config.saved import load_config
 from vae_exp.errors import UserError, printable
 from vae_exp.storage.checkpoint import Tensors
 from vae_exp.storage.model_folder import Description, ModelFolder
+from vae_exp.storage.paths import require_path
 
 if TYPE_CHECKING:
     from vae_exp.models.vae import Shape, Vae
@@ -93,6 +94,6 @@ def load_export(folder: str | Path) -> LoadedModel:
 
     Raises UserError when the folder holds none, or its configuration is damaged.
     """
-    loaded = LoadedModel(Path(folder))
+    loaded = LoadedModel(require_path(folder, "folder"))
     _ = loaded.config
     return loaded

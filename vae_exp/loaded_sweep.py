@@ -12,6 +12,7 @@ from vae_exp.comparison import Comparison, cells, compare, read_runs
 from vae_exp.comparison.table import best_run
 from vae_exp.errors import UserError, printable
 from vae_exp.loaded_run import LoadedRun
+from vae_exp.storage.paths import require_path
 from vae_exp.storage.run_folder import is_run_folder
 from vae_exp.storage.sweep_folder import SweepFolder
 
@@ -75,8 +76,8 @@ class LoadedSweep:
 
 
 def load_sweep(folder: str | Path) -> LoadedSweep:
-    """Return the sweep of a folder; raise UserError when it holds none, or its plan is damaged."""
-    path = Path(folder)
+    """Load the sweep of a folder; raise UserError when the folder holds no sweep, or its plan is damaged."""
+    path = require_path(folder, "folder")
     if is_run_folder(path):
         raise UserError(f"{path} is a run, not a sweep; read it with load_run")
     SweepFolder(path).jobs()

@@ -13,11 +13,12 @@ from pathlib import Path
 from vae_exp.errors import UserError
 from vae_exp.loaded_model import LoadedModel, load_export
 from vae_exp.loaded_run import LoadedRun, read_config
+from vae_exp.storage.paths import require_path
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import fetch_model, fetch_run
 
 MLFLOW_ID = r"(?:runs:/)?([0-9a-f]{32})"
-"""How a run of MLflow is named, instead of a folder."""
+"""Names of MLflow runs, in place of a folder."""
 
 
 def load_run(run: str | Path, allow_unfinished: bool = False) -> LoadedRun | LoadedModel:
@@ -42,7 +43,7 @@ def load_run(run: str | Path, allow_unfinished: bool = False) -> LoadedRun | Loa
 def _load(run: str | Path) -> LoadedRun:
     run_id = _mlflow_id(run)
     if run_id is None:
-        return LoadedRun(Path(run))
+        return LoadedRun(require_path(run, "run"))
     place = Path(tempfile.mkdtemp(prefix="vae_exp_"))
     loaded = LoadedRun(place)
     weakref.finalize(loaded, shutil.rmtree, place, ignore_errors=True)

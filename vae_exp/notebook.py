@@ -1,4 +1,4 @@
-"""How far a run is, in a cell of a notebook."""
+"""The progress of a run in a cell of a notebook."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from vae_exp.standing import Standing, duration
 from vae_exp.storage.metrics import Record
 
 PAUSE = 0.3
-"""Seconds between two pictures of a cell: each is a message to the browser."""
+"""Seconds between two updates of a cell: each is a message to the browser."""
 
 _BAR = '<progress max="{total}" value="{done}" style="width: 16em"></progress> <code>{label}  {text}</code>'
 
 
 class NotebookBar:
-    """A bar that is drawn again in the cell where it began."""
+    """A progress bar that is updated in its cell."""
 
     def __init__(self, label: str, unit: str = "epoch") -> None:
         self.standing = Standing(label, unit)
@@ -44,7 +44,7 @@ class NotebookBar:
         self._draw()
 
     def say(self, text: str) -> None:
-        """Show what is being done."""
+        """Show the current activity."""
         self.standing.doing = text
         self._draw()
 
@@ -54,12 +54,12 @@ class NotebookBar:
         self._draw()
 
     def _draw(self) -> None:
-        if self.cell is not None:  # None where a run ends before its first epoch
+        if self.cell is not None:  # None when a run ends before its first epoch
             self.drawn = time.monotonic()
             self.cell.update(self)
 
     def _left(self) -> float | None:
-        """Return the seconds that are left, at the pace so far."""
+        """Return the remaining seconds, at the speed so far."""
         steps = self.done - self.before
         return (time.monotonic() - self.began) / steps * (self.total - self.done) if steps else None
 

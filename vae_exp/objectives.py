@@ -1,4 +1,4 @@
-"""What training minimises. Per-example values in nats; nothing is averaged over the batch here."""
+"""The objectives that training minimises: values in nats for each example, not averaged over the batch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vae_exp.distributions import DiagonalGaussian, Likelihood, log_standard_nor
 from vae_exp.registry import implementation_of, implements
 
 PARTS = ("objective", "loss", "reconstruction", "kl")
-"""The parts of `Terms`, by the names that metrics have."""
+"""The parts of `Terms`, as named in metrics."""
 
 Decode = Callable[[Tensor], Likelihood]
 """Maps latent points (..., D) to p(x|z)."""
@@ -26,7 +26,7 @@ class Terms:
     """The parts of the loss for each example, in nats: (B,) each."""
 
     objective: Tensor
-    """What is minimised."""
+    """The minimised value."""
     reconstruction: Tensor
     """−log p(x|z), averaged over the samples of z."""
     kl: Tensor
@@ -46,7 +46,7 @@ class Terms:
 class Objective(Protocol):
     """An objective of this configuration, at this epoch (1, 2, …).
 
-    `epoch=None` means its final weights and each example on its own, as evaluation wants it. An objective whose weights
+    `epoch=None` means its final weights and each example on its own, as in evaluation. An objective whose weights
     change as it trains has the attribute `first_final_epoch`: see `first_final_epoch`.
     """
 
@@ -62,23 +62,23 @@ class Objective(Protocol):
 
 @runtime_checkable
 class SeesAllImages(Protocol):
-    """An objective with a part that is no mean over examples."""
+    """An objective with a part that is not a mean over examples."""
 
     def over_all_images(self, kl: Tensor) -> float:
-        """Return what the mean of `Terms.objective` lacks, in nats, from the mean KL per dimension of all images."""
+        """Return the term, in nats, that the mean of `Terms.objective` lacks; `kl` is the mean over all images (D,)."""
         ...
 
 
 def build_objective(config: ObjectiveConfig) -> Objective:
-    """Return the objective that a configuration describes."""
+    """Return the objective of a configuration."""
     objective: Objective = implementation_of(config)(config)
     return objective
 
 
 def first_final_epoch(objective: Objective) -> int:
-    """Return the first epoch whose objective has its final weights: 1, unless the objective says otherwise.
+    """Return the first epoch whose objective has its final weights: 1, unless the objective defines another one.
 
-    Before it values of different epochs can't be held against each other, so that none is the best.
+    Objectives of earlier epochs are not comparable, so none of these epochs can be the best.
     """
     return int(getattr(objective, "first_final_epoch", 1))
 
@@ -114,7 +114,7 @@ class Elbo:
         return Terms(objective, reconstruction, total)
 
     def over_all_images(self, kl: Tensor) -> float:
-        """Return what free bits add to β·Σ_d KL_d: β·Σ_d max(0, nats − KL_d), with KL the mean over all images (D,)."""
+        """Return the term of free bits, β·Σ_d max(0, nats − KL_d), with KL the mean over all images (D,)."""
         return self.config.beta * float((self.config.free_bits - kl).clamp(min=0).sum())
 
 
@@ -144,7 +144,7 @@ class Iwae:
         log_weights = log_likelihood + log_standard_normal(z) - density.log_prob(z)  # (K, B)
         if self.config.dreg and z.requires_grad:
             weights = log_weights.detach().softmax(0).unsqueeze(-1)  # (K, B, 1)
-            z.register_hook(lambda gradient: weights * gradient)  # type: ignore[no-untyped-call]  # as torch has it
+            z.register_hook(lambda gradient: weights * gradient)  # type: ignore[no-untyped-call]  # torch has no type here
         bound = log_weights.logsumexp(0) - math.log(self.config.samples)
         return Terms(-bound, -log_likelihood.mean(0), posterior.kl().sum(-1))
 
@@ -157,7 +157,7 @@ def kl_weight(config: ElboConfig, epoch: int | None) -> float:
 
 
 def free_bits(kl: Tensor, nats: float) -> Tensor:
-    """Give dimensions whose batch-mean KL is below `nats` that value and no gradient: (B, D) → (B, D).
+    """Replace the KL of dimensions whose batch mean is below `nats` by `nats`, without gradient: (B, D) → (B, D).
 
     The mean over the batch is Σ_d max(nats, mean_b KL_bd) (Kingma et al. 2016, eq. 15).
     """

@@ -1,4 +1,4 @@
-"""What a run reports to: a tracker, which sends it somewhere, and progress, which a person sees."""
+"""The observers of a run: a tracker sends it to a server, and progress shows it to the user."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from vae_exp.storage.run_folder import RunFolder
 
 
 class Tracker(Protocol):
-    """Shows a run somewhere else. It reads the folder, which is complete whatever happens to the tracker."""
+    """Sends a run elsewhere. It reads the folder, which is complete even if the tracker fails."""
 
     def start(self, folder: RunFolder) -> None:
-        """Begin, or go on, with the run in this folder."""
+        """Start or continue the run in this folder."""
 
     def update(self) -> None:
-        """Be notified that the folder has something new."""
+        """Called when the folder has new records."""
 
     def finish(self) -> None:
-        """Be notified that the run has ended; its state is in the folder."""
+        """Called when the run has ended; its state is in the folder."""
 
 
 class Progress(Protocol):
-    """Shows a person how far a run is."""
+    """Shows the progress of a run."""
 
     def start(self, epochs: int, steps: int, done: int) -> None:
-        """Expect `epochs` epochs of `steps` steps, of which `done` epochs are finished already."""
+        """Start with `epochs` epochs of `steps` steps, of which `done` epochs are finished."""
 
     def step(self) -> None:
         """Count one training step."""
@@ -34,10 +34,10 @@ class Progress(Protocol):
         """Show one epoch's record."""
 
     def say(self, text: str) -> None:
-        """Show what is being done outside the epochs."""
+        """Show the current activity outside the epochs."""
 
     def stop(self) -> None:
-        """Stop showing: the run has ended, however it ended."""
+        """Called when the run has ended, finished or not."""
 
 
 class NoTracker:

@@ -16,14 +16,14 @@ Parameters = Iterable[nn.Parameter]
 
 
 def build_optimizer(config: OptimizerConfig, parameters: Parameters) -> torch.optim.Optimizer:
-    """Return the optimizer that a configuration describes."""
+    """Return the optimizer of a configuration."""
     optimizer: torch.optim.Optimizer = implementation_of(config)(config, parameters)
     return optimizer
 
 
 @implements(AdamConfig)
 def adam(config: AdamConfig, parameters: Parameters) -> torch.optim.Optimizer:
-    """Adam in one fused kernel a step."""
+    """Adam with a fused kernel."""
     betas = (config.betas[0], config.betas[1])
     decay, amsgrad = config.weight_decay, config.amsgrad
     return torch.optim.Adam(parameters, config.lr, betas, config.eps, decay, amsgrad, fused=True)
@@ -31,7 +31,7 @@ def adam(config: AdamConfig, parameters: Parameters) -> torch.optim.Optimizer:
 
 @implements(AdamWConfig)
 def adamw(config: AdamWConfig, parameters: Parameters) -> torch.optim.Optimizer:
-    """AdamW in one fused kernel a step."""
+    """AdamW with a fused kernel."""
     betas = (config.betas[0], config.betas[1])
     decay, amsgrad = config.weight_decay, config.amsgrad
     return torch.optim.AdamW(parameters, config.lr, betas, config.eps, decay, amsgrad, fused=True)
@@ -39,7 +39,7 @@ def adamw(config: AdamWConfig, parameters: Parameters) -> torch.optim.Optimizer:
 
 @implements(SgdConfig)
 def sgd(config: SgdConfig, parameters: Parameters) -> torch.optim.Optimizer:
-    """Stochastic gradient descent in one fused kernel a step."""
+    """Stochastic gradient descent with a fused kernel."""
     return torch.optim.SGD(
         parameters, config.lr, config.momentum, config.dampening, config.weight_decay, config.nesterov, fused=True
     )
@@ -61,7 +61,7 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def optimizer_layout(config: OptimizerConfig, parameters: list[nn.Parameter]) -> dict[str, Tensor]:
-    """Return tensors without memory, with the names, shapes and types that `optimizer_tensors` gives after a step."""
+    """Return tensors on the device `meta` with the names, shapes and types of `optimizer_tensors` after a step."""
     probe = nn.Parameter(torch.zeros(2))
     probe.grad = torch.zeros(2)
     optimizer = build_optimizer(config, [probe])
@@ -75,7 +75,7 @@ def optimizer_layout(config: OptimizerConfig, parameters: list[nn.Parameter]) ->
 
 
 def load_optimizer_tensors(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Put back what `optimizer_tensors` returned."""
+    """Load what `optimizer_tensors` returned."""
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     whole = optimizer.state_dict()
     whole["state"] = {}
@@ -88,7 +88,7 @@ def load_optimizer_tensors(optimizer: torch.optim.Optimizer, tensors: dict[str, 
 def _laid_out_like(parameter: Tensor, tensor: Tensor) -> Tensor:
     """Return a tensor of a parameter's shape in its memory format.
 
-    The fused kernels go through memory as it lies, so that weights in channels_last and averages that aren't would
+    The fused kernels ignore strides, so that weights in channels_last and averages in another format would
     be paired wrongly (torch 2.15, CPU).
     """
     if tensor.shape != parameter.shape:

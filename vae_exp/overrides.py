@@ -1,4 +1,4 @@
-"""The command that trains a configuration: the options and values in which it differs from `conf/`."""
+"""The overrides of a configuration: the options and values in which it differs from `conf/`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from vae_exp.config.identity import as_dict, flatten
 from vae_exp.registry import schemas
 
 PLAIN = r"[A-Za-z_][A-Za-z0-9_.-]*"
-"""A string that needs no quotes, unless it reads as a value of another type."""
+"""A string that needs no quotes, unless it parses as a value of another type."""
 OTHER_TYPES = ("null", "true", "false", "nan", "inf")
 
 
 def overrides_of(config: Config, leave_out: tuple[str, ...] = ()) -> list[str]:
-    """Return the overrides that make this configuration, options first: `model=mlp`, `model.latent_dim=4`.
+    """Return the overrides that compose this configuration, options first: `model=mlp`, `model.latent_dim=4`.
 
     Keys that begin with one of `leave_out` keep their defaults. Composed with `conf/` the result is the same
     configuration but for those.
@@ -31,7 +31,7 @@ def overrides_of(config: Config, leave_out: tuple[str, ...] = ()) -> list[str]:
 
 
 def spelled(value: Any) -> str:
-    """Return a value as Hydra's grammar reads it back, of the same type: `[1,32]`, `null`, `0.001`, `'a b'`."""
+    """Return a value in Hydra's grammar, which parses to the same type: `[1,32]`, `null`, `0.001`, `'a b'`."""
     if isinstance(value, list):
         return f"[{','.join(map(spelled, value))}]"
     if value is None or isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""Every source of randomness has its own generator, derived from the one seed.
+"""Random generators: one for each stream, all derived from the run's seed.
 
 A generator is named by what it is for and, in training, by its epoch. So nothing has to be saved to go on from a
 checkpoint, and drawing more or less from one stream changes no other.
@@ -14,23 +14,23 @@ from collections.abc import Iterator
 import torch
 
 WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
-"""Environment variable that cuBLAS reads when it starts; without it matrix products on CUDA are not deterministic."""
+"""Environment variable of cuBLAS, read at its start. Without it, matrix products on CUDA are not deterministic."""
 
 
 def derive(seed: int, stream: str, *indices: int) -> int:
-    """Return the 63-bit seed of a stream: SHA-256 of its name, cut short."""
+    """Return the 63-bit seed of a stream: the SHA-256 of its name, truncated."""
     name = "/".join([str(seed), stream, *map(str, indices)])
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 1
 
 
 def generator(seed: int, stream: str, *indices: int, device: torch.device | str = "cpu") -> torch.Generator:
-    """Return a fresh generator for `stream` ("shuffle", "noise", "evaluation" …), for epoch `indices` where given."""
+    """Return a new generator for `stream` ("shuffle", "noise", "evaluation" …), and for an epoch in `indices`."""
     return torch.Generator(device).manual_seed(derive(seed, stream, *indices))
 
 
 @contextlib.contextmanager
 def deterministic(threads: int) -> Iterator[None]:
-    """Be deterministic, as `make_deterministic` makes the process, and put back at the end what was set before."""
+    """Call `make_deterministic`, and restore the previous settings at the end."""
     number = torch.get_num_threads()
     is_on, only_warns = (
         torch.are_deterministic_algorithms_enabled(),
@@ -53,16 +53,16 @@ def deterministic(threads: int) -> Iterator[None]:
 def make_deterministic(threads: int) -> None:
     """Fix the number of CPU threads and ask torch for the same bits every time.
 
-    The thread count is part of the result: sums over threads round differently for one thread and for two.
+    The number of threads is part of the result: sums over one thread and over two are rounded differently.
 
-    What it costs a training step of the default model, as CPU time of one thread, median and quartiles of 60 pairs by
+    Its cost for a training step of the default model, as CPU time of one thread, median and quartiles of 60 pairs by
     `benchmarks/determinism.py` (AMD EPYC, torch 2.14.1, a quiet machine): deterministic algorithms −0.9 % (−5.6 to
     2.3), filling new memory, which is turned off, 0.4 % (−4.4 to 5.0): neither differs from nothing. The settings
     for CUDA cost a CPU nothing; what they cost a GPU has not been measured.
     """
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
-    # The line above also fills every new tensor with NaN, to show reads of memory that was never written.
+    # The line above also makes torch fill every new tensor with NaN, to reveal reads of uninitialised memory.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # as torch has it
     os.environ.setdefault(WORKSPACE, ":4096:8")
     torch.backends.cudnn.benchmark = False

@@ -48,12 +48,12 @@ def schemas() -> dict[str, dict[str, type]]:
 
 
 def registered(group: str) -> dict[str, type]:
-    """Return the dataclasses of a group that were registered so far, by option name."""
+    """Return the registered dataclasses of a group, by option name."""
     return _schemas.get(group, {})
 
 
 def schema_of(group: str, name: object) -> type:
-    """Return the dataclass of an option; raise UserError with the names that exist when there is none."""
+    """Return the dataclass of an option; raise UserError with the existing names when there is none."""
     options = schemas()[group]
     if not isinstance(name, str) or name not in options:
         raise UserError(f"{group}.name must be one of {', '.join(sorted(options))}, got {name!r}")
@@ -61,7 +61,7 @@ def schema_of(group: str, name: object) -> type:
 
 
 def implementation_of(config: object) -> Callable[..., Any]:
-    """Return what was registered for the class of a configuration: it builds the model, the splits or the objective."""
+    """Return what is registered for a configuration's class: it builds the model, the splits or the objective."""
     _load_extensions()
     return _implementations[type(config)]
 

@@ -1,4 +1,4 @@
-"""What the commands print."""
+"""Print the output of the commands."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from vae_exp.printing import OUT, printable
 
 
 def new_console(width: int | None = None) -> Console:
-    """Return a console on standard output, through whose door nothing comes that a terminal would obey."""
+    """Return a console on standard output that escapes control characters."""
     return safe(Console(file=cast(IO[str], OUT), width=width))
 
 
 def safe(console: Console) -> Console:
-    """Let a console print what is untrusted as escapes; return it."""
+    """Make a console escape control characters; return it."""
     console.push_render_hook(_Escaping())
     return console
 
 
 class _Escaping(RenderHook):
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
-        """Return what is to be printed, with its texts escaped."""
+        """Return the renderables with their texts escaped."""
         return [Escaped(each) for each in renderables]
 
 
 class Escaped:
-    """Something to print, its texts escaped where a terminal would obey them."""
+    """Something to print, with the control characters of its texts escaped."""
 
     def __init__(self, renderable: Any) -> None:
         self.renderable = renderable
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for segment in console.render(self.renderable, options):
-            if segment.control:  # rich's own, which moves the cursor
+            if segment.control:  # rich's own control codes, which move the cursor
                 yield segment
             else:
                 yield Segment("\n".join(map(printable, segment.text.split("\n"))), segment.style)
@@ -50,11 +50,11 @@ def draw(console: Console, renderable: RenderableType = "") -> None:
 
 
 def shown(path: Path) -> str:
-    """Return a path as a person would type it here, quoted where a shell needs it."""
+    """Return a path as typed in this folder, quoted for the shell if necessary."""
     here = working_folder()
     return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
 def say(console: Console, text: str) -> None:
-    """Print a line as it is: no markup, no emoji, no colours, not broken, so that it can be copied."""
+    """Print a line without markup, emoji, colours or line breaks, so that it can be copied."""
     console.print(text, highlight=False, markup=False, emoji=False, soft_wrap=True)

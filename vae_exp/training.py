@@ -1,4 +1,4 @@
-"""The loop: one epoch of steps. It hands out numbers and logs nothing."""
+"""The training loop of one epoch. It returns numbers and logs nothing."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from vae_exp.randomness import generator
 OnStep = Callable[[], None]
 
 SCALE_IMAGES = 10_000
-"""Training images that an optimal scale is computed from, the first so many; each class keeps its share."""
+"""Number of training images for an optimal scale: the first ones, which are stratified."""
 
 
 @dataclass
 class Training:
-    """Everything that an epoch changes. Randomness is no part of it: each epoch derives its own from the seed."""
+    """Everything that an epoch changes. It has no random state: each epoch derives its own from the seed."""
 
     model: Vae
     optimizer: torch.optim.Optimizer
@@ -48,7 +48,7 @@ class Training:
     def start(cls, model: Vae, config: Config) -> Training:
         """Return the state before the first epoch."""
         if config.trainer.compile:
-            model.encoder.compile()  # in place: the names of the weights stay
+            model.encoder.compile()  # in place, so that the names of the weights stay
             model.decoder.compile()
         return cls(model, build_optimizer(config.optimizer, model.parameters()), build_objective(config.objective))
 
@@ -58,21 +58,21 @@ class Training:
         return _add_prefix("model/", self.model.state_dict()) | _add_prefix("optimizer/", optimizer)
 
     def layout(self, config: Config) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Return what `tensors` must hold, and what it may: a parameter that never had a gradient has no state."""
+        """Return what `tensors` must hold, and what it may hold: a parameter without a gradient so far has no state."""
         optimizer = optimizer_layout(config.optimizer, list(self.model.parameters()))
         return _add_prefix("model/", self.model.state_dict()), _add_prefix("optimizer/", optimizer)
 
     def state(self) -> dict[str, Any]:
-        """Return everything else, as JSON can hold it."""
+        """Return everything else as JSON-compatible data."""
         best = self.best_objective if math.isfinite(self.best_objective) else None
         return {"epoch": self.epoch, "best_epoch": self.best_epoch, "best_objective": best}
 
     def load(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
-        """Put back what `tensors` and `state` returned."""
+        """Load what `tensors` and `state` returned."""
         best = state["best_objective"]
         self.epoch, self.best_epoch = state["epoch"], state["best_epoch"]
         self.best_objective = math.inf if best is None else best
-        if best is not None and self.best_epoch < first_final_epoch(self.objective):  # version 0.1 counted a warm-up
+        if best is not None and self.best_epoch < first_final_epoch(self.objective):  # version 0.1 included the warm-up
             self.best_epoch, self.best_objective = 0, math.inf
         self.model.load_state_dict(_strip_prefix("model/", tensors))
         load_optimizer_tensors(self.optimizer, _strip_prefix("optimizer/", tensors))
@@ -82,12 +82,12 @@ class Training:
         return self.epoch >= (config.trainer.epochs or 0) or self.stopped_early(config)
 
     def stopped_early(self, config: Config) -> bool:
-        """Return whether patience is what ended the training."""
+        """Return whether patience has ended the training."""
         patience = config.trainer.patience
         return patience is not None and self.best_epoch > 0 and self.epoch - self.best_epoch >= patience
 
     def update_best(self, objective: float | None) -> bool:
-        """Take in the epoch's validation objective (None without a validation split); say whether it is the best yet.
+        """Update the best epoch with a validation objective (None without validation); return whether it is this epoch.
 
         Ties go to the earlier epoch, and no epoch before the objective's first final one counts. Without a validation
         split the last epoch is the best.
@@ -127,7 +127,7 @@ def train_epoch(training: Training, images: Tensor, config: Config, on_step: OnS
         objective.backward()  # type: ignore[no-untyped-call]  # as torch has it
         training.optimizer.step()
         parts.append(terms.parts())
-        # Reading a number from a GPU would wait for it at each step: there, look once at the end of the epoch.
+        # Reading a number from a GPU at each step would wait for it, so check once at the end of the epoch.
         if images.device.type == "cpu":
             require_finite([objective.item()], epoch, f"step {step}")
         on_step()
@@ -157,7 +157,7 @@ def batches(images: Tensor, config: Config, epoch: int) -> Iterator[Tensor]:
 def fit_scale(model: Vae, images: Tensor, config: Config, epoch: int) -> None:
     """Set the optimal scale: the root mean squared error over the first training images, at one draw of z for each.
 
-    It is the σ that makes them likeliest (Rybkin et al. 2021, arXiv 2006.13202, section 3.2).
+    It is the maximum-likelihood σ (Rybkin et al. 2021, arXiv 2006.13202, section 3.2).
     """
     model.eval()
     noise, total, count = generator(config.seed, "scale", epoch, device=images.device), 0.0, 0
@@ -169,7 +169,7 @@ def fit_scale(model: Vae, images: Tensor, config: Config, epoch: int) -> None:
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Use this rate from the next step on."""
+    """Set the learning rate from the next step on."""
     for group in optimizer.param_groups:
         group["lr"] = rate
 

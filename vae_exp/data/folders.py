@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vae_exp.errors import UserError
 from vae_exp.storage.cache import cache_folder
+from vae_exp.storage.paths import require_path
 
 
 def root_folder(root: str | None) -> Path:
@@ -20,6 +21,7 @@ def root_folder(root: str | None) -> Path:
     try:
         if not chosen or not chosen.isprintable():
             raise RuntimeError
-        return Path(chosen).expanduser().absolute()
+        path = Path(chosen).expanduser().absolute()
     except RuntimeError:  # expanduser raises it for an unknown user
         raise UserError(f"{key} must be a folder, got {chosen!r}") from None
+    return require_path(path, key)

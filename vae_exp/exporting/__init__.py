@@ -1,1 +1,1 @@
-"""A trained model as files that others use without vae_exp: weights, ONNX, a model card and an example."""
+"""Export a trained model for use without vae_exp: weights, ONNX, a model card and an example."""

@@ -14,11 +14,11 @@ from vae_exp.exporting.source import Source
 from vae_exp.overrides import overrides_of
 
 NOT_OF_THE_MODEL = ("data.root", "figures.", "tracking.", "trainer.device")
-"""Keys of the command that say where it ran and what it drew."""
+"""Keys that the command leaves out: where it ran and what it drew."""
 NOT_GIVEN = "unknown"
-"""The licence that hubs show where none is given."""
+"""The licence that hubs show when none is given."""
 HUB_NAMES = {"mnist_5k": "mnist", "mnist": "mnist", "fashion_mnist": "fashion_mnist"}
-"""What model hubs call our data sets."""
+"""Names of the data sets on model hubs."""
 
 
 class Measure(NamedTuple):
@@ -26,12 +26,12 @@ class Measure(NamedTuple):
 
     name: str
     text: str
-    """The value with its error: half the 95 % interval over seeds, or of one seed the standard error over images."""
+    """The value with its error: half the 95 % interval over seeds, or for one seed the standard error over images."""
     meaning: str
 
 
 def write(source: Source, licence: str | None, files: dict[str, str]) -> str:
-    """Return the card of a run as Markdown; `files` are what lies beside it, by name, each with its meaning."""
+    """Return the card of a run as Markdown; `files` maps the names of the other files to their meaning."""
     environment = Environment(
         loader=PackageLoader("vae_exp.exporting", "templates"), undefined=StrictUndefined, trim_blocks=True
     )
@@ -56,7 +56,7 @@ def write(source: Source, licence: str | None, files: dict[str, str]) -> str:
 
 
 def title(source: Source) -> str:
-    """Return what the model is called: from its configuration alone, never from a folder's name."""
+    """Return the title of the model: only from its configuration, never from a folder's name."""
     config = source.config
     return f"VAE of {config.data.name}: {config.model.name}, latent_dim={config.model.latent_dim}"
 
@@ -81,7 +81,7 @@ def front_matter(source: Source, licence: str | None) -> dict[str, Any]:
 
 
 def measures(source: Source) -> list[Measure]:
-    """Return what was measured, in the words of the comparison's table."""
+    """Return the measures, in the words of the comparison's table."""
     found = []
     for key in [key for key in known(source.comparison) if key != "seconds"]:
         called = describe(key)

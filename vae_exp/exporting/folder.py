@@ -1,4 +1,4 @@
-"""The folder of an export: written whole or not at all, and read back without running anything."""
+"""The folder of an export, written as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from vae_exp.loaded_run import best_model
 from vae_exp.models.vae import Vae
 from vae_exp.storage import checkpoint, files, room
 from vae_exp.storage.model_folder import ModelFolder, describe
+from vae_exp.storage.paths import require_path
 
 TEMPLATES = Path(__file__).parent / "templates"
 MEANINGS = {
@@ -27,8 +28,8 @@ MEANINGS = {
 
 
 def require_empty(target: Path) -> None:
-    """Raise UserError unless `target` can be made, or is an empty folder."""
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+    """Raise UserError unless `target` can be created, or is an empty folder."""
+    if require_path(target, "the new folder").exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"{target} must be a new or empty folder; choose another one")
     room.require_room(target.parent)
 
@@ -36,7 +37,7 @@ def require_empty(target: Path) -> None:
 def write(source: Source, target: Path, licence: str | None) -> None:
     """Write the export of a run into a new or empty folder.
 
-    Raises UserError when its network can't be exported; then nothing is left behind.
+    Raises UserError, and leaves nothing behind, when its networks can't be exported.
     """
     model = best_model(source.folder, source.config)
     with _made_whole(target) as place:
@@ -51,7 +52,7 @@ def write(source: Source, target: Path, licence: str | None) -> None:
 
 
 def _write_networks(source: Source, model: Vae, place: Path) -> dict[str, str]:
-    """Write the ONNX files; return what each is, by name."""
+    """Write the ONNX files; return the meaning of each, by name."""
     meanings = {}
     for name, network in networks(model, source.shape).items():
         metadata = {"model": card.title(source), "run": _run_id(source), "meaning": network.meaning}
@@ -61,13 +62,13 @@ def _write_networks(source: Source, model: Vae, place: Path) -> dict[str, str]:
 
 
 def _run_id(source: Source) -> str:
-    """Return the run's identity and the digest of its weights, which say which run it is and nothing else."""
+    """Return a hash of the run's identity and weights, which identifies the run and reveals nothing else."""
     return f"{identity_hash(as_dict(source.config))} {checkpoint.digest(source.folder.read_weights('best')[0])[:16]}"
 
 
 @contextlib.contextmanager
 def _made_whole(target: Path) -> Iterator[Path]:
-    """Give a folder that becomes `target` when all is written, and is removed when something is raised."""
+    """Yield a folder that becomes `target` at the end, and is removed after an exception."""
     files.make_folder(target.parent)
     place = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))
     try:

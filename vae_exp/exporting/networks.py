@@ -1,4 +1,4 @@
-"""The three functions of a VAE that others call, each as a network of its own."""
+"""The three functions of a VAE, each as a network."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Reconstruct(nn.Module):
 
 @dataclass(frozen=True)
 class Network:
-    """A network, what goes into it and what comes out."""
+    """A network with its inputs and outputs."""
 
     module: nn.Module
     example: Tensor
@@ -56,7 +56,7 @@ class Network:
 
     @property
     def meaning(self) -> str:
-        """Return what the network does, in one sentence."""
+        """Return the meaning of the network, in one sentence."""
         return " ".join((self.module.__doc__ or "").split())
 
 

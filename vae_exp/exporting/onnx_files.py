@@ -16,7 +16,7 @@ from vae_exp.errors import UserError, one_line
 from vae_exp.exporting.networks import Network
 
 REQUIRED = ("onnx", "onnxscript")
-"""What torch's exporter needs: the extra `onnx`."""
+"""Packages that torch's exporter needs: the extra `onnx`."""
 
 
 def is_available() -> bool:
@@ -25,9 +25,9 @@ def is_available() -> bool:
 
 
 def write(network: Network, file: Path, metadata: dict[str, str]) -> None:
-    """Write a network whose number of rows is free; raise UserError with torch's reason where it can't be exported."""
+    """Write a network with a variable number of rows; raise UserError with torch's reason when that fails."""
     try:
-        with _quiet(), torch.enable_grad():  # without gradients `Vae.decode` works in parts, and parts fix the size
+        with _quiet(), torch.enable_grad():  # without gradients `Vae.decode` splits its input, which would fix the size
             program = torch.onnx.export(
                 network.module,
                 (network.example,),
@@ -42,13 +42,13 @@ def write(network: Network, file: Path, metadata: dict[str, str]) -> None:
         raise UserError(f"{file.name} can't be written: torch can't export this model: {_reason(error)}") from None
     assert program is not None
     for node in program.model.graph.all_nodes():
-        node.metadata_props.clear()  # the lines of code, with the folders of this machine
+        node.metadata_props.clear()  # they hold lines of code, with this machine's folders
     program.model.metadata_props.update(metadata)
     program.save(str(file))
 
 
 def _reason(error: BaseException) -> str:
-    """Return the first line of the innermost cause: torch wraps it in pages of advice."""
+    """Return the first line of the innermost cause, which torch wraps in a long message."""
     while error.__cause__ is not None:
         error = error.__cause__
     return one_line(Exception(str(error).strip().partition("\n")[0]))[:300]
@@ -56,7 +56,7 @@ def _reason(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what the exporter says of itself from the terminal."""
+    """Suppress the exporter's own messages."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -1,4 +1,4 @@
-"""The pictures of a model card, drawn from the model alone: its data may not be at hand, nor be anybody's to show."""
+"""Draw the pictures of a model card, from the model only: its data may be missing or private."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def draw(vae: Vae, kl_per_dimension: list[float], seed: int) -> dict[str, bytes]
 
 
 def walked(kl_per_dimension: list[float]) -> list[int]:
-    """Return the dimensions of the largest KL, at most twelve, in their own order."""
+    """Return the dimensions with the largest KL, at most twelve, in their original order."""
     largest_first = sorted(range(len(kl_per_dimension)), key=lambda d: -kl_per_dimension[d])
     return sorted(largest_first[:MOST])
 
 
 @torch.no_grad()
 def _traversals(vae: Vae, kl_per_dimension: list[float]) -> bytes:
-    """Draw the means of p(x|z) as one dimension a row goes from −3 to 3, the others at 0."""
+    """Draw the means of p(x|z) with one dimension for each row from −3 to 3, the others at 0."""
     values = torch.linspace(-REACH, REACH, STEPS)
     z = traverse(torch.zeros(vae.latent_dim), walked(kl_per_dimension), values)
     return png(Image.fromarray(tile(resized(array(vae.decode(z.flatten(0, 1)).mean)), STEPS)))

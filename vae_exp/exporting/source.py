@@ -1,4 +1,4 @@
-"""What is exported: a finished run, or the best of a sweep, and what was measured of it."""
+"""The source of an export: a finished run, or the best of a sweep, with its measures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Source:
-    """A finished run, without anything that it noted about the machine or the person that trained it."""
+    """A finished run, without information about the machine or the person that trained it."""
 
     folder: RunFolder
     config: Config
@@ -35,18 +35,18 @@ class Source:
     digest: str
     """SHA-256 of the data."""
     commit: str | None
-    """The commit of vae_exp that began it."""
+    """The commit of vae_exp that started it."""
     versions: dict[str, str]
     final: dict[str, Any]
     comparison: Comparison
-    """The run alone, or the sweep that it is the best of."""
+    """The run, or its sweep."""
     row: Row
     """The run, or all seeds of the best row of a sweep."""
 
 
 @contextlib.contextmanager
 def found(run: str | Path) -> Iterator[Source]:
-    """Give the run of a folder or of MLflow; of a sweep's folder, its best run.
+    """Yield the run of a folder or of MLflow; for a sweep's folder, its best run.
 
     Raises UserError when there is none, or it is unfinished.
     """

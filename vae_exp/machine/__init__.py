@@ -1,1 +1,1 @@
-"""The machine and the process that a run is in."""
+"""The machine and the process of a run."""

@@ -1,4 +1,4 @@
-"""Where a run ran: what another machine must have to reach the same bits."""
+"""The environment of a run: what another machine needs to reproduce the same bits."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ if TYPE_CHECKING:
     import torch
 
 COMMAND = "VAE_EXP_COMMAND"
-"""Environment variable in which a sweep tells its workers what the user typed."""
+"""Environment variable that passes the user's command line to a sweep's workers."""
 PACKAGES = ("vae_exp", "torch", "torchvision", "numpy", "scikit-learn", "hydra-core", "omegaconf", "mlflow")
 
 
 class Git(msgspec.Struct, frozen=True):
-    """The checkout that the package ran from."""
+    """The git checkout of the package."""
 
     commit: str | None
     dirty: list[str] = []
     """Files that differ from the commit."""
     changes: str | None = None
-    """SHA-256 of the differences; None where there are none."""
+    """SHA-256 of the differences; None without differences."""
 
 
 class Session(msgspec.Struct, frozen=True):
-    """Where and with what one process worked on a run. What an older version did not note has a default."""
+    """The environment of one process that worked on a run. Keys that an older version didn't save have defaults."""
 
     command: list[str] = []
-    """What the user typed."""
+    """The command line."""
     python: str | None = None
     packages: dict[str, str | None] = {}
     """Versions; None for a package that was not installed."""
@@ -48,7 +48,7 @@ class Session(msgspec.Struct, frozen=True):
     device: str | None = None
     threads: int | None = None
     git: Git | None = None
-    """None where the package ran from no checkout."""
+    """None without a git checkout."""
 
 
 def describe(device: torch.device, command: list[str]) -> Session:
@@ -76,7 +76,7 @@ def _version(package: str) -> str | None:
 
 
 def _cpu() -> str:
-    """Return the processor's name and what its vector units are: they decide how sums are rounded."""
+    """Return the processor's name and its vector instructions, which determine how sums are rounded."""
     import torch
 
     name = platform.processor() or platform.machine()
@@ -91,8 +91,8 @@ def _cpu() -> str:
 def _git() -> Git | None:
     """Return the commit of the checkout that the package runs from, its changed files and the SHA-256 of the changes.
 
-    None when it runs from no checkout. Asked once: a sweep's later jobs run what was imported for the first, whatever
-    becomes of the checkout meanwhile.
+    None without a git checkout. The result is cached: the later jobs of a sweep run the code that was imported for the
+    first, even if the checkout has changed since.
     """
     root = Path(__file__).parents[2]
     if not (root / ".git").exists():
@@ -113,7 +113,7 @@ def _run(root: Path, *arguments: str) -> str | None:
 
 
 def working_folder() -> Path:
-    """Return the folder that the command was started in, be it deleted since."""
+    """Return the folder in which the command was started, even if it was deleted since."""
     try:
         return Path.cwd()
     except FileNotFoundError:
@@ -121,7 +121,7 @@ def working_folder() -> Path:
 
 
 def command_line() -> list[str]:
-    """Return what the user typed, as a list of arguments: `python -m vae_exp.train …`."""
+    """Return the command line as a list of arguments: `python -m vae_exp.train …`."""
     if COMMAND in os.environ:
         return shlex.split(os.environ[COMMAND])
     main = sys.modules["__main__"]
@@ -131,13 +131,13 @@ def command_line() -> list[str]:
 
 
 def remember_command() -> None:
-    """Let the processes that this one starts return the same."""
+    """Pass the command line to the processes that this one starts."""
     os.environ[COMMAND] = shlex.join(command_line())
 
 
 @contextlib.contextmanager
 def remembered_command() -> Iterator[None]:
-    """Let the processes that this one starts meanwhile return the same command line."""
+    """Pass the command line to the processes that this one starts inside the context."""
     before = os.environ.get(COMMAND)
     remember_command()
     try:

@@ -1,4 +1,4 @@
-"""Keep freed memory in the process instead of giving it back to the kernel at every step."""
+"""Keep freed memory in the process instead of returning it to the kernel at every step."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def keep_freed_memory() -> None:
     """Tell glibc's malloc never to return memory. Elsewhere (macOS, Windows, musl) this does nothing.
 
     Activations of 12 MB are above glibc's threshold for mmap: each step maps, faults in and unmaps them again.
-    It holds for the whole process and costs its peak memory for as long as the process lives.
+    It applies to the whole process, which then keeps its peak memory until it ends.
     """
     if not sys.platform.startswith("linux"):
         return

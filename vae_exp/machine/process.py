@@ -1,4 +1,4 @@
-"""Which process a file was written by, and whether it still lives."""
+"""Identify the process that wrote a file, and find out whether it is alive."""
 
 from __future__ import annotations
 
@@ -13,44 +13,44 @@ import msgspec
 import psutil
 
 SAME_START = 2.0
-"""Seconds within which two starting times are the same."""
+"""Tolerance of the starting time of a process, in seconds."""
 
 
 PAUSE, GRACE = 2.0, 15.0
-"""Seconds between two looks at the parent process, and between two signals once it is gone."""
+"""Seconds between two checks of the parent process, and between two signals once it has ended."""
 WATCH = "parent watch"
 
 
 class Process(msgspec.Struct, frozen=True, kw_only=True):
-    """A process, as a file names it. Numbers are used again; a number and a starting time together are not."""
+    """A process as saved in a file. Process ids are reused, but not together with a starting time."""
 
     host: str
     pid: int
     process_started: float | None
-    """Seconds since 1970; None where the system did not say."""
+    """Seconds since 1970; None if it is not known."""
 
 
 def this_process() -> Process:
-    """Return the process that calls."""
+    """Return the calling process."""
     return Process(host=socket.gethostname(), pid=os.getpid(), process_started=_started(os.getpid()))
 
 
 def is_here(process: Process) -> bool:
-    """Return whether a process is, or was, of this host."""
+    """Return whether a process ran or runs on this host."""
     return process.host == socket.gethostname()
 
 
 def is_alive(process: Process) -> bool:
-    """Return whether a process of this host still lives."""
+    """Return whether a process of this host is alive."""
     now, then = _started(process.pid), process.process_started
-    # The system counts from its boot, whose time of day moves when the clock is set right.
+    # The system counts from its boot, whose wall-clock time changes when the clock is set.
     return now is not None and then is not None and abs(now - then) < SAME_START
 
 
 def end_with_parent() -> None:
-    """Let this worker end when the process that started it is gone: nobody would ever give it another job.
+    """End this worker when the process that started it has ended, since it would never get another job.
 
-    The first SIGTERM lets a job say how it ended, the next one ends a worker that waits for a job.
+    The first SIGTERM lets a job record its end; the next one ends a worker that waits for a job.
     """
     parent = os.getppid()
 
@@ -66,9 +66,9 @@ def end_with_parent() -> None:
 
 
 def stop_children() -> None:
-    """End every process that this one started, and theirs.
+    """Terminate all descendants of this process.
 
-    Python's resource tracker goes on until this process is gone, to clean up behind those that could not.
+    Python's resource tracker keeps running until this process ends, to clean up after killed ones.
     """
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
@@ -77,7 +77,7 @@ def stop_children() -> None:
 
 
 def wait_for_children(argument: str) -> None:
-    """Wait until none of the processes that this one started with this argument lives."""
+    """Wait until all child processes with this argument have ended."""
     waiting = []
     for child in psutil.Process().children():
         with contextlib.suppress(psutil.Error):
@@ -87,7 +87,7 @@ def wait_for_children(argument: str) -> None:
 
 
 def _started(pid: int) -> float | None:
-    """Return when a process started, in seconds since 1970; None when there is none."""
+    """Return the starting time of a process, in seconds since 1970, or None."""
     try:
         return psutil.Process(pid).create_time()
     except (psutil.Error, ValueError, OverflowError):

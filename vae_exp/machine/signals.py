@@ -1,4 +1,4 @@
-"""Signals become exceptions, so that a run can say how it ended."""
+"""Convert signals to exceptions, so that a run can record its end."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ EXIT_CODES = {HungUp: 129, KeyboardInterrupt: 130, Interrupted: 143}
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Raise Interrupted on SIGTERM and HungUp on SIGHUP while this lasts, unless SIGHUP is ignored already (nohup).
+    """Raise Interrupted on SIGTERM and HungUp on SIGHUP inside the context, unless SIGHUP is ignored (nohup).
 
-    In a thread, where Python can't, nothing changes.
+    In other threads than the main one, Python can't handle signals and nothing changes.
 
-    Windows ends a process without asking: there the next command finds out that the process is gone.
+    Windows ends a process without a signal: there the next command finds out that the process has ended.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -35,14 +35,14 @@ def interruptible() -> Iterator[None]:
 
 
 def _numbers() -> list[int]:
-    hangup: int | None = getattr(signal, "SIGHUP", None)  # Windows has none
+    hangup: int | None = getattr(signal, "SIGHUP", None)  # not on Windows
     if hangup is None or signal.getsignal(hangup) is signal.SIG_IGN:
         return [signal.SIGTERM]
     return [signal.SIGTERM, hangup]
 
 
 def is_interruptible() -> bool:
-    """Return whether `interruptible` lasts already."""
+    """Return whether an `interruptible` context is active."""
     return signal.getsignal(signal.SIGTERM) is _raise
 
 

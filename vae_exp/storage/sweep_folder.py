@@ -9,6 +9,7 @@ from pathlib import Path
 
 from vae_exp.errors import UserError
 from vae_exp.storage import files, lock, plan
+from vae_exp.storage.paths import require_path
 from vae_exp.storage.plan import Job, Plan
 from vae_exp.storage.run_folder import RunFolder
 
@@ -76,5 +77,5 @@ class SweepFolder:
 
 
 def is_sweep(path: Path) -> bool:
-    """Return whether a folder is a sweep's."""
-    return SweepFolder(path).plan_file.is_file()
+    """Return whether a folder is that of a sweep; raise UserError when it can't be opened."""
+    return SweepFolder(require_path(path, "the folder")).plan_file.is_file()

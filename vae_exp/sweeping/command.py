@@ -14,6 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from vae_exp import compose
 from vae_exp.errors import UserError, complain
 from vae_exp.machine.process import stop_children
+from vae_exp.storage.paths import require_path
 from vae_exp.storage.sweep_folder import SweepFolder
 from vae_exp.sweeping import slurm
 from vae_exp.sweeping.job import console
@@ -44,7 +45,7 @@ class Command:
     def _fixed_folder(self) -> Path:
         """Resolve the folder once, since its name contains random digits, and give submitit a new folder."""
         try:
-            folder = Path(self.config.hydra.sweep.dir).absolute()
+            folder = require_path(self.config.hydra.sweep.dir, "hydra.sweep.dir").absolute()
         except OmegaConfBaseException as error:
             raise UserError(compose.explain_value(error, "hydra.sweep.dir")) from None
         with read_write(self.config), open_dict(self.config):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vae_exp.data.given import given, given_data
+from vae_exp.machine.signals import interruptible
 from vae_exp.observers import NoProgress, Progress
 from vae_exp.storage.sweep_folder import Job
 from vae_exp.sweeping import job
@@ -19,12 +20,16 @@ class LocalLauncher:
         self._sweep, self._processes, self._watch = sweep, processes, watch
 
     def launch(self, jobs: Sequence[Job]) -> None:
-        """Run jobs, and wait for them; raise joblib's exception when a process was killed."""
-        if self._processes > 1:
-            self._in_processes(jobs)
-            return
-        for each in jobs:
-            job.run_planned(self._sweep, each.name, _place(each), each.until, self._watch)
+        """Run jobs, and wait for them; raise joblib's exception when a process was killed.
+
+        SIGTERM and SIGHUP end this call, and not only the job that runs, as KeyboardInterrupt does.
+        """
+        with interruptible():
+            if self._processes > 1:
+                self._in_processes(jobs)
+                return
+            for each in jobs:
+                job.run_planned(self._sweep, each.name, _place(each), each.until, self._watch)
 
     def _in_processes(self, jobs: Sequence[Job]) -> None:
         from joblib import Parallel, delayed

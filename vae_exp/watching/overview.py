@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vae_exp.errors import UserError
+from vae_exp.storage.paths import require_path
 from vae_exp.storage.run_folder import RunFolder, is_run_folder
 from vae_exp.storage.sweep_folder import SweepFolder
 from vae_exp.sweeping import slurm
@@ -101,7 +102,7 @@ def read(path: Path) -> list[Overview]:
 
     Raises UserError when there is none, or a file is damaged.
     """
-    if found := _read_one(path):
+    if found := _read_one(require_path(path, "the folder")):
         return [found]
     children = sorted(path.iterdir()) if path.is_dir() else []
     found_below = [overview for child in children if child.is_dir() and (overview := _read_one(child))]
