@@ -72,6 +72,14 @@ def test_in_chromium_the_page_has_no_error_sorts_by_a_click_and_runs_no_payload(
     assert browser.run(f"return {first_cells}") == ["2", "10", "★ 4"]
     browser.run("document.querySelector('thead tr:last-child button').click()")
     assert [int(text.strip("★ ")) for text in browser.run(f"return {first_cells}")] == [2, 4, 10]
+    browser.run("document.querySelectorAll('#explore input, button.open').forEach(each => each.click())")
+    named = f"runs={PAYLOAD}&open={PAYLOAD}"
+    for address in (named, "axis:val%2Floss=%,1&axis:__proto__=1,2&open=%zz", f"axis:{PAYLOAD}=0,9"):
+        browser.run("location.hash = arguments[0]; return new Promise(done => setTimeout(done, 400))", address)
+    browser.run("document.querySelector('tr[data-runs=\"0\"] .open').click()")
+    browser.wait("document.querySelector('.details .error')")
+    assert browser.run("return document.querySelector('.details .error').textContent") == PAYLOAD + SCRIPT
+    assert browser.run("return document.querySelectorAll('[src=x], script:not([type])').length") == 1
     assert "owned" not in browser.run("return document.title")
     assert browser.said() == []
 

@@ -16,7 +16,7 @@ from vae_exp.figures.colours import Shade
 
 SCRIPTS = (
     *("elements", "data", "choice", "sort", "fold", "enlarge"),
-    *("numbers", "scale", "brushes", "address", "colours", "canvas", "frame", "hint", "steering", "handles"),
+    *("numbers", "scale", "brushes", "address", "colours", "canvas", "frame", "turns", "hint", "steering", "handles"),
     *("lines", "scatter", "curves", "details", "rows", "summary", "explore"),
     *("packing", "decoder", "codes", "cloud", "sliders", "picture", "latent", "walk", "latents"),
 )

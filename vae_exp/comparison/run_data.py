@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,8 @@ from vae_exp.errors import printable
 
 MOST_MEASURES = 60
 """Measures that a reader can choose among: an untrusted run may have any number."""
+LARGEST = 1e100
+"""A number beyond it would be infinite in a sum or a product soon; it is left out."""
 DIGITS = 7
 """Significant digits of a number in the page."""
 
@@ -125,8 +126,8 @@ def _plain(column: Column) -> dict[str, Any]:
 
 
 def number(value: Any, digits: int = DIGITS) -> float | None:
-    """Return a finite number with so many significant digits; None for anything else."""
-    if type(value) not in (int, float) or not math.isfinite(value):
+    """Return a number below LARGEST with so many significant digits; None for anything else."""
+    if type(value) not in (int, float) or not abs(value) < LARGEST:
         return None
     short = float(f"{value:.{digits}g}")
     return int(short) if short.is_integer() and abs(short) < 1e15 else short

@@ -28,6 +28,11 @@ function brush(changed) {
   choice.set({ brushes, chosen: runsWithin(brushes) });
 }
 
+const FEW = 20;
+/** Values of a key, of which limits are always one. */
+const END = 0.02;
+/** Part of an axis that counts as its end. */
+
 /**
  * Return the limits of a column between two places of its scale, in any order.
  * @param {Axis} axis
@@ -36,5 +41,12 @@ function brush(changed) {
  * @returns {Limits}
  */
 function limitsBetween(axis, one, other) {
-  return [axis.scale.value(Math.min(one, other)), axis.scale.value(Math.max(one, other))];
+  /** @param {number} place */
+  const limit = (place) => {
+    if (axis.isKey && axis.stops.length <= FEW) {
+      place = axis.stops.reduce((best, stop) => Math.abs(stop - place) < Math.abs(best - place) ? stop : best);
+    }
+    return axis.scale.value(place < END ? 0 : place > 1 - END ? 1 : place);
+  };
+  return [limit(Math.min(one, other)), limit(Math.max(one, other))];
 }

@@ -51,7 +51,7 @@ function showCurves(root) {
     at.within(context, () => {
       const groups = withBands?.checked ? [...Map.groupBy(chosen, (run) => data.runs[run].row).values()] : chosen.map((run) => [run]);
       context.globalAlpha = groups.length > 30 ? 0.5 : 0.9;
-      for (const runs of groups) drawCurves(context, at, across, up, runs, 1.5);
+      for (const runs of groups) drawCurves(context, at, across, up, runs, groups.length > 30 ? 1 : 1.5);
       context.globalAlpha = 1;
       for (const run of last) drawCurves(context, at, across, up, [run], 3);
     });
@@ -87,7 +87,6 @@ function showCurves(root) {
       context.restore();
     }
     context.lineWidth = thickness;
-    context.lineJoin = "round";
     context.beginPath();
     for (const { x, y } of known) context.lineTo(x, y);
     context.stroke();
@@ -138,7 +137,7 @@ function showCurves(root) {
       return epochs(run).length ? `epoch ${epochs(run)[i]}: ${written(values()[run][i])}` : "no epoch yet";
     },
   });
-  choice.subscribe(paint);
+  choice.subscribe(inTurn(paint));
 }
 
 /**

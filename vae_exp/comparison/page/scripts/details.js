@@ -26,7 +26,14 @@ function showDetails(root) {
     const line = make("p", { class: "small" }, `${state}, ${epochs} epochs, in `, make("code", {}, folder));
     const failed = error ? [make("p", { class: "error" }, error)] : [];
     const parts = [valuesOf(run, true, "Configuration"), valuesOf(run, false, "Measures")].filter((part) => part !== null);
-    return [line, ...failed, make("div", { class: "charts" }, ...parts), picturesOf(run)];
+    return [line, ...failed, make("div", { class: "charts" }, ...parts), sharedByAll(), picturesOf(run)];
+  }
+
+  /** Return what all runs share, folded, as the head of the page has it. */
+  function sharedByAll() {
+    const table = find(document, "header table", HTMLTableElement).cloneNode(true);
+    const region = make("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": "What all runs share" }, table);
+    return make("details", {}, make("summary", {}, "What all runs share"), region);
   }
 
   /**
@@ -37,7 +44,7 @@ function showDetails(root) {
    */
   function valuesOf(run, areKeys, title) {
     const best = data.best === run ? null : data.best;
-    const shown = [...axes.values()].filter((axis) => axis.isKey === areKeys && axis.values[run] !== null);
+    const shown = [...axes.values()].filter((axis) => axis.isKey === areKeys && axis.meaning && axis.values[run] !== null);
     if (!shown.length) return null;
     const heads = ["", "this run", ...(best === null ? [] : ["the best", ...(areKeys ? [] : ["difference"])])];
     const head = make("tr", {}, ...heads.map((text) => text ? make("th", { scope: "col" }, text) : make("td")));
@@ -57,7 +64,7 @@ function showDetails(root) {
       return found;
     }
     const isKnown = typeof own === "number" && typeof other === "number";
-    const difference = isKnown ? `${own >= other ? "+" : ""}${written(own - other)}` : "–";
+    const difference = isKnown ? `${own > other ? "+" : ""}${written(own - other)}` : "–";
     return [...found, make("td", {}, difference)];
   }
 

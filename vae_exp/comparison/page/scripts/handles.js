@@ -14,7 +14,6 @@ function makeHandles(axis, move, drag) {
   const about = `${axis.meaning ? `${axis.meaning} ` : ""}Drag it, or press an arrow key, to move the axis.`;
   const name = make("button", { type: "button", class: "axis-name", title: about }, axis.name);
   const element = make("div", { class: "axis", role: "group", "aria-label": axis.name }, name, strip);
-  const stops = [...new Set(axis.places)].filter((place) => !isNaN(place)).sort((a, b) => a - b);
 
   /** Return the places of the limits; the ends of the axis where there are none. */
   function limits() {
@@ -24,7 +23,7 @@ function makeHandles(axis, move, drag) {
 
   /** @param {number} one @param {number} other */
   function set(one, other) {
-    const isAll = Math.min(one, other) <= 0 && Math.max(one, other) >= 1;
+    const isAll = Math.min(one, other) < END && Math.max(one, other) > 1 - END;
     brush({ [axis.key]: isAll ? null : limitsBetween(axis, one, other) });
   }
 
@@ -49,8 +48,8 @@ function makeHandles(axis, move, drag) {
    * @param {number} from
    */
   function placeAfter(key, from) {
-    if (key === "ArrowUp" || key === "ArrowRight") return stops.find((stop) => stop > from + 1e-9) ?? 1;
-    if (key === "ArrowDown" || key === "ArrowLeft") return stops.findLast((stop) => stop < from - 1e-9) ?? 0;
+    if (key === "ArrowUp" || key === "ArrowRight") return axis.stops.find((stop) => stop > from + 1e-9) ?? 1;
+    if (key === "ArrowDown" || key === "ArrowLeft") return axis.stops.findLast((stop) => stop < from - 1e-9) ?? 0;
     if (key === "Home") return 0;
     if (key === "End") return 1;
     return key === "Escape" || key === "Delete" ? null : undefined;

@@ -20,7 +20,7 @@ function showLines(root) {
   function handlesOf(axis) {
     const handles = makeHandles(axis, (step) => put(handles, shown.indexOf(handles) + step), (event) => {
       const x = event.clientX - plane.getBoundingClientRect().left;
-      put(handles, Math.round((x - EDGE.side) / gap()));
+      put(handles, Math.round((x - EDGE.side) / gap));
     });
     return handles;
   }
@@ -34,12 +34,11 @@ function showLines(root) {
     arrange();
   }
 
-  const gap = () => (plane.clientWidth - 2 * EDGE.side) / Math.max(1, shown.length - 1);
+  let [gap, depth] = [1, 1];
   /** @param {number} i */
-  const across = (i) => EDGE.side + i * gap();
-  const depth = () => plane.clientHeight - EDGE.top - EDGE.bottom;
+  const across = (i) => EDGE.side + i * gap;
   /** @param {number} i @param {number} run */
-  const down = (i, run) => EDGE.top + (1 - shown[i].axis.places[run]) * depth();
+  const down = (i, run) => EDGE.top + (1 - shown[i].axis.places[run]) * depth;
 
   /** Lay the axes out in their order, without taking the focus from them. */
   function arrange() {
@@ -52,7 +51,10 @@ function showLines(root) {
     paint();
   }
 
+  /** Place the axes in the plane as wide as it is now. */
   function place() {
+    gap = (plane.clientWidth - 2 * EDGE.side) / Math.max(1, shown.length - 1);
+    depth = plane.clientHeight - EDGE.top - EDGE.bottom;
     shown.forEach(({ element, update }, i) => {
       element.style.left = `${across(i)}px`;
       update();
@@ -83,8 +85,8 @@ function showLines(root) {
     const { chosen, last } = inFront(data.runs.keys());
     context.lineWidth = 1;
     if (choice.isMade) {
-      context.globalAlpha = 0.6;
-      stroke(context, data.runs.flatMap((_, run) => choice.has(run) ? [] : [run]), colours.of("--grid"));
+      context.globalAlpha = 0.25;
+      stroke(context, data.runs.flatMap((_, run) => choice.has(run) ? [] : [run]), colours.of("--axis"));
     }
     context.globalAlpha = Math.min(0.9, Math.max(0.25, 12 / Math.sqrt(chosen.length)));
     context.lineWidth = chosen.length > 100 ? 1 : 1.5;
@@ -105,10 +107,10 @@ function showLines(root) {
     shown.forEach(({ axis }, i) => {
       context.lineWidth = 1;
       context.strokeStyle = colours.of("--axis");
-      context.strokeRect(across(i), EDGE.top, 0, depth());
+      context.strokeRect(across(i), EDGE.top, 0, depth);
       context.textAlign = i === shown.length - 1 ? "left" : "right";
-      for (const tick of axis.scale.ticks(Math.floor(depth() / 36))) {
-        const y = EDGE.top + (1 - axis.scale.place(tick)) * depth();
+      for (const tick of axis.scale.ticks(Math.floor(depth / 36))) {
+        const y = EDGE.top + (1 - axis.scale.place(tick)) * depth;
         writeText(context, written(tick).slice(0, 12), across(i) + (i === shown.length - 1 ? 6 : -6), y + 4);
       }
     });
@@ -116,8 +118,8 @@ function showLines(root) {
 
   steer(plane, {
     near(x, y) {
-      const i = Math.min(shown.length - 2, Math.max(0, Math.floor((x - EDGE.side) / gap())));
-      const part = (x - across(i)) / gap();
+      const i = Math.min(shown.length - 2, Math.max(0, Math.floor((x - EDGE.side) / gap)));
+      const part = (x - across(i)) / gap;
       if (shown.length < 2 || part < 0 || part > 1) return null;
       return nearest(inFront(data.runs.keys()), (run) => Math.abs(down(i, run) * (1 - part) + down(i + 1, run) * part - y));
     },

@@ -14,14 +14,14 @@ function showRows() {
     return { row, runs, box };
   });
 
-  choice.subscribe(({ chosen }, changed) => {
-    if (!changed.has("chosen")) return;
+  const show = inTurn(() => {
     for (const { row, runs, box } of rows) {
-      const count = runs.filter((run) => chosen.has(run)).length;
+      const count = runs.filter((run) => choice.state.chosen.has(run)).length;
       const [isAll, isPart] = [count === runs.length, count > 0 && count < runs.length];
       if (box.checked !== isAll) box.checked = isAll;
       if (box.indeterminate !== isPart) box.indeterminate = isPart;
       if (row.classList.contains("chosen") !== isAll) row.classList.toggle("chosen", isAll);
     }
   });
+  choice.subscribe((_, changed) => { if (changed.has("chosen")) show(); });
 }

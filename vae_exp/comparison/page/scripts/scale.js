@@ -53,12 +53,14 @@ function scaleOf(column) {
 }
 
 /**
- * A column with its scale, and the place of each run on it.
- * @typedef {Column & {scale: Scale, places: Float64Array}} Axis
+ * A column with its scale, the place of each run on it, and the different places in their order.
+ * @typedef {Column & {scale: Scale, places: Float64Array, stops: number[]}} Axis
  */
 
 /** The axis of each column that has a value, by key. */
 const axes = new Map((data.columns ?? []).map((column) => {
   const scale = scaleOf(column);
-  return [column.key, /** @type {Axis} */ ({ ...column, scale, places: Float64Array.from(column.values, scale.place) })];
+  const places = Float64Array.from(column.values, scale.place);
+  const stops = [...new Set(places)].filter((place) => !isNaN(place)).sort((a, b) => a - b);
+  return [column.key, /** @type {Axis} */ ({ ...column, scale, places, stops })];
 }));

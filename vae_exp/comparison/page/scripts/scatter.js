@@ -32,7 +32,10 @@ function showScatter(root) {
       context.fill();
     };
     at.draw(context, one.name, other.name);
-    if (choice.isMade) for (const run of runs) if (!choice.has(run)) dot(run, 2.5, colours.of("--grid"));
+    context.globalAlpha = 0.4;
+    context.fillStyle = colours.of("--axis");
+    for (const run of runs) if (!choice.has(run)) context.fillRect(at.x(one.places[run]) - 2, at.y(other.places[run]) - 2, 4, 4);
+    context.globalAlpha = 1;
     if (withFront.checked) drawFront(context, at, front(runs.filter((run) => choice.has(run)), one.places, other.places));
     context.globalAlpha = chosen.length > 200 ? 0.6 : 0.9;
     for (const run of chosen) dot(run, chosen.length > 200 ? 3 : 4.5, colours.ofRun(run));
@@ -89,7 +92,7 @@ function showScatter(root) {
     order: () => points().filter((run) => choice.has(run)).sort((a, b) => across().places[a] - across().places[b]),
     say: (run) => [across(), up()].map((axis) => `${axis.name} ${written(axis.values[run])}`).join(" · "),
   });
-  choice.subscribe(paint);
+  choice.subscribe(inTurn(paint));
 }
 
 /**

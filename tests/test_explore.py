@@ -1,0 +1,265 @@
+"""The views of a report's runs: one choice, which all of them share and the address holds, in a real browser."""
+
+import json
+import re
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from browser import needs_axe, needs_browser
+from compared import compared, config, sweep, write
+
+from vae_exp.comparison import curve_data, report, run_data
+from vae_exp.comparison.rendering import block
+from vae_exp.config import AdamConfig
+
+STATUS = "document.querySelector('.choice [role=status]').textContent"
+CHOSEN = "[...document.querySelectorAll('tr.chosen')].map(row => row.querySelector('th').innerText.trim())"
+
+
+def losses(dim, seed, epochs=3):
+    return [(30.0 - dim + seed + 8.0 / (epoch + 1), 31.0 - dim + seed) for epoch in range(epochs)]
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """The report of three values of latent_dim with two seeds each, of which one run failed."""
+    folder = tmp_path_factory.mktemp("explore")
+    pairs = [(dim, seed) for dim in (2, 4, 8) for seed in (0, 1)]
+    made = sweep(
+        folder, [(config(dim, seed), {"losses": losses(dim, seed), "active_units": dim}) for dim, seed in pairs]
+    )
+    made.folder(made.jobs()[5]).write_status("failed", "out of memory")
+    report.write(folder, compared(folder), ["python"])
+    return (folder / "report.html").as_uri()
+
+
+def middle(browser, selector, number=0):
+    """Scroll an element into view and return its centre and its height."""
+    script = """const element = document.querySelectorAll(arguments[0])[arguments[1]];
+        element.scrollIntoView({block: "center"});
+        const box = element.getBoundingClientRect();
+        return [box.left + box.width / 2, box.top + box.height / 2, box.width, box.height]"""
+    return browser.run(script, selector, number)
+
+
+def drag(browser, start, end):
+    """Drag the mouse from one point of the window to another."""
+    steps = [(start[0] + (end[0] - start[0]) * i / 4, start[1] + (end[1] - start[1]) * i / 4) for i in range(5)]
+    kinds = ["mousePressed", *["mouseMoved"] * 4, "mouseReleased"]
+    for kind, (x, y) in zip(kinds, [*steps, end], strict=True):
+        browser.cdp("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1)
+
+
+def press(browser, key, selector, number=0):
+    browser.run("document.querySelectorAll(arguments[0])[arguments[1]].focus()", selector, number)
+    for kind in ("keyDown", "keyUp"):
+        browser.cdp("Input.dispatchKeyEvent", type=kind, key=key)
+
+
+def axes(browser):
+    found = browser.run(
+        "return [...document.querySelectorAll('.axis')].map(a => [parseInt(a.style.left), a.ariaLabel])"
+    )
+    return [name for _, name in sorted(found)]
+
+
+@pytest.mark.process
+@needs_browser
+def test_a_brush_chooses_runs_in_every_view_and_the_address_holds_the_choice(page, browser):
+    browser.open(page)
+    assert browser.run(f"return {STATUS}") == "All 6 runs are shown"
+    assert axes(browser)[:4] == ["latent_dim", "seed", "val loss", "test loss"]
+    x, y, _, height = middle(browser, ".strip", 0)
+    drag(browser, (x, y + height / 2 - 2), (x, y + height / 2 - height * 0.6))  # from 2 to beyond 4, of 2, 4 and 8
+    browser.wait(f"{STATUS} === '4 of 6 runs are chosen'")
+    address = browser.wait("location.hash")
+    assert address.startswith("#axis:model.latent_dim=2,4")
+    runs = [f"latent_dim={dim}, seed={seed}" for dim in (2, 4) for seed in (0, 1)]
+    browser.wait("document.querySelector('tr.chosen')")
+    assert browser.run(f"return {CHOSEN}") == ["2", "4", *runs]
+    browser.open("about:blank")
+    browser.open(page + address)
+    browser.wait(f"{STATUS} === '4 of 6 runs are chosen'")
+    browser.run("document.querySelector('.choice button').click()")
+    browser.wait(f"{STATUS} === 'All 6 runs are shown'")
+    assert browser.said() == []
+
+
+@pytest.mark.process
+@needs_browser
+def test_a_rectangle_in_the_scatter_and_a_row_of_a_table_choose_the_same_way(page, browser):
+    browser.open(page)
+    x, y, width, height = middle(browser, ".scatter .plane")
+    drag(browser, (x - width, y - height), (x, y + height))
+    drag(browser, (x - width / 4, y - height / 2 + 2), (x + width / 2 - 2, y + height / 2 - 2))
+    browser.wait(f"{STATUS}.includes('chosen')")
+    assert browser.wait("document.querySelectorAll('.choice li').length") == 2
+    browser.run("document.querySelector('tr[data-runs=\"0 1\"] input').click()")
+    browser.wait("document.querySelectorAll('.choice li').length === 0")
+    assert "axis:" not in browser.wait("location.hash.includes('runs=') && location.hash")
+
+
+@pytest.mark.process
+@needs_browser
+def test_a_run_is_found_and_opened_by_keys_and_shows_what_differs_from_the_best(page, browser):
+    browser.open(page)
+    press(browser, "ArrowRight", ".scatter .plane")
+    label = browser.wait("document.querySelector('.hint strong')?.textContent")
+    press(browser, "Enter", ".scatter .plane")
+    browser.wait("!document.querySelector('.details').hidden")
+    assert browser.run("return document.querySelector('.details h3').textContent") == label
+    browser.run("[...document.querySelectorAll('tr[data-runs=\"3\"] .open')].pop().click()")
+    browser.wait("document.querySelector('.details h3').textContent === 'latent_dim=4, seed=1'")
+    differs = "return [...document.querySelectorAll('.details .differs')].map(cell => cell.textContent)"
+    assert browser.run(differs) == ["latent_dim", "4", "8", "seed", "1", "0"]
+    rows = "return [...document.querySelectorAll('.details tr')].map(row => row.innerText.replaceAll('\\t', ' '))"
+    assert "test loss 28 23 +5" in browser.run(rows)
+    browser.run("document.querySelector('tr[data-runs=\"5\"] .open').click()")
+    browser.wait("document.querySelector('.details .error')?.textContent === 'out of memory'")
+
+
+@pytest.mark.process
+@needs_browser
+def test_axes_are_moved_and_limits_set_with_arrow_keys(page, browser):
+    browser.open(page)
+    press(browser, "ArrowRight", ".axis-name", 0)
+    assert axes(browser)[:2] == ["seed", "latent_dim"]
+    assert browser.run("return document.activeElement.textContent") == "latent_dim"
+    press(browser, "ArrowUp", ".axis[aria-label=latent_dim] .lowest")
+    browser.wait(f"{STATUS} === '4 of 6 runs are chosen'")
+    text = "document.querySelector('.axis[aria-label=latent_dim] .lowest').ariaValueText"
+    assert browser.run(f"return {text}") == "4"
+    press(browser, "Escape", ".axis[aria-label=latent_dim] .lowest")
+    browser.wait(f"{STATUS} === 'All 6 runs are shown'")
+
+
+@pytest.mark.process
+@needs_browser
+def test_the_curves_follow_their_controls(page, browser):
+    """What a canvas shows is compared as a picture: each control changes it, and changes it back."""
+    browser.open(page)
+    middle(browser, ".curves")
+    seen = "document.querySelector('.curves canvas').toDataURL()"
+    browser.wait("document.querySelector('.curves canvas').width > 300")
+    before = browser.run(f"return {seen}")
+    for number in (0, 1):  # a log scale, and seeds as a band
+        toggle = f"document.querySelectorAll('.curves input')[{number}].click()"
+        browser.run(toggle)
+        assert browser.run(f"return {seen}") != before
+        browser.run(toggle)
+        assert browser.run(f"return {seen}") == before
+    select = "document.querySelector('.curves select')"
+    browser.run(f"{select}.selectedIndex = 1; {select}.dispatchEvent(new Event('change'))")
+    assert browser.run(f"return {seen}") != before
+
+
+@pytest.mark.process
+@needs_browser
+@needs_axe
+@pytest.mark.parametrize("dark", [False, True])
+def test_axe_finds_nothing_where_runs_are_chosen_and_one_is_open_on_a_narrow_screen(page, browser, dark):
+    first = re.search(r'"id":"([^"]+)"', Path(page.removeprefix("file://")).read_text(encoding="utf-8"))[1]
+    browser.open("about:blank")
+    browser.open(f"{page}#axis:model.latent_dim=2,4&open={quote(first)}", 360, dark)
+    browser.wait("!document.querySelector('.details').hidden")
+    browser.run("document.querySelector('.lines details').open = true")
+    assert browser.violations() == []
+    assert browser.run("return document.documentElement.scrollWidth") <= 360
+
+
+@pytest.mark.process
+@needs_browser
+def test_without_javascript_and_in_print_the_page_is_tables_charts_and_pictures(page, browser):
+    shown = "[...document.querySelectorAll('main > section')].filter(section => section.offsetHeight)"
+    visible = f"return {shown}.map(section => section.querySelector('h2').textContent)"
+    browser.open(page)
+    everything = browser.run(visible)
+    browser.cdp("Emulation.setEmulatedMedia", media="print")
+    printed = browser.run(visible)
+    assert browser.run("return document.querySelector('th input').offsetHeight") == 0
+    browser.cdp("Emulation.setEmulatedMedia", media="")
+    browser.cdp("Emulation.setScriptExecutionDisabled", value=True)
+    browser.open(page)
+    browser.cdp("Emulation.setScriptExecutionDisabled", value=False)
+    for seen in (printed, browser.run(visible)):
+        assert {"Configurations", "Charts", "Runs", "Ran on"} <= set(seen) <= set(everything) - {"Explore the runs"}
+
+
+# --- the data --------------------------------------------------------------------------------------------------------
+
+
+def written(text):
+    """Return the data of a page as its script reads it."""
+    (content,) = re.findall(r'<script type="application/json" id="runs-data">(.*?)</script>', text, re.DOTALL)
+    return json.loads(content)
+
+
+def test_the_data_has_a_column_for_what_differs_and_for_each_measure_and_one_curve_of_each_run(tmp_path):
+    pairs = [(2, 1e-4), (4, 1e-3), (2, 1e-2)]
+    jobs = [(config(dim, optimizer=AdamConfig(lr=lr)), {"losses": losses(dim, 0)}) for dim, lr in pairs]
+    sweep(tmp_path, jobs)
+    data = written(report.page(tmp_path, compared(tmp_path), ["python"]))
+    columns = {column["key"]: column for column in data["columns"]}
+    assert [key for key, column in columns.items() if column["isKey"]] == ["model.latent_dim", "optimizer.lr"]
+    assert columns["optimizer.lr"]["values"] == [1e-4, 1e-3, 1e-2]
+    assert columns["optimizer.lr"]["isLog"]
+    assert columns["val/loss"]["values"] == pytest.approx([30 - dim + 8 / 3 for dim, _ in pairs], rel=1e-6)
+    curves = {curve["key"]: curve["values"] for curve in data["curves"]}
+    assert list(curves)[:2] == ["val/loss", "test/loss"]
+    assert curves["test/loss"] == [[29] * 3, [27] * 3, [29] * 3]
+    assert data["epochs"] == {"3": [1, 2, 3]}
+    assert data["foremost"] == [1, 0, 2]
+    assert data["best"] == 1
+
+
+def test_a_long_curve_keeps_a_hundred_epochs_the_first_and_the_last_among_them_and_says_so(tmp_path):
+    for name, dim in (("a", 2), ("b", 4)):
+        write(tmp_path / name, config(dim), losses(dim, 0, epochs=250))
+    curves = curve_data.curve_data(compared(tmp_path / "a", tmp_path / "b"), 10**6)
+    kept = curves.data["epochs"]["250"]
+    assert (len(kept), len(set(kept)), kept[0], kept[-1]) == (100, 100, 1, 250)
+    assert [len(values) for values in curves.data["curves"][0]["values"]] == [100, 100]
+    assert curves.notes == ["A curve shows 100 of up to 250 epochs."]
+
+
+def test_losses_are_always_there_and_further_curves_only_as_far_as_they_fit(tmp_path):
+    for name, dim in (("a", 2), ("b", 4)):
+        write(tmp_path / name, config(dim), losses(dim, 0))
+    both = compared(tmp_path / "a", tmp_path / "b")
+    whole = curve_data.curve_data(both, 10**6)
+    assert [curve["key"] for curve in whole.data["curves"]] == [
+        "val/loss",
+        "test/loss",
+        "test/reconstruction",
+        "test/kl",
+    ]
+    least = curve_data.curve_data(both, 0)
+    assert [curve["key"] for curve in least.data["curves"]] == ["val/loss", "test/loss"]
+    assert least.notes == ["Left out, so that the page stays small: the curves of test reconstruction, test kl."]
+
+
+@pytest.mark.parametrize(
+    "value", [float("nan"), float("inf"), True, None, "1", [1], 10**400], ids=lambda value: repr(value)[:9]
+)
+def test_what_is_no_finite_number_is_no_number_of_the_page(value):
+    assert run_data.number(value) is None
+
+
+def test_a_number_keeps_seven_digits():
+    assert [run_data.number(value) for value in (138.571234567, 2.0, -1e-9)] == [138.5712, 2, -1e-9]
+
+
+def test_a_block_of_data_can_not_be_left_by_any_text():
+    text = "</script><script>alert(1)</script><!-- & \u2028"
+    content = block("data", {text: [text]})
+    assert re.findall("<[^>]*>", content) == ['<script type="application/json" id="data">', "</script>"]
+    assert json.loads(content.removeprefix('<script type="application/json" id="data">').removesuffix("</script>")) == {
+        text: [text]
+    }
+
+
+def test_runs_of_one_name_have_ids_of_their_own(tmp_path):
+    for name, dim in (("a", 2), ("b", 4)):
+        write(tmp_path / name / "run", config(dim), losses(dim, 0))
+    assert run_data.ids(compared(tmp_path / "a" / "run", tmp_path / "b" / "run")) == ["run", "run~2"]
