@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 from sweeps import QUICK
@@ -19,7 +20,7 @@ from sweeps import QUICK
 import vae_exp
 from vae_exp.printing import ERR, OUT, Door, print_line
 from vae_exp.storage.run_folder import RunFolder
-from vae_exp.terminal import draw, safe, say
+from vae_exp.terminal import draw, new_console, safe, say
 
 HOSTILE = "\x1b]0;owned\x07\x1b[31m\u202e\r\x08x"
 SOURCES = [  # a template is another's program
@@ -49,6 +50,19 @@ def test_nothing_prints_beside_the_one_door(file):
 @pytest.mark.parametrize("line", ["print(1)", "sys.stderr.write('x')", "console.print(x)", "rich.console.Console()"])
 def test_the_check_of_the_source_notices_what_prints(line):
     assert printing_calls(ast.parse(line))
+
+
+def test_a_line_that_is_printed_while_a_bar_is_drawn_stands_above_it(capsys, monkeypatch):
+    """rich puts a stream of its own before standard output meanwhile, and draws the bar below it."""
+    monkeypatch.setenv("FORCE_COLOR", "1")  # a terminal, for rich
+    console = new_console(width=60)
+    with Live("the bar", console=console, auto_refresh=False):
+        print_line("a line")
+        print_line("an error", ERR)
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    lines = [line.rpartition("\x1b[2K")[2].removeprefix("\x1b[?25l") for line in shown.out.splitlines()]
+    assert list(filter(str.isprintable, lines)) == ["the bar", "a line", "the bar", "an error", "the bar", "the bar"]
 
 
 def test_a_door_that_is_closed_leaves_its_stream_open(capsys):

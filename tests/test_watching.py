@@ -1,6 +1,8 @@
 """`status` and `stop`: how far a folder is, without touching it, and the end of what runs in it."""
 
+import contextlib
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -121,6 +123,29 @@ def test_json_has_every_job(sweep, capsys):
     assert content["states"] == {"finished": 2}
     assert [job["epoch"] for job in content["jobs"]] == [2, 2]
     assert content["best"]["job"] == "latent_dim=2"
+
+
+def seen_on_a_terminal(*arguments, width):
+    """Run a command with a terminal of its own as its output; return its exit code and what it wrote there."""
+    terminal, end = os.openpty()
+    command = [sys.executable, "-m", *map(str, arguments)]
+    process = subprocess.Popen(command, stdout=end, stderr=end, env=os.environ | {"COLUMNS": str(width)})
+    os.close(end)
+    shown = b""
+    with contextlib.suppress(OSError):  # the other end is closed
+        while part := os.read(terminal, 4096):
+            shown += part
+    os.close(terminal)
+    return process.wait(60), shown.decode()
+
+
+@pytest.mark.process
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="Windows has other terminals")
+def test_status_watch_draws_on_a_terminal_and_ends_with_the_sweep(sweep):
+    code, shown = seen_on_a_terminal("vae_exp.status", sweep, "--watch", width=80)
+    assert code == 0, shown
+    assert "2 jobs: 2 finished" in " ".join(shown.split())
+    assert "lowest validation loss so far: 42.97 nats, latent_dim=2, epoch 2" in shown
 
 
 @pytest.mark.parametrize("verb", [status, stop])

@@ -21,8 +21,14 @@ class Door(io.TextIOBase):
     When the output is closed (`| head -1`, a closed terminal) or its disk is full, the rest is dropped.
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, is_below: bool = False) -> None:
+        """Take the name of the stream, and whether to pass by what rich puts before it while it draws a bar."""
+        self.name, self.is_below = name, is_below
+
+    @property
+    def rich_proxied_file(self) -> Door:
+        """Where rich draws a bar, while all other lines go through its own stream, to stand above the bar."""
+        return Door(self.name, is_below=True)
 
     def write(self, text: str) -> int:
         """Print a text."""
@@ -59,6 +65,8 @@ class Door(io.TextIOBase):
     @contextlib.contextmanager
     def _surviving(self) -> Any:
         stream: TextIO | None = getattr(sys, self.name)
+        if self.is_below:
+            stream = getattr(stream, "rich_proxied_file", stream)
         if stream is None or stream.closed:  # pythonw has none
             stream = io.StringIO()
         try:
