@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -19,6 +20,7 @@ from vae_exp.storage.sweep_folder import SweepFolder
 pytestmark = pytest.mark.process
 
 FOUR = ["-m", "model.latent_dim=2,4", "seed=0,1"]
+TWO = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
 needs_kill = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
 
 
@@ -95,7 +97,7 @@ def killed_worker(cwd, *launcher):
 def parallel(tmp_path_factory):
     """A sweep with two jobs at once, one of which is killed."""
     cwd = tmp_path_factory.mktemp("parallel")
-    return cwd, killed_worker(cwd, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    return cwd, killed_worker(cwd, *TWO)
 
 
 def require_run_again(cwd, sweep):
@@ -117,6 +119,31 @@ def test_a_killed_job_of_submitit_stops_no_other_and_is_run_again(tmp_path):
 
 
 @needs_kill
+@pytest.mark.faults
+@pytest.mark.skipif(not find_spec("hydra_plugins.hydra_ray_launcher"), reason="hydra-ray-launcher is not installed")
+def test_ray_runs_a_job_again_whose_worker_was_killed(tmp_path):
+    require_run_again(tmp_path, killed_worker(tmp_path, "hydra/launcher=ray", "trainer.threads=1"))
+
+
+@needs_kill
+@pytest.mark.faults
+def test_a_killed_sweep_leaves_neither_a_busy_nor_an_idle_worker_behind(tmp_path):
+    """Two steps an epoch against a thousand: the worker of the first job waits in vain for another one."""
+    long = [*QUICK, "trainer.epochs=40", "tracking=none", "hydra.sweep.dir=sweep", "trainer.batch_size=1000,1"]
+    process = start(tmp_path, "train", "-m", *long, *TWO)
+    sweep = SweepFolder(tmp_path / "sweep")
+    while not sweep.plan_file.exists() or list(states(sweep).values()) != ["finished", "running"]:
+        assert process.poll() is None
+        time.sleep(0.1)
+    family = psutil.Process(process.pid).children(recursive=True)
+    assert sum("loky" in " ".join(child.cmdline()) for child in family) >= 2
+    process.kill()
+    process.communicate()
+    assert psutil.wait_procs(family, timeout=60)[1] == []
+    assert list(states(sweep).values()) == ["finished", "interrupted"]
+
+
+@needs_kill
 def test_parallel_jobs_share_the_cores_and_note_the_users_command(parallel):
     _, sweep = parallel
     cores = psutil.cpu_count(logical=False) or 1
@@ -129,19 +156,16 @@ def test_parallel_jobs_share_the_cores_and_note_the_users_command(parallel):
 
 def running_worker(cwd, jobs=1):
     """Return the process of a job as soon as so many of its sweep have trained an epoch and are running."""
-    for _ in range(6000):
+    for _ in range(18000):
         begun = [RunFolder(file.parent).read_status() for file in Path(cwd).glob("outputs/*/*/metrics.jsonl")]
         running = [status.pid for status in begun if status.state == "running"]
         if len(running) >= jobs:
             return psutil.Process(running[0])
         time.sleep(0.01)
-    raise AssertionError(f"in a minute no {jobs} jobs have trained an epoch")
+    raise AssertionError(f"in three minutes no {jobs} jobs have trained an epoch")
 
 
 # --- stopped ---------------------------------------------------------------------------------------------------------
-
-
-TWO = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
 
 
 @pytest.mark.parametrize(
