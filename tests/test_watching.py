@@ -151,7 +151,7 @@ def test_status_watch_draws_on_a_terminal_and_ends_with_the_sweep(sweep):
 @pytest.mark.parametrize("verb", [status, stop])
 def test_a_folder_that_holds_nothing_and_a_damaged_plan_are_refused(verb, sweep, tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="holds no run and no sweep"):
+    with pytest.raises(UserError, match="holds neither runs nor sweeps"):
         verb(tmp_path / "empty")
     (sweep / "sweep.json").write_text("{")
     with pytest.raises(UserError, match=r"sweep\.json"):
