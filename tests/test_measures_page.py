@@ -9,7 +9,7 @@ from vae_exp import experiment
 from vae_exp.config import Config, DigitsConfig, EvaluationConfig, FiguresConfig, MlpConfig, TrainerConfig
 
 PAGE = Path(__file__).parents[1] / "docs" / "measures.md"
-COLUMNS = ["name", "what it is", "source", "images", "range", "what it can't tell"]
+COLUMNS = ["name", "meaning", "source", "images", "range", "limits"]
 RUNS = [
     {"model": MlpConfig(hidden=[8], likelihood="gaussian")},
     {"model": MlpConfig(hidden=[8], likelihood="gaussian", dequantize=True)},
