@@ -67,8 +67,8 @@ def test_the_numbers_of_images_on_the_page_are_those_that_are_taken():
     text = PAGE.read_text(encoding="utf-8")
     assert f"up to {final.MOST_POSTERIORS:,}; z for the first {final.MOST_DRAWS:,}" in text
     assert f"computed from {SCALE_IMAGES:,} training images" in text
-    assert f"measured on, up to {subject.MOST_IMAGES:,}" in text
-    assert f"the first {probes.MOST_SILHOUETTES:,} measured on" in text
+    assert f"measured split, up to {subject.MOST_IMAGES:,}" in text
+    assert f"the first {probes.MOST_SILHOUETTES:,} of the measured split" in text
     assert f"{samples.FEWEST:,}, or five of the rarest class in expectation; above {samples.MOST:,}" in text
     assert samples.IN_A_CLASS == 5
     assert f"more than {likelihood.CONVERGED} nats from K/10 to K" in text
