@@ -3,30 +3,30 @@
 import pytest
 import torch
 
-from vae_exp.devices import claimed, first_free, require_device
+from vae_exp.devices import claim_device, lock_first_free, require_device
 from vae_exp.errors import UserError
 
 
 def test_each_run_gets_the_first_gpu_that_no_other_has(tmp_path):
     names = ["GPU-a", "GPU-b"]
-    with first_free(names, tmp_path) as first:
-        with first_free(names, tmp_path) as second, first_free(names, tmp_path) as third:
+    with lock_first_free(names, tmp_path) as first:
+        with lock_first_free(names, tmp_path) as second, lock_first_free(names, tmp_path) as third:
             assert (first, second) == (0, 1)
             assert third in (0, 1)  # shared: there are more runs than GPUs
-        with first_free(names, tmp_path) as again:
+        with lock_first_free(names, tmp_path) as again:
             assert again == 1
 
 
 def test_a_gpu_is_free_again_when_its_run_has_failed(tmp_path):
-    with pytest.raises(ZeroDivisionError), first_free(["GPU-a", "GPU-b"], tmp_path):
+    with pytest.raises(ZeroDivisionError), lock_first_free(["GPU-a", "GPU-b"], tmp_path):
         _ = 1 / 0
-    with first_free(["GPU-a", "GPU-b"], tmp_path) as index:
+    with lock_first_free(["GPU-a", "GPU-b"], tmp_path) as index:
         assert index == 0
 
 
 def test_a_device_that_is_named_is_given_without_asking_others():
     for _ in range(2):
-        with claimed("cpu") as first, claimed("cpu") as second:
+        with claim_device("cpu") as first, claim_device("cpu") as second:
             assert first == second == torch.device("cpu")
 
 

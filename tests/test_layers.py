@@ -13,7 +13,7 @@ ROOT = Path(vae_exp.__file__).parent
 LEVELS = {
     0: "printing config errors registry randomness distributions eight_bit geometry machine",
     1: "storage data models objectives cards optimizers devices",
-    2: "observers training evaluation measures figures preparation restoring loaded_model loaded_run standing",
+    2: "observers training evaluation measures figures preparation restoring loaded_model loaded_run progress_text",
     3: "experiment",
     4: "first_line help compose overrides loading tracking comparison terminal notebook progress loaded_sweep",
     5: "sweeping searching watching exporting",

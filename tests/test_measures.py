@@ -27,7 +27,7 @@ from vae_exp.data import Split, assemble
 from vae_exp.distributions import DiagonalGaussian
 from vae_exp.measures import measure
 from vae_exp.measures.estimates import estimate, proportion
-from vae_exp.measures.final import use_of_latents
+from vae_exp.measures.final import latent_measures
 from vae_exp.measures.importance import estimate_log_likelihood
 from vae_exp.measures.latent import index_information, information, is_active
 from vae_exp.measures.probes import linear_hits, neighbour_hits, silhouettes
@@ -498,7 +498,7 @@ def test_an_active_dimension_of_almost_no_kl_is_named_in_the_log(digits, caplog)
     assert is_active(posterior.mean).tolist() == [True]
     subject = Subject(build_model(config().model, digits.shape, seed=0), digits, config(), lambda text: None)
     with caplog.at_level(logging.INFO), torch.no_grad():
-        use_of_latents(subject, Codes(posterior, None))
+        latent_measures(subject, Codes(posterior, None))
     assert "latent dimension 0 is active, but its mean KL is 0.0060 nats" in caplog.text
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from vae_exp.notebook import NotebookBar
 from vae_exp.observers import NoProgress
 from vae_exp.progress import Bar, Lines, show_progress, watched
-from vae_exp.standing import Standing, duration, fit
+from vae_exp.progress_text import ProgressText, duration, fit
 from vae_exp.terminal import say
 
 RECORD = {"epoch": 12, "train/loss": 171.204, "val/loss": 170.834, "test/loss": 171.041, "seconds": 3.2}
@@ -19,7 +19,7 @@ LABEL = "latent_dim=2, kernel_size=5, likelihood=continuous_bernoulli, seed=0"
 
 
 def texts(epochs=50):
-    return Standing(LABEL, epochs=epochs, epoch=12, record=RECORD).texts("0:01:12")
+    return ProgressText(LABEL, epochs=epochs, epoch=12, record=RECORD).variants("0:01:12")
 
 
 @pytest.mark.parametrize("width", [80, 100, 200])
@@ -49,8 +49,8 @@ def test_a_line_is_never_wider_than_the_terminal(width, label, epochs):
 
 
 def test_without_validation_images_the_training_loss_is_shown():
-    standing = Standing("run", epochs=50, epoch=1, record={"epoch": 1, "train/loss": 200.0})
-    assert "train 200.00" in fit(80, "run", standing.texts("0:01:12"))[2]
+    text = ProgressText("run", epochs=50, epoch=1, record={"epoch": 1, "train/loss": 200.0})
+    assert "train 200.00" in fit(80, "run", text.variants("0:01:12"))[2]
 
 
 def test_a_duration_is_hours_minutes_and_seconds():
@@ -77,8 +77,8 @@ def test_the_bar_draws_one_line_without_cutting_the_time(width):
 
 
 def test_what_is_done_outside_the_epochs_replaces_the_losses():
-    standing = Standing("run", epochs=50, epoch=50, record=RECORD, doing="drawing tsne")
-    assert fit(80, "run", standing.texts("0:00:00"))[2] == "drawing tsne"
+    text = ProgressText("run", epochs=50, epoch=50, record=RECORD, doing="drawing tsne")
+    assert fit(80, "run", text.variants("0:00:00"))[2] == "drawing tsne"
 
 
 def test_a_file_gets_a_line_for_each_epoch_and_python_nothing():
@@ -101,7 +101,7 @@ def test_a_printed_path_keeps_every_character():
 
 def test_a_notebook_cell_shows_the_epoch_and_escapes_the_label():
     bar = NotebookBar("<b>run")
-    bar.standing.epochs = 50
+    bar.text.epochs = 50
     bar.epoch(RECORD)
     assert "&lt;b&gt;run  epoch 12/50  train 171.20  val 170.83" in bar._repr_html_()
     assert repr(bar).startswith("<b>run  epoch 12/50")

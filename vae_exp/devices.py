@@ -26,7 +26,7 @@ def require_device(name: str | None) -> None:
 
 
 @contextlib.contextmanager
-def claimed(name: str | None) -> Iterator[torch.device]:
+def claim_device(name: str | None) -> Iterator[torch.device]:
     """Yield the named device. For None, yield a GPU that no other run of this user holds.
 
     Without a GPU that is the CPU; when all GPUs are held, one is shared.
@@ -36,12 +36,12 @@ def claimed(name: str | None) -> Iterator[torch.device]:
         yield torch.device(name or ("cuda" if gpus else "cpu"))
         return
     names = [str(torch.cuda.get_device_properties(index).uuid) for index in range(gpus)]
-    with first_free(names, cache_folder() / "gpus") as index:
+    with lock_first_free(names, cache_folder() / "gpus") as index:
         yield torch.device("cuda", index)
 
 
 @contextlib.contextmanager
-def first_free(names: Sequence[str], folder: Path) -> Iterator[int]:
+def lock_first_free(names: Sequence[str], folder: Path) -> Iterator[int]:
     """Lock the first of these names that no other process holds, and yield its index. The lock ends with its process.
 
     When all are held, the index is derived from the number of the process.

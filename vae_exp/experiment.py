@@ -17,7 +17,7 @@ import torch
 from vae_exp.config import Config
 from vae_exp.config.identity import as_dict
 from vae_exp.data import Splits
-from vae_exp.devices import claimed
+from vae_exp.devices import claim_device
 from vae_exp.errors import Diverged, Interrupted, UserError, describe
 from vae_exp.evaluation import caveat, evaluate, first_codes, kind_of_estimate
 from vae_exp.figures.steps import draw_step
@@ -67,7 +67,7 @@ def run(
         if run_folder.read_status() != prepared.status:
             raise UserError(f"{run_folder.path} was changed by another process just now; start again")
         keep_freed_memory()
-        with deterministic(config.trainer.threads or 1), claimed(config.trainer.device) as device:
+        with deterministic(config.trainer.threads or 1), claim_device(config.trainer.device) as device:
             experiment = Experiment(
                 config,
                 run_folder,

@@ -1,4 +1,4 @@
-"""The first line of `train`: what the command is about to do, from its overrides, before torch is imported."""
+"""The first line of `train`, printed before torch is imported: the overrides, the data set and the folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vae_exp.config.identity import key_of
 from vae_exp.printing import print_line
-from vae_exp.standing import cut
+from vae_exp.progress_text import cut
 from vae_exp.terminal import shown
 
 LONGEST = 40
@@ -20,7 +20,7 @@ def say_run(overrides: Sequence[str], data: str, folder: Path) -> None:
 
 
 def say_jobs(count: int, unit: str, overrides: Sequence[str], swept: Collection[str], data: str, folder: Path) -> None:
-    """Print how many jobs or trials there are, the overrides with several values, the data set and the folder.
+    """Print the number of jobs or trials, the overrides with several values, the data set and the folder.
 
     Where none has several values all overrides are printed.
     """
@@ -30,7 +30,7 @@ def say_jobs(count: int, unit: str, overrides: Sequence[str], swept: Collection[
 
 
 def _line(overrides: Sequence[str], data: str | None, folder: Path) -> str:
-    """Return the overrides, the data set and the folder; None says that the data set is among the overrides.
+    """Return the overrides, the data set and the folder; a data set of None is already among the overrides.
 
     >>> _line(["data=digits", "model.latent_dim=2,4"], "digits", Path("outputs/one"))
     'model.latent_dim=2,4 on digits → outputs/one'

@@ -1,4 +1,4 @@
-"""Height and width of an image on its way through the convolutional VAE. Pure arithmetic, which needs no torch."""
+"""Height and width of an image in each layer of the convolutional VAE. It needs no torch."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Sides:
 
     @property
     def excess(self) -> int:
-        """Return how many pixels the last layer has to take away; below 0, how many it has to add."""
+        """Return the number of pixels that the last layer must remove; below 0, the number that it must add."""
         return self.decoder[-1] - self.encoder[0]
 
 
 def geometry(config: ConvConfig, shape: Shape) -> tuple[Sides, Sides]:
-    """Derive every height and width from the configuration; raise UserError where no image of this shape fits."""
+    """Derive every height and width from the configuration; raise UserError when an image of this shape doesn't fit."""
     channels, height, width = shape
     if config.channels[0] != channels:
         rule = f"model.channels[0] must be {channels}, the channels of the data's images, got {config.channels[0]}"
@@ -53,12 +53,12 @@ def _sides(config: ConvConfig, side: int) -> Sides:
 
 
 def padding(config: ConvConfig) -> int:
-    """Return how many pixels each convolution of the encoder adds on every side."""
+    """Return the padding of each convolution of the encoder, in pixels."""
     return (config.kernel_size - 1) // 2
 
 
 def last_kernels(height: Sides, width: Sides) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return the kernels that bring height and width back: of a transposed convolution and of a convolution after it.
+    """Return the kernels that restore height and width: of a transposed convolution and of a convolution after it.
 
     Where there is an excess the convolution takes it away, where pixels are missing the transposed one adds them; both
     are needed where one axis has an excess and the other a lack. (1, 1) is a layer that isn't there, unless both are:

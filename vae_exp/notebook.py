@@ -7,7 +7,7 @@ import time
 from importlib import import_module
 from typing import Any
 
-from vae_exp.standing import Standing, duration
+from vae_exp.progress_text import ProgressText, duration
 from vae_exp.storage.metrics import Record
 
 PAUSE = 0.3
@@ -20,14 +20,14 @@ class NotebookBar:
     """A progress bar that is updated in its cell."""
 
     def __init__(self, label: str, unit: str = "epoch") -> None:
-        self.standing = Standing(label, unit)
+        self.text = ProgressText(label, unit)
         self.total = self.done = self.before = 0
         self.cell: Any = None
         self.began = self.drawn = 0.0
 
     def start(self, epochs: int, steps: int, done: int) -> None:
         """Draw the bar."""
-        self.standing.epochs, self.standing.epoch = epochs, done
+        self.text.epochs, self.text.epoch = epochs, done
         self.total, self.done, self.before = epochs * steps, done * steps, done * steps
         self.began, self.cell = time.monotonic(), import_module("IPython.display").DisplayHandle()
         self.cell.display(self)
@@ -40,17 +40,17 @@ class NotebookBar:
 
     def epoch(self, record: Record) -> None:
         """Show the losses."""
-        self.standing.epoch, self.standing.record = int(record["epoch"]), record
+        self.text.epoch, self.text.record = int(record["epoch"]), record
         self._draw()
 
     def say(self, text: str) -> None:
         """Show the current activity."""
-        self.standing.doing = text
+        self.text.doing = text
         self._draw()
 
     def stop(self) -> None:
         """Leave the last epoch in the cell."""
-        self.standing.doing = ""
+        self.text.doing = ""
         self._draw()
 
     def _draw(self) -> None:
@@ -64,8 +64,8 @@ class NotebookBar:
         return (time.monotonic() - self.began) / steps * (self.total - self.done) if steps else None
 
     def __repr__(self) -> str:
-        return f"{self.standing.label}  {self.standing.texts(duration(self._left()))[0]}"
+        return f"{self.text.label}  {self.text.variants(duration(self._left()))[0]}"
 
     def _repr_html_(self) -> str:
-        text = html.escape(self.standing.texts(duration(self._left()))[0])
-        return _BAR.format(total=self.total, done=self.done, label=html.escape(self.standing.label), text=text)
+        text = html.escape(self.text.variants(duration(self._left()))[0])
+        return _BAR.format(total=self.total, done=self.done, label=html.escape(self.text.label), text=text)

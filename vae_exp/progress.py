@@ -15,7 +15,7 @@ from rich.text import Text
 from vae_exp.notebook import NotebookBar
 from vae_exp.observers import NoProgress, Progress
 from vae_exp.printing import printable
-from vae_exp.standing import Standing, duration, fit, losses
+from vae_exp.progress_text import ProgressText, duration, fit, losses
 from vae_exp.storage.metrics import Record
 from vae_exp.terminal import new_console, say
 
@@ -74,13 +74,13 @@ class Bar:
     """A bar with the label, the epoch, its losses and the time left."""
 
     def __init__(self, label: str, console: Console, unit: str = "epoch") -> None:
-        self.standing = Standing(printable(label), unit)
-        self.bar = RichProgress(_Line(self.standing, console), console=console, speed_estimate_period=120)
+        self.text = ProgressText(printable(label), unit)
+        self.bar = RichProgress(_Line(self.text, console), console=console, speed_estimate_period=120)
         self.task: TaskID = self.bar.add_task(label, total=None)
 
     def start(self, epochs: int, steps: int, done: int) -> None:
         """Draw the bar."""
-        self.standing.epochs, self.standing.epoch = epochs, done
+        self.text.epochs, self.text.epoch = epochs, done
         self.bar.update(self.task, total=epochs * steps, completed=done * steps)
         self.bar.start()
 
@@ -90,29 +90,29 @@ class Bar:
 
     def epoch(self, record: Record) -> None:
         """Show the losses."""
-        self.standing.epoch, self.standing.record = int(record["epoch"]), record
+        self.text.epoch, self.text.record = int(record["epoch"]), record
 
     def say(self, text: str) -> None:
         """Show the current activity."""
-        self.standing.doing = text
+        self.text.doing = text
 
     def stop(self) -> None:
         """Leave the last epoch on the terminal."""
-        self.standing.doing = ""
+        self.text.doing = ""
         self.bar.stop()
 
 
 class _Line(ProgressColumn):
     """The whole line, in the terminal's current width."""
 
-    def __init__(self, standing: Standing, console: Console) -> None:
+    def __init__(self, text: ProgressText, console: Console) -> None:
         super().__init__()
-        self.standing, self.console = standing, console
+        self.text, self.console = text, console
 
     def render(self, task: Task) -> Table:
         """Return the line."""
         left = duration(task.time_remaining)
-        label, bar, text = fit(self.console.width, self.standing.label, self.standing.texts(left))
+        label, bar, text = fit(self.console.width, self.text.label, self.text.variants(left))
         line = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
         cells: list[Any] = [Text(label)] if label else []
         cells += [ProgressBar(task.total, task.completed, width=bar, pulse=task.total is None)] if bar else []

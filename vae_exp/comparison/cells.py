@@ -12,7 +12,7 @@ from vae_exp.comparison.intervals import Interval
 from vae_exp.comparison.rows import Row
 from vae_exp.comparison.table import RANKED_BY, Comparison
 from vae_exp.config.identity import written
-from vae_exp.standing import roughly
+from vae_exp.progress_text import roughly
 from vae_exp.storage.records import BOUNDS
 
 BRIEF = ("val/loss", "test/loss", "test/reconstruction", "test/kl", "active_units", "seconds")

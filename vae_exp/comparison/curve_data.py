@@ -1,4 +1,4 @@
-"""The curves of a report's runs as its scripts read them: thinned out, and as many as fit into the page."""
+"""The learning curves of runs for the scripts of the report: subsampled, and as many as fit into the page."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DIGITS = 5
 
 
 class Curves(NamedTuple):
-    """What the page knows of the epochs of its runs."""
+    """The curves in the page."""
 
     data: dict[str, Any]
     """`epochs`: for each number of epochs the ones that are shown; `curves`: for each key the values of each run."""
@@ -33,7 +33,7 @@ class Curves(NamedTuple):
 
 
 def curve_data(comparison: Comparison, most: int) -> Curves:
-    """Return the losses of all runs, and the other curves as far as they fit.
+    """Return the losses of all runs, and as many other curves as fit.
 
     These get half of what the losses leave of `most` bytes; the other half is for pictures.
     """
@@ -60,7 +60,7 @@ def _size(curve: dict[str, Any]) -> int:
 
 
 def _keys(runs: Sequence[Run]) -> list[str]:
-    """Return the names of what was measured each epoch, the losses first; an objective that is the loss is left out."""
+    """Return the names of the metrics of an epoch, the losses first, without an objective that equals the loss."""
     found = dict.fromkeys(key for run in runs for record in run.records[:1] for key in record)
     keys = [key for key in found if key.startswith(PER_EPOCH) and not _is_repeated(runs, key)]
     place = {key: number for number, key in enumerate(LOSSES)}
@@ -79,7 +79,7 @@ def _curve(runs: Sequence[Run], key: str) -> dict[str, Any]:
 
 
 def _kept(epochs: int) -> list[int]:
-    """Return the epochs that a curve of so many shows, evenly spread, the first and the last among them."""
+    """Return the epochs that a curve shows, evenly spaced, including the first and the last."""
     if epochs <= MOST_POINTS:
         return list(range(1, epochs + 1))
     return [int(epoch) for epoch in np.linspace(1, epochs, MOST_POINTS).round()]

@@ -24,7 +24,7 @@ from vae_exp.comparison.searched import Searched
 from vae_exp.comparison.table import Comparison, compare
 from vae_exp.config.identity import written
 from vae_exp.errors import UserError, one_line, printable
-from vae_exp.standing import roughly
+from vae_exp.progress_text import roughly
 from vae_exp.storage import files
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What the scripts of the report know of its runs: a column for each key and measure, and each run's name and state."""
+"""The data of runs for the scripts of the report: a column for each key and measure, and each run's name and state."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DIGITS = 7
 
 @dataclass(frozen=True)
 class Column:
-    """A value of each run, in the order of the comparison's runs."""
+    """A value for each run, in the order of the comparison's runs."""
 
     key: str
     name: str
@@ -44,9 +44,9 @@ class Column:
 
 
 def run_data(comparison: Comparison, more: Sequence[Column] = (), starts: Sequence[str] = ()) -> dict[str, Any]:
-    """Return the runs in their order, each with an id that is unique in the page, and a column for all that differs.
+    """Return the runs in order, each with a unique id, and a column for each key and measure that differs.
 
-    `starts` are the keys of the two columns that the scatter begins with.
+    `starts` are the keys of the two columns that the scatter plot starts with.
     """
     best = best_run(comparison)
     columns = [column for column in (*_keys(comparison), *more, *_measures(comparison)) if column.has_values]
@@ -61,7 +61,7 @@ def run_data(comparison: Comparison, more: Sequence[Column] = (), starts: Sequen
 
 
 def _starts(columns: Sequence[Column]) -> list[str]:
-    """Return what a scatter shows first: KL and reconstruction, else the last two columns."""
+    """Return the first axes of the scatter plot: KL and reconstruction, else the last two columns."""
     keys = [column.key for column in columns]
     wanted = ["test/kl", "test/reconstruction"]
     return wanted if set(wanted) <= set(keys) else keys[-2:]
@@ -84,7 +84,7 @@ def _runs(comparison: Comparison) -> list[dict[str, Any]]:
 
 
 def ids(comparison: Comparison) -> list[str]:
-    """Return the name of each run's folder, with a number behind it where that is not the first of this name."""
+    """Return the name of each run's folder, with a number behind a repeated name."""
     seen: Counter[str] = Counter()
     found = []
     for run in comparison.runs:
@@ -94,7 +94,7 @@ def ids(comparison: Comparison) -> list[str]:
 
 
 def _keys(comparison: Comparison) -> list[Column]:
-    """Return the keys that differ, and the seed where there are several."""
+    """Return the keys that differ, and the seed if there are several."""
     found = []
     for key in comparison.keys:
         values = [run.config.get(key) for run in comparison.runs]
@@ -126,7 +126,7 @@ def _plain(column: Column) -> dict[str, Any]:
 
 
 def number(value: Any, digits: int = DIGITS) -> float | None:
-    """Return a number below LARGEST with so many significant digits; None for anything else."""
+    """Return a number below LARGEST with this many significant digits; None for anything else."""
     if type(value) not in (int, float) or not abs(value) < LARGEST:
         return None
     short = float(f"{value:.{digits}g}")

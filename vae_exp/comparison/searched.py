@@ -1,4 +1,4 @@
-"""What a search found, in plain numbers: what its charts draw. Who has the search's folder reads it from there."""
+"""The results of a search as plain numbers, for its charts. `searching.charts` reads them from the search's folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Tried:
 
 @dataclass(frozen=True)
 class Searched:
-    """The trials of a search, and what follows from them."""
+    """The trials of a search, and what is derived from them."""
 
     measures: Sequence[str]
     """What is minimised, one measure or two, in nats per image."""
@@ -41,6 +41,6 @@ class Searched:
     """Numbers of the trials of the last rung that no other beats in all measures."""
 
     def at(self, rung: int) -> list[tuple[Tried, Sequence[float]]]:
-        """Return the trials that have a value at a rung, the first being 0, with that value."""
+        """Return the trials with a value at a rung (the first is 0), and that value."""
         reached = [trial for trial in self.trials if len(trial.values) > rung]
         return [(trial, value) for trial in reached if (value := trial.values[rung]) is not None]

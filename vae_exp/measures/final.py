@@ -15,7 +15,7 @@ from vae_exp.data import Splits
 from vae_exp.evaluation import means, per_image
 from vae_exp.measures import latent
 from vae_exp.measures.estimates import estimate, leave_out
-from vae_exp.measures.labels import use_of_labels
+from vae_exp.measures.labels import label_measures
 from vae_exp.measures.likelihood import likelihood, scale
 from vae_exp.measures.subject import Codes, Subject
 from vae_exp.models.vae import Vae
@@ -42,10 +42,10 @@ def measure(model: Vae, splits: Splits, config: Config, say: Callable[[str], Non
     subject = Subject(model, splits, config, say)
     codes = subject.codes(subject.measured_on)
     found = losses(subject) | {"measured_on": subject.measured_on} | likelihood(subject) | scale(subject)
-    found |= use_of_latents(subject, codes)
+    found |= latent_measures(subject, codes)
     # With arrays this small, several threads in scikit-learn's libraries are twenty times slower.
     with threadpool_limits(1):
-        found |= use_of_labels(subject, codes)
+        found |= label_measures(subject, codes)
     for name in [name for name, value in found.items() if isinstance(value, float) and not math.isfinite(value)]:
         leave_out(name, f"it is {found.pop(name)}")
     return found
@@ -67,7 +67,7 @@ def losses(subject: Subject) -> Found:
     return found
 
 
-def use_of_latents(subject: Subject, codes: Codes) -> Found:
+def latent_measures(subject: Subject, codes: Codes) -> Found:
     """Return KL per dimension, active units, and the information in z about its training image."""
     subject.say("use of the latent space")
     kl, active = codes.posterior.kl().mean(0), latent.is_active(codes.posterior.mean)

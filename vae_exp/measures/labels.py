@@ -16,7 +16,7 @@ from vae_exp.measures.subject import Codes, Subject
 Found = dict[str, Any]
 
 
-def use_of_labels(subject: Subject, codes: Codes) -> Found:
+def label_measures(subject: Subject, codes: Codes) -> Found:
     """Return the measures of the latent space and of samples; empty for fewer than two labels."""
     labels = subject.labels("train")
     if labels is None or len(np.unique(labels)) < 2:
@@ -24,10 +24,10 @@ def use_of_labels(subject: Subject, codes: Codes) -> Found:
         names = "knn_accuracy, linear_probe_accuracy, silhouette, classifier_accuracy, sample_confidence"
         leave_out(f"{names}, sample_label_coverage", reason)
         return {}
-    return of_codes(subject, codes) | of_samples(subject, labels)
+    return code_measures(subject, codes) | sample_measures(subject, labels)
 
 
-def of_codes(subject: Subject, codes: Codes) -> Found:
+def code_measures(subject: Subject, codes: Codes) -> Found:
     """Return the accuracy of probes of the posterior means, and the silhouette; empty for collapsed codes.
 
     A probe rescales the means, so it could find labels in differences far below the width of the posteriors.
@@ -65,7 +65,7 @@ def silhouette(codes: Codes) -> Found:
     return estimate("silhouette", probes.silhouettes(means, labels[: len(means)]))
 
 
-def of_samples(subject: Subject, labels: NDArray[np.int64]) -> Found:
+def sample_measures(subject: Subject, labels: NDArray[np.int64]) -> Found:
     """Return the confidence of a classifier in prior samples, and the classes that they show.
 
     Beside both is what it says of real images. Where pixels are 0 or 1 the samples are draws from p(x|z), since their
@@ -77,7 +77,7 @@ def of_samples(subject: Subject, labels: NDArray[np.int64]) -> Found:
     number = samples.number_for(shares)
     drawn = subject.drawn(min(number, samples.MOST))
     chances = samples.probabilities(classifier, drawn)
-    found = of_real_images(subject, classifier, shares)
+    found = real_image_measures(subject, classifier, shares)
     found |= estimate("sample_confidence" if subject.splits.grey else "draw_confidence", chances.max(1).values)
     if number > samples.MOST:
         reason = f"the rarest class would need {number} samples, more than {samples.MOST}"
@@ -86,7 +86,7 @@ def of_samples(subject: Subject, labels: NDArray[np.int64]) -> Found:
     return found | {"sample_label_coverage": samples.label_coverage(chances, shares), "classified_samples": number}
 
 
-def of_real_images(subject: Subject, classifier: Any, shares: Tensor) -> Found:
+def real_image_measures(subject: Subject, classifier: Any, shares: Tensor) -> Found:
     """Return accuracy, confidence and classes of the classifier on real images that it was not fitted to."""
     name = subject.measured_on
     if name == "train":

@@ -1,4 +1,4 @@
-"""Whether there is room on the disk of a folder, asked before anything is made there."""
+"""Check the free space on the disk of a folder, before anything is created there."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def require_room(folder: Path) -> None:
 
 
 def free_bytes(folder: Path) -> int:
-    """Return how much can be written to the disk of a folder, which need not exist yet."""
+    """Return the free bytes on the disk of a folder, which need not exist yet."""
     return shutil.disk_usage(_nearest(folder)).free
 
 
 def _nearest(folder: Path) -> Path:
-    """Return the folder, or the nearest above it that exists."""
+    """Return the folder, or its nearest parent that exists."""
     return next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())

@@ -1,4 +1,4 @@
-"""How much of a disk a sweep will take, counted from its configurations before the first job starts.
+"""The disk space that a sweep needs, computed from its configurations before the first job starts.
 
 Checkpoints, most of it, are counted by the tensors in them; pictures by what those of the default sweep take. A run
 that stops early leaves less. MLflow's store is not counted: it may lie elsewhere.
@@ -55,7 +55,7 @@ class Size:
 
 
 def require_room(sweep: SweepFolder, jobs: Sequence[Job]) -> str:
-    """Return in a sentence how much the jobs that are not finished will write; raise UserError where it won't fit.
+    """Return in a sentence how much the unfinished jobs will write; raise UserError when it doesn't fit.
 
     The empty string where all are finished. Makes and changes nothing.
     """
@@ -69,7 +69,7 @@ def require_room(sweep: SweepFolder, jobs: Sequence[Job]) -> str:
 
 
 def bytes_of(sweep: SweepFolder, jobs: Sequence[Job]) -> int:
-    """Return the bytes that these jobs will still write, with plan and report.
+    """Return the number of bytes that these jobs will still write, with plan and report.
 
     Jobs of one shape are counted once, so a thousand cost milliseconds.
     """
@@ -82,7 +82,7 @@ def bytes_of(sweep: SweepFolder, jobs: Sequence[Job]) -> int:
 
 
 def _key(job: Job) -> str:
-    """Return what decides the size of a job's run: two with the same have the same."""
+    """Return a key of a job's configuration that determines the size of its run."""
     without = {key: value for key, value in job.config.items() if key not in ("seed", "tracking", "objective")}
     without["optimizer"] = without["optimizer"] | {"lr": None}
     return repr((without, job.until))
@@ -108,7 +108,7 @@ def size(config: Config, splits: Splits, until: int | None = None) -> Size:
 
 
 def _checkpoint_bytes(config: Config, shape: Shape) -> tuple[int, int]:
-    """Return the bytes of a file with weights alone, and of one with a full state."""
+    """Return the bytes of a file of weights, and of one with a full state."""
     model = _model(config, shape)
     weights = model.state_dict()
     optimizer = optimizer_layout(config.optimizer, list(model.parameters()))
@@ -116,7 +116,7 @@ def _checkpoint_bytes(config: Config, shape: Shape) -> tuple[int, int]:
 
 
 def _model(config: Config, shape: Shape) -> Vae:
-    """Return the model without memory, where it can be built so."""
+    """Return the model on the device `meta`, if it can be built there."""
     try:
         with without_memory():
             return build_model(config.model, shape, config.seed)
@@ -153,7 +153,7 @@ def _codes(config: Config, splits: Splits) -> int:
 
 
 def _pictures(config: Config, epochs: int) -> int:
-    """Return the bytes of the figures at the end, where the run comes to one, and of the samples on the way."""
+    """Return the bytes of the final figures, if the run gets that far, and of the samples during training."""
     figures, every = config.figures, config.trainer.checkpoint_every
     steps = len({0, min(epochs, 1)} - {every}) + epochs // every if "samples" in figures.which else 0
     is_over = epochs == config.trainer.epochs
@@ -161,6 +161,6 @@ def _pictures(config: Config, epochs: int) -> int:
 
 
 def _written(sweep: SweepFolder, job: Job) -> int:
-    """Return the bytes that a job's folder has already."""
+    """Return the bytes that a job's folder already has."""
     folder = sweep.folder(job).path
     return sum(file.lstat().st_size for file in folder.rglob("*")) if folder.exists() else 0

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vae_exp.errors import printable
-from vae_exp.standing import roughly
+from vae_exp.progress_text import roughly
 from vae_exp.terminal import shown
 from vae_exp.watching.overview import Overview
 from vae_exp.watching.progress import Progress

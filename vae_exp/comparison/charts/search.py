@@ -1,4 +1,4 @@
-"""Charts of a search: how it went, what its keys did to the loss, which of them mattered, and the Pareto front."""
+"""Charts of a search: its history, the loss against each key, the importance of the keys, and the Pareto front."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_LISTED = 24
 
 
 def of_search(found: Searched) -> dict[str, Chart]:
-    """Return the charts of a search by name; one that has nothing to show is left out."""
+    """Return the charts of a search by name; empty charts are left out."""
     if not found.course:
         return {}
     charts = {"search_course": course(found), "search_front": front(found), "search_importance": importance(found)}
@@ -27,7 +27,7 @@ def of_search(found: Searched) -> dict[str, Chart]:
 
 
 def course(found: Searched) -> Chart:
-    """Draw the lowest value so far against the epochs that all trials had spent; a dotted line is where a rung began.
+    """Draw the lowest value so far against the epochs of all trials; a dotted line marks the start of a rung.
 
     Values of different rungs are compared: a step at a dotted line is what more epochs brought.
     """
@@ -66,13 +66,13 @@ def against(found: Searched, key: str) -> Chart:
 
 
 def values_of(found: Searched, key: str) -> list[float | str]:
-    """Return the values of a key that were tried: numbers by size, others in the order in which they came."""
+    """Return the tried values of a key: numbers in ascending order, others in the order of the trials."""
     values = list(dict.fromkeys(trial.point[key] for trial in found.trials))
     return sorted(values) if are_numbers(values) else values
 
 
 def _scale(axes: Axes, order: Sequence[float | str], by_ratios: bool) -> None:
-    """Lay the horizontal axis out: with the values themselves where they are few, else with ticks of its own."""
+    """Scale the horizontal axis: few values are labelled themselves, otherwise there are regular ticks."""
     if not by_ratios and (not are_numbers(order) or len(order) <= MOST_LISTED):
         lay_out(axes, order)
         return
@@ -85,14 +85,14 @@ def _scale(axes: Axes, order: Sequence[float | str], by_ratios: bool) -> None:
 
 
 def _top(values: Sequence[float]) -> tuple[float, bool]:
-    """Return the upper end of an axis, and whether values lie above: those beyond Tukey's fence are left out."""
+    """Return the upper limit of an axis, and whether values are above it: those beyond Tukey's fence are left out."""
     low, high = np.quantile(values, [0.25, 0.75])
     inside = [value for value in values if value <= high + 1.5 * (high - low)]
     return max(inside), len(inside) < len(values)
 
 
 def _lowest(found: Searched, key: str) -> str:
-    """Return which value of a key was the best in each rung."""
+    """Return the best value of a key in each rung."""
     parts = []
     for rung, epoch in enumerate(found.rungs):
         if reached := found.at(rung):
@@ -118,7 +118,7 @@ def _trials(count: int) -> str:
 
 
 def importance(found: Searched) -> Chart | None:
-    """Draw how much each key decides which trials are among the best of the first rung."""
+    """Draw the importance of each key for being among the best of the first rung."""
     if not found.importances:
         return None
     ranked = sorted(found.importances.items(), key=lambda pair: -pair[1])
@@ -136,7 +136,7 @@ def importance(found: Searched) -> Chart | None:
 
 
 def front(found: Searched) -> Chart | None:
-    """Draw one measure against the other at each rung; the trials of the last that no other beats are joined."""
+    """Draw one measure against the other at each rung; the Pareto front of the last rung is joined."""
     if len(found.measures) < 2:
         return None
     figure = blank()

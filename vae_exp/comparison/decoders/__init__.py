@@ -1,4 +1,4 @@
-"""Decoders and codes of runs as data for the page, where an image is decoded anew at every movement of a hand."""
+"""Decoders and codes of runs as data for the page, which decodes images while the reader moves a point."""
 
 from vae_exp.comparison.decoders.chosen import MOST_BYTES, Decoders, decoders
 

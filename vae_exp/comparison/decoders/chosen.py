@@ -1,4 +1,4 @@
-"""Which decoders a page holds: the best run of each of the best configurations, as far as the bytes go."""
+"""Choose the decoders of a page: the best run of each of the best configurations, up to a number of bytes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NAMED = 3
 
 @dataclass(frozen=True)
 class Decoders:
-    """What a page decodes with."""
+    """The decoders of a page."""
 
     found: list[dict[str, Any]]
     """JSON-compatible data, the best configuration first: see `Decodable` in `latent.js`."""
@@ -37,7 +37,7 @@ class Decoders:
 
 
 def decoders(comparison: Comparison, most: int = MOST_BYTES) -> Decoders:
-    """Return decoder and codes of the best run of each configuration, as far as `most` bytes go."""
+    """Return decoder and codes of the best run of each configuration, up to `most` bytes."""
     place = {id(run): i for i, run in enumerate(comparison.runs)}
     found: list[dict[str, Any]] = []
     reasons: dict[str, list[str]] = {}
@@ -59,7 +59,7 @@ def decoders(comparison: Comparison, most: int = MOST_BYTES) -> Decoders:
 
 
 def _read(run: Run, most: int) -> dict[str, Any]:
-    """Return decoder and codes of a finished run; raise UserError with the reason where there are none."""
+    """Return decoder and codes of a finished run; raise UserError with the reason when there are none."""
     config = load_config(run.folder.read_config() or {}, "config.yaml")
     network = layers(config.model, _image_shape(run))
     if bytes_of_weights(network) > most:
@@ -77,7 +77,7 @@ def _read(run: Run, most: int) -> dict[str, Any]:
 
 
 def _image_shape(run: Run) -> Shape:
-    """Return the shape that a run noted of its images."""
+    """Return the saved shape of a run's images."""
     environment = run.folder.read_environment()
     shape = environment.data.image_shape if environment else []
     if len(shape) != 3 or min(shape) < 1:
@@ -96,7 +96,7 @@ def _arrays(file: Path, kind: type, missing: str) -> tuple[Arrays, dict[str, Any
 
 
 def _sentence(reason: str, labels: list[str], comparison: Comparison) -> str:
-    """Return that configurations have no decoder, the first few by name: a sentence of any number."""
+    """Return a sentence about configurations without a decoder, naming the first few."""
     named = labels[:NAMED] + ([f"{len(labels) - NAMED:,} more"] if len(labels) > NAMED else [])
     what = f" of {' and '.join([', '.join(named[:-1]), named[-1]] if named[1:] else named)}" if comparison.keys else ""
     return f"No decoder{what}: {reason}."

@@ -1,4 +1,4 @@
-"""The codes of a run as data for the page: posterior means, how much each dimension is used, and labels."""
+"""The codes of a run as data for the page: posterior means, KL of each dimension, and labels."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ACTIVE = 0.01
 
 
 def codes(arrays: Arrays, state: dict[str, Any], latent_dim: int, palette: str) -> dict[str, Any]:
-    """Return what the page shows of codes; raise UserError where they can't be those of so many dimensions."""
+    """Return the codes for the page; raise UserError when they don't have this number of dimensions."""
     means = _means(arrays, latent_dim)
     packed, factors = pack([means])
     variance = means.astype(np.float64).var(0)
@@ -49,7 +49,7 @@ def _means(arrays: Arrays, latent_dim: int) -> NDArray[np.float32]:
 
 
 def _labelled(labels: NDArray[Any] | None, count: int, classes: list[str] | None, palette: str) -> dict[str, Any]:
-    """Return labels, their names and colours; nothing where there are no labels, or too many to be named."""
+    """Return labels, their names and colours; empty without labels, or with too many."""
     if labels is None:
         return {}
     if labels.dtype != np.int64 or labels.shape != (count,) or labels.min() < 0:

@@ -1,4 +1,4 @@
-"""The decoder of a run as data for the page: layers, weights, and how logits become an image."""
+"""The decoder of a run as data for the page: layers, weights, and the conversion of logits to an image."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ MEANS = {
 
 
 def bytes_of_weights(found: list[Layer]) -> int:
-    """Return how long the weights of these layers are in the page: two bytes a number, in base64."""
+    """Return the size of these layers' weights in the page: two bytes for each number, in base64."""
     numbers = sum(math.prod(shape) for layer in found for shape in layer.shapes.values())
     return 4 * math.ceil(2 * numbers / 3)
 
 
 def decoder(config: ModelConfig, found: list[Layer], arrays: Arrays) -> dict[str, Any]:
-    """Return what `decoder.js` runs; raise UserError where these are no weights of the configuration."""
+    """Return the data for `decoder.js`; raise UserError when the weights don't fit the configuration."""
     numbers = [array for layer in found for array in layer.channels_last(*_parameters(arrays, layer))]
     packed, factors = pack(numbers)
     return {

@@ -1,4 +1,4 @@
-"""The layers of a decoder as a page runs them, derived from a configuration and never from what a file claims."""
+"""The layers of a decoder for the page, derived from a configuration and never from an untrusted file."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Layer:
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return the shapes of its weight and bias, as torch has them."""
+        """Return the shapes of its weight and bias in torch."""
         before, after = self.input[0], self.output[0]
         if self.kind == LINEAR:
             return {"weight": (math.prod(self.output), before), "bias": (math.prod(self.output),)}
@@ -48,7 +48,7 @@ class Layer:
 
     @property
     def work(self) -> int:
-        """Return how many numbers it multiplies for an image."""
+        """Return the number of multiplications for an image."""
         pixels = self.output[1:] if self.kind == CONVOLUTION else self.input[1:]
         return math.prod(pixels) * math.prod(self.shapes["weight"])
 
@@ -65,7 +65,7 @@ class Layer:
 
 
 def layers(config: ModelConfig, shape: Shape) -> list[Layer]:
-    """Return the layers from z to logits; raise UserError where a page can't run them for images of this shape."""
+    """Return the layers from z to logits; raise UserError when a page can't run them for images of this shape."""
     if shape[0] not in COLOURS:
         raise UserError(f"images of {shape[0]} channels have no colours")
     if type(config) is ConvConfig:
@@ -80,7 +80,7 @@ def layers(config: ModelConfig, shape: Shape) -> list[Layer]:
 
 
 def _convolutional(config: ConvConfig, shape: Shape) -> Iterator[Layer]:
-    """Yield the layers of `models.conv`: linear, transposed convolutions, and what brings height and width back."""
+    """Yield the layers of `models.conv`: linear, transposed convolutions, and those that restore height and width."""
     height, width = geometry(config, shape)
     image = (config.channels[-1], height.decoder[0], width.decoder[0])
     yield Layer(LINEAR, "0", "relu", (config.latent_dim, 1, 1), image)
@@ -107,7 +107,7 @@ def _last(
 
 
 def _fully_connected(config: MlpConfig, shape: Shape) -> Iterator[Layer]:
-    """Yield the layers of `models.mlp`, the last of which makes an image of a vector."""
+    """Yield the layers of `models.mlp`; the last one reshapes a vector to an image."""
     vectors: list[Shape] = [(width, 1, 1) for width in (config.latent_dim, *reversed(config.hidden))]
     for i, (before, after) in enumerate(pairwise([*vectors, shape])):
         last = after is shape

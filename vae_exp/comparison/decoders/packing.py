@@ -1,4 +1,4 @@
-"""Numbers as a page holds them: 16-bit integers in base64, and one factor for each array."""
+"""Encode numbers for a page: 16-bit integers in base64, and one factor for each array."""
 
 from __future__ import annotations
 

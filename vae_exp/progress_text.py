@@ -19,7 +19,7 @@ def losses(record: Record) -> str:
 
 
 @dataclass
-class Standing:
+class ProgressText:
     """The progress of a run, as texts of several lengths."""
 
     label: str
@@ -31,7 +31,7 @@ class Standing:
     doing: str = ""
     """The current activity outside the epochs."""
 
-    def texts(self, left: str) -> list[str]:
+    def variants(self, left: str) -> list[str]:
         """Return the texts to show after the bar, the longest first; `left` is the remaining time."""
         if self.doing:
             return [self.doing]
@@ -52,7 +52,7 @@ def _joined(*parts: str) -> str:
     return "  ".join(filter(None, parts))
 
 
-def fit(width: int, label: str, texts: list[str]) -> tuple[str, int, str]:
+def fit(width: int, label: str, variants: list[str]) -> tuple[str, int, str]:
     """Return the label, the characters of the bar and the text that fit into one line of `width` characters.
 
     The text comes first, then the bar, then the label, then a longer text.
@@ -64,9 +64,9 @@ def fit(width: int, label: str, texts: list[str]) -> tuple[str, int, str]:
     """
     least = min(len(label), NARROWEST_LABEL) + NARROWEST_BAR + 4
     # The last text has no loss: before it is taken, label and bar are left out.
-    text = next((text for text in texts[:-1] or texts if least + len(text) <= width), None)
+    text = next((text for text in variants[:-1] or variants if least + len(text) <= width), None)
     if text is None:
-        text = next((text for text in texts if len(text) <= width), texts[-1][:width])
+        text = next((text for text in variants if len(text) <= width), variants[-1][:width])
         bar = width - len(text) - 2
         return "", min(bar, WIDEST_BAR) if bar >= NARROWEST_BAR else 0, text
     free = width - len(text) - 4

@@ -1,10 +1,10 @@
-"""Colours as they are seen: distances in OKLab (Ottosson 2020), in the eyes of Machado et al. 2009 without one kind
+"""Distances of colours in OKLab (Ottosson 2020), also as simulated by Machado et al. 2009 for eyes without one kind
 of cone, and contrast by WCAG 2.2."""
 
 import numpy as np
 from matplotlib.colors import to_rgb
 
-EYES = {
+CONES = {
     "all cones": np.eye(3),
     "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
     "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
@@ -22,9 +22,9 @@ _LAB = [
 ]
 
 
-def smallest_distance(colours, eyes):
+def smallest_distance(colours, cones):
     """Return the smallest distance of two colours."""
-    seen = np.clip(_linear(colours) @ np.transpose(EYES[eyes]), 0, 1)
+    seen = np.clip(_linear(colours) @ np.transpose(CONES[cones]), 0, 1)
     place = np.cbrt(seen @ np.transpose(_CONES)) @ np.transpose(_LAB)
     apart = np.linalg.norm(place[:, None] - place[None], axis=-1)
     return apart[~np.eye(len(colours), dtype=bool)].min()
