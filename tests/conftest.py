@@ -5,8 +5,8 @@ import sys
 import pytest
 from browser import Browser
 
-BRIEF = ("git", "mount", "umount", "uname", "/sbin/ldconfig")
-"""Programs of a few milliseconds, which runs and imports ask for a commit, a processor or a library."""
+BRIEF = ("git", "mount", "umount", "uname", "openssl", "/sbin/ldconfig")
+"""Programs of a few milliseconds, which tests, runs and imports ask for a disk, a commit, a processor or a library."""
 STARTS = {"subprocess.Popen", "os.fork", "os.posix_spawn", "os.system", "vae_exp.tests.fork"}
 """What Python's audit calls the start of a process; the last one is that of `commands.fork`."""
 

@@ -12,10 +12,11 @@ import pytest
 from compared import config as small_config
 from filelock import FileLock
 from mlflow import MlflowClient
+from PIL import Image
 from tracked import Run, assert_complete, runs
 
-from vae_exp import resume
-from vae_exp.config import ImagesConfig, MlflowConfig, NoTrackingConfig
+from vae_exp import experiment, resume
+from vae_exp.config import ImagesConfig, MlflowConfig, NoTrackingConfig, TrainerConfig
 from vae_exp.config.identity import as_dict
 from vae_exp.errors import UserError
 from vae_exp.machine import environment, process
@@ -212,6 +213,34 @@ def test_a_configuration_that_notes_no_digest_needs_the_callers_folder(place):
     with pytest.raises(UserError, match="notes no digest of the data"):
         resume._require_known_data(folder, theirs, [])
     resume._require_known_data(folder, theirs, [f"data.root={place}"])
+
+
+def pictures(folder, first):
+    """Return a new folder of twelve grey pictures."""
+    folder.mkdir()
+    for number in range(12):
+        Image.new("L", (8, 8), first + number).save(folder / f"{number}.png")
+    return folder
+
+
+def test_a_resumed_run_reads_no_pictures_but_those_that_it_was_trained_on_or_that_the_caller_gives(place, capsys):
+    theirs, mine = pictures(place / "theirs", 10), pictures(place / "mine", 100)
+    trainer = TrainerConfig(epochs=1, batch_size=4, threads=1, device="cpu")
+    config = small_config(data=ImagesConfig(root=str(theirs), size=8), trainer=trainer)
+    folder = RunFolder(place / "run")
+    experiment.run(config, folder.path)
+    drawn = (folder.figures / "reconstructions.png").read_bytes()
+    folder.write_config(as_dict(small_config(data=ImagesConfig(root=str(mine), size=8), trainer=trainer)))
+    assert resume.resume(folder.path, ["trainer.epochs=2"]) == 2
+    assert "was trained on other data" in capsys.readouterr().err
+    noted = folder.environment_file.read_text()
+    folder.environment_file.write_text(noted.replace(f'"{folder.read_environment().data.digest}"', "null"))
+    with pytest.raises(UserError, match=r"notes no digest of the data.*give your folder as data\.root=FOLDER"):
+        resume.resume(folder.path, ["trainer.epochs=2"])
+    assert (folder.figures / "reconstructions.png").read_bytes() == drawn
+    assert len(folder.records()) == 1
+    assert resume.resume(folder.path, ["trainer.epochs=2", f"data.root={theirs}"]) == 0
+    assert (folder.state(), len(folder.records())) == ("finished", 2)
 
 
 # Workers

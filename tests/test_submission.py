@@ -1,5 +1,7 @@
 """How jobs become arrays, and which options Slurm is never asked for: no Slurm is needed."""
 
+from pathlib import Path
+
 import pytest
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -83,6 +85,20 @@ def test_a_command_that_contradicts_its_launcher_is_refused_before_anything_is_m
 def test_jobs_have_the_name_of_their_sweep_unless_they_were_given_one(tmp_path):
     assert command(tmp_path, SLURM).cluster.options["name"] == "sweep"
     assert command(tmp_path, SLURM, "hydra.launcher.name=mine").cluster.options["name"] == "mine"
+
+
+def test_submitit_gets_a_new_folder_each_time_where_no_pickle_of_anothers_can_lie(tmp_path):
+    """It unpickles, as a job's result, what it finds in its folder under the job's number."""
+    planted = tmp_path / "sweep" / ".submitit" / "7" / "7_0_result.pkl"
+    planted.parent.mkdir(parents=True)
+    planted.touch()
+    local = "hydra/launcher=submitit_local"
+    folders = [Path(command(tmp_path, local).config.hydra.launcher.submitit_folder) for _ in range(2)]
+    assert folders[0] != folders[1]
+    for folder in folders:
+        assert folder.name == "%j"
+        assert folder.parents[1] == tmp_path / "sweep" / ".submitit"
+        assert not folder.parent.exists()
 
 
 def test_a_sweep_is_resumed_with_the_options_that_it_was_handed_over_with(tmp_path):

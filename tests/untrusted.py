@@ -12,14 +12,19 @@ PROXIED = "/api/2.0/mlflow-artifacts/artifacts"
 
 
 class UntrustedServer:
-    """Serves one run. `files` are (size that is announced, chunks that are sent, headers) by name."""
+    """Serves one run, with `tls` through HTTPS.
 
-    def __init__(self, uri="mlflow-artifacts:/1/artifacts"):
+    `files` are (size that is announced, chunks that are sent, headers) by name.
+    """
+
+    def __init__(self, uri="mlflow-artifacts:/1/artifacts", tls=None):
         self.artifact_uri, self.files, self.answer, self.pause, self.asked = uri, {}, None, 0.0, []
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.http.daemon_threads = True
+        if tls is not None:
+            self.http.socket = tls.wrap_socket(self.http.socket, server_side=True)
         self.port = self.http.server_port
-        self.uri = f"http://127.0.0.1:{self.port}"
+        self.uri = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
 
     def add(self, name, content, size=None, **headers):
@@ -85,8 +90,8 @@ class UntrustedServer:
 
 
 @contextlib.contextmanager
-def untrusted_server(*arguments):
-    running = UntrustedServer(*arguments)
+def untrusted_server(*arguments, **options):
+    running = UntrustedServer(*arguments, **options)
     try:
         yield running
     finally:

@@ -37,7 +37,7 @@ def main() -> None:
         complain("stopped before the run began")
         raise SystemExit(EXIT_CODES[KeyboardInterrupt]) from None
     except OSError as error:  # Hydra writes `.hydra/` before it calls the task
-        complain(f"{describe(error)}; nothing was trained")
+        complain(f"{describe(error)}; nothing was trained; make room (df, ulimit -f), or give hydra.run.dir=FOLDER")
         raise SystemExit(1) from None
 
 
