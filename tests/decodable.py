@@ -22,20 +22,22 @@ def points(options, seed=0):
     return 1.5 * torch.randn(100, options.latent_dim, generator=torch.Generator().manual_seed(seed))
 
 
-def decodable(path, options=None, losses=((1.0, 1.0),), weights=None, codes=None, classes=None, **written):
+def decodable(
+    path, options=None, losses=((1.0, 1.0),), weights=None, codes=None, classes=None, split="test", **written
+):
     """Write a finished run on images of 8×8 with weights and codes; an entry that is None is taken away."""
     options = options or config()
     folder = write(path, options, losses, **written)
-    fill(folder, options, weights or {}, codes or {}, classes)
+    fill(folder, options, weights or {}, codes or {}, classes, split)
     return folder
 
 
-def fill(folder, options, weights, codes, classes=None):
+def fill(folder, options, weights, codes, classes=None, split="test"):
     first = bright(options.model, (1, 8, 8)).state_dict()
     folder.write_weights("best", without_none(first | weights), 1)
     numbers = torch.arange(30.0 * options.model.latent_dim).view(30, -1) % 7
     first = {"mean": numbers, "log_variance": -numbers, "labels": torch.arange(30) % 3}
-    checkpoint.write(folder.codes_file, without_none(first | codes), {"split": "test", "epoch": 1, "classes": classes})
+    checkpoint.write(folder.codes_file, without_none(first | codes), {"split": split, "epoch": 1, "classes": classes})
 
 
 def without_none(tensors):

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import pickle
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -156,6 +157,22 @@ def test_codes_and_labels_that_are_not_those_of_the_configuration_are_no_data(tm
     found = decoders(compared(folder.path))
     assert found.found == []
     assert found.notes == [f"No decoder: {reason}."]
+
+
+@pytest.mark.parametrize("name", ["checkpoints/best.safetensors", "codes.safetensors"])
+@pytest.mark.parametrize("content", [b"", pickle.dumps({}), b"\xff" * 8 + b"{}", b"\x02" + bytes(7) + b"{}"])
+def test_a_file_that_holds_something_else_is_left_out(tmp_path, name, content):
+    folder = decodable(tmp_path / "run")
+    (folder.path / name).write_bytes(content)
+    found = decoders(compared(folder.path))
+    assert (found.found, found.notes) == ([], [f"No decoder: {Path(name).name} is damaged."])
+
+
+def test_linked_weights_are_not_read(tmp_path):
+    folder = decodable(tmp_path / "run")
+    mine = folder.weights_file("best").rename(tmp_path / "mine.safetensors")
+    folder.weights_file("best").symlink_to(mine)
+    assert decoders(compared(folder.path)).notes == ["No decoder: best.safetensors is damaged."]
 
 
 def test_labels_too_many_to_be_named_are_left_out_and_their_codes_are_not(tmp_path):

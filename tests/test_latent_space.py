@@ -145,14 +145,16 @@ def codes(dim):
 
 @pytest.mark.process
 @needs_browser
-def test_what_a_file_of_codes_holds_in_place_of_names_is_text_in_the_page(tmp_path, browser):
-    folder = decodable(tmp_path / "run", config(2), classes=[PAYLOAD, SCRIPT, "\u202e" + PAYLOAD])
+def test_what_a_file_of_codes_holds_in_place_of_names_and_a_split_is_text_in_the_page(tmp_path, browser):
+    names = [PAYLOAD, SCRIPT, "\u202e" + PAYLOAD]
+    folder = decodable(tmp_path / "run", config(2), classes=names, split=PAYLOAD + SCRIPT)
     page = report.write_run(folder.path, ["python"])
     assert SCRIPT not in page.read_text(encoding="utf-8")
     opened(browser, page)
+    found = browser.run("return [...document.querySelectorAll('.latent .legend li')].map((each) => each.textContent)")
+    assert found == [PAYLOAD[:40], SCRIPT[:40], ("\\u202e" + PAYLOAD)[:40]]
+    browser.wait("document.querySelector('.latent [role=status]').textContent.includes('<img')")
     assert "owned" not in browser.run("return document.title")
-    names = browser.run("return [...document.querySelectorAll('.latent .legend li')].map((each) => each.textContent)")
-    assert names == [PAYLOAD[:40], SCRIPT[:40], ("\\u202e" + PAYLOAD)[:40]]
     assert browser.said() == []
 
 

@@ -69,7 +69,6 @@ def _read(run: Run, most: int) -> dict[str, Any]:
     read = {
         "decoder": decoder(config.model, network, weights),
         "codes": codes(means, state, config.model.latent_dim, config.figures.palette),
-        "data": run.digest or "",
     }
     if len(json.dumps(read)) > most:
         raise UserError(f"the page holds {MOST_BYTES / 1e6:g} MB of decoders and codes")

@@ -29,7 +29,7 @@ def codes(arrays: Arrays, state: dict[str, Any], latent_dim: int, palette: str) 
     variance = means.astype(np.float64).var(0)
     used = [int(d) for d in np.argsort(-variance, kind="stable")]
     return {
-        "split": printable(state["split"]),
+        "split": printable(state["split"])[:LONGEST_NAME],
         "means": packed,
         "factor": factors[0],
         "count": len(means),

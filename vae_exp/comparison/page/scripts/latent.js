@@ -4,7 +4,6 @@
  * @property {number} run  its number
  * @property {number[]} runs  the numbers of all runs of its configuration
  * @property {string} label
- * @property {string} data  the digest of its data
  * @property {DecoderData} decoder
  * @property {CodesData} codes
  */
@@ -18,8 +17,9 @@ const STEP = 1 / 50, REST = 600;
  * Make a view of a latent space: codes, a point among them, sliders, and the image that the point is decoded to.
  * @param {HTMLElement} element  a copy of the page's template
  * @param {Decodable[]} runs
+ * @param {() => void} changed  called when another run is shown
  */
-function makeLatent(element, runs) {
+function makeLatent(element, runs, changed) {
   const [runOf, across, up] = findAll(element, "select", HTMLSelectElement);
   const area = find(element, ".cloud", HTMLElement);
   const said = find(element, "[role=status]", HTMLElement);
@@ -50,8 +50,10 @@ function makeLatent(element, runs) {
     [across.value, up.value] = [0, 1].map((k) => codes.used[k] ?? codes.used[0]).sort((a, b) => a - b).map(String);
     area.setAttribute("aria-label", `Latent space of ${run.label}. Arrow keys move the point, Enter takes it to the nearest code.`);
     showLegend(find(element, ".legend", HTMLElement), codes);
+    up.labels[0].hidden = codes.dimensions === 1;
     showDimensions();
     walk(way);
+    changed();
   }
 
   function showDimensions() {

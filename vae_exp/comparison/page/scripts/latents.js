@@ -20,7 +20,7 @@ function showLatents() {
     const views = runs.slice(0, 2).map(() => {
       const element = /** @type {HTMLElement} */ (/** @type {DocumentFragment} */ (template.content.cloneNode(true)).firstElementChild);
       find(section, ".latents", HTMLElement).append(element);
-      return makeLatent(element, runs);
+      return makeLatent(element, runs, () => walk.name());
     });
     const walk = showWalk(find(section, ".walk", HTMLElement), () => views);
     views.forEach((view, i) => view.show(i));

@@ -6,7 +6,6 @@
  */
 function showSliders(group, codes, move) {
   const active = codes.used.slice(0, codes.active);
-  const others = codes.dimensions - active.length;
   const legend = find(group, "legend", HTMLLegendElement);
   const sliders = active.map((dimension) => {
     const value = make("output", {});
@@ -14,8 +13,7 @@ function showSliders(group, codes, move) {
     input.addEventListener("input", () => move(new Map([[dimension, +input.value]])));
     return { dimension, input, value, label: make("label", {}, latentName(dimension), input, value) };
   });
-  const count = others ? `${active.length} of ${codes.dimensions} dimensions are active; the others change little` : "Dimensions";
-  legend.textContent = active.length > 1 ? `${count}, the most used first` : count;
+  legend.textContent = describe(active.length, codes.dimensions);
   group.replaceChildren(legend, ...sliders.map(({ label }) => label));
 
   return {
@@ -27,6 +25,17 @@ function showSliders(group, codes, move) {
       }
     },
   };
+}
+
+/**
+ * Say which dimensions the sliders move.
+ * @param {number} active
+ * @param {number} all
+ */
+function describe(active, all) {
+  if (!active) return all > 1 ? `None of the ${all} dimensions is active: the codes have collapsed` : "The dimension is not active: the codes have collapsed";
+  const which = active < all ? `The ${active} active of ${all} dimensions` : "Dimensions";
+  return active > 1 ? `${which}, the most used first` : which;
 }
 
 /**

@@ -12,10 +12,20 @@ function showWalk(controls, views) {
   const [others, go] = findAll(controls, "button", HTMLButtonElement);
   let begun = 0, frame = 0;
 
+  /** Return the numbers of the codes at both ends, which all views have. */
+  function ends() {
+    return [from, to].map((input) => Math.min(least(), Math.max(1, Math.round(+input.value))) - 1);
+  }
+
   function walk() {
-    const [a, b] = [from, to].map((input) => Math.min(least(), Math.max(1, Math.round(+input.value))) - 1);
+    const [a, b] = ends();
     for (const view of views()) view.walk({ from: a, to: b, part: +part.value });
-    [a, b].forEach((i, k) => { names[k].textContent = views()[0].codes.nameOf(i); });
+    name();
+  }
+
+  /** Show the labels of both ends. */
+  function name() {
+    ends().forEach((i, k) => { names[k].textContent = views()[0].codes.nameOf(i); });
   }
 
   function stop() {
@@ -62,6 +72,7 @@ function showWalk(controls, views) {
       part.value = "0";
       walk();
     },
+    name,
   };
 }
 
