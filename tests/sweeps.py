@@ -85,4 +85,4 @@ def require_history(cwd, sweep):
             points = client.get_metric_history(run.info.run_id, key)
             written = [(record["epoch"], record[key], record["timestamp"]) for record in records]
             assert sorted((point.step, point.value, point.timestamp) for point in points) == written
-        assert run.data.metrics["final/best_epoch"] == sweep.folder(job).read_final().best_epoch
+        assert run.data.metrics["measures/best_epoch"] == sweep.folder(job).read_final().best_epoch

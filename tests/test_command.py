@@ -98,7 +98,7 @@ def test_the_store_holds_every_point_of_every_job_once(sweep, store, tracked):
             written = [(record["epoch"], record[key], record["timestamp"]) for record in records]
             assert sorted((point.step, point.value, point.timestamp) for point in points) == written
         assert run.data.params["model.latent_dim"] == str(job.config["model"]["latent_dim"])
-        assert run.data.metrics["final/test/loss"] == folder.folder(job).read_final().measures["test/loss"]
+        assert run.data.metrics["measures/test_loss"] == folder.folder(job).read_final().measures["test/loss"]
 
 
 def test_the_store_holds_the_artifacts_of_every_job(sweep, store, tracked):

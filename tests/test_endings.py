@@ -96,7 +96,7 @@ def test_a_run_that_is_stopped_by_a_signal_says_so_at_once(place, store, ended, 
     assert "stopped by a signal" in folder.log_file.read_text()
     run = shown(store, place, name)
     assert (run.info.status, run.data.tags["error"]) == ("KILLED", "stopped by a signal")
-    points = store.get_metric_history(run.info.run_id, "val/loss")
+    points = store.get_metric_history(run.info.run_id, "loss/val")
     assert sorted(point.step for point in points) == list(range(1, len(folder.records()) + 1))
 
 
@@ -131,7 +131,7 @@ def test_a_run_that_could_not_say_so_is_found_out_by_the_next_command(place, sto
         reconcile(TRACKING, [folder])
     run = shown(store, place, "sigkill")
     assert run.info.status == "KILLED"
-    points = store.get_metric_history(run.info.run_id, "val/loss")
+    points = store.get_metric_history(run.info.run_id, "loss/val")
     assert sorted(point.step for point in points) == list(range(1, len(folder.records()) + 1))
 
 

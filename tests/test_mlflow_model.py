@@ -127,7 +127,7 @@ def test_a_model_is_linked_to_its_run_its_measures_and_its_data(served):
     tracked = client.get_run(model.source_run_id)
     assert [output.model_id for output in tracked.outputs.model_outputs] == [model.model_id]
     losses = {metric.key: metric.value for metric in model.metrics}
-    assert losses["final/test/loss"] == run.final["test/loss"]
+    assert losses["measures/test_loss"] == run.final["test/loss"]
     assert model.params["model.latent_dim"] == "3"
     inputs = {each.tags[0].value: each.dataset for each in tracked.inputs.dataset_inputs}
     assert set(inputs) == {"train", "validation", "test"}

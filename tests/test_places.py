@@ -76,7 +76,7 @@ def steps():
     number = client().get_experiment_by_name("vae_exp").experiment_id
     return {
         Path(run.data.tags["folder"]).name: sorted(
-            point.step for point in client().get_metric_history(run.info.run_id, "val/loss")
+            point.step for point in client().get_metric_history(run.info.run_id, "loss/val")
         )
         for run in client().search_runs([number])
     }
@@ -129,7 +129,7 @@ def test_the_end_of_a_run_is_sent_where_its_files_find_no_place(place):
     run.finish()
     shown = runs(client())["latent_dim=2"]
     assert shown.info.status == "FINISHED"
-    assert shown.data.metrics["final/test/loss"] == 99.5
+    assert shown.data.metrics["measures/test_loss"] == 99.5
 
 
 def test_a_run_is_shown_in_the_experiment_that_is_asked_for_now(place):

@@ -15,9 +15,10 @@ from tracked import TRACKING, Run, assert_complete, runs, whole_run
 from vae_exp.config import Config, ElboConfig, MlpConfig, NoTrackingConfig, TrainerConfig
 from vae_exp.config.identity import as_dict
 from vae_exp.errors import UserError
+from vae_exp.storage.hydra_record import write_hydra
 from vae_exp.storage.records import Final
 from vae_exp.storage.run_folder import RunFolder
-from vae_exp.tracking import connect, fetch_run, how_to_look, reconcile, show_sweep
+from vae_exp.tracking import Outcome, connect, fetch_run, reconcile, show_sweep
 from vae_exp.tracking.content import final_points, parameters, points
 from vae_exp.tracking.store import Store, open_experiment
 from vae_exp.tracking.sweep_run import escape
@@ -94,9 +95,19 @@ def test_parameters_are_the_core_and_what_is_not_at_its_default():
     assert (beta["objective.beta"], beta["trainer.batch_size"]) == ("4.0", "9")
 
 
+def test_what_a_job_was_started_with_is_a_parameter_also_at_its_default(place, store):
+    run = Run(place / "swept", tracking=experiment("swept"))
+    write_hydra(run.folder, as_dict(run.config), ["objective.beta=1", "trainer.epochs=9", "figures.titles=false"])
+    run.start().finish()
+    parameters_there = runs(store, "swept")["latent_dim=2"].data.params
+    assert parameters_there["objective.beta"] == "1.0"
+    assert not {"trainer.epochs", "figures.titles"} & parameters_there.keys()
+
+
 def test_a_comparison_begins_with_a_loss_and_not_with_seconds():
-    record = {"epoch": 3, "timestamp": 5, "seconds": 0.5, "train/loss": 9.0, "val/loss": 8.0}
-    assert points([record]) == [("train/loss", 9.0, 5, 3), ("val/loss", 8.0, 5, 3), ("seconds", 0.5, 5, 3)]
+    record = {"epoch": 3, "timestamp": 5, "seconds": 0.5, "train/objective": 7.0, "train/loss": 9.0, "val/kl": 8.0}
+    expected = {"loss/train": 9.0, "objective/train": 7.0, "loss_kl/val": 8.0, "seconds": 0.5}
+    assert points([record]) == [(key, value, 5, 3) for key, value in expected.items()]
 
 
 def test_the_charts_of_the_end_are_of_measures_and_not_of_how_they_were_taken(tmp_path):
@@ -112,16 +123,15 @@ def test_the_charts_of_the_end_are_of_measures_and_not_of_how_they_were_taken(tm
     folder.write_final(Final(9, 7, True, 3.5, measures))
     folder.write_status("finished")
     shown = {key: (value, step) for key, value, _, step in final_points(folder)}
-    expected = {"final/best_epoch": (7, 9), "final/knn_accuracy": (0.5, 9), "final/test/nll_iw100": (90, 9)}
-    expected |= {"final/seconds": (3.5, 9), "final/marginal_kl_to_prior_at_most": (2, 9)}
-    expected |= {"final/index_code_mutual_information_at_least": (8, 9)}
-    assert shown == expected
+    expected = {"best_epoch": 7, "knn_accuracy": 0.5, "test_nll_iw100": 90, "seconds": 3.5}
+    expected |= {"marginal_kl_to_prior_at_most": 2, "index_code_mutual_information_at_least": 8}
+    assert shown == {f"measures/{key}": (value, 0) for key, value in expected.items()}
 
 
 def test_no_tracking_makes_no_store(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folder = whole_run(tmp_path / "run", tracking=NoTrackingConfig())
-    show_sweep(NoTrackingConfig(), tmp_path, [("a", folder)], ANSWER, [], None)
+    show_sweep(NoTrackingConfig(), tmp_path, [("a", folder)], Outcome(ANSWER, [], None))
     reconcile(NoTrackingConfig(), [folder])
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
     assert not (folder.path / "mlflow.json").exists()
@@ -261,8 +271,9 @@ def test_a_sweep_is_one_run_that_links_its_jobs(place, store):
     second.finish("failed", "no memory")
     (place / "sweep" / "report.html").write_text("<p>report</p>")
     jobs = [("latent_dim=2", first), ("beta=<b>|x|", second.folder)]
+    outcome = Outcome(ANSWER, [["run", "val/loss"], ["latent_dim=2", "99.5"]], first)
     for _ in ("at the end", "after a resume"):
-        show_sweep(tracking, place / "sweep", jobs, ANSWER, [["run", "val/loss"], ["latent_dim=2", "99.5"]], first)
+        show_sweep(tracking, place / "sweep", jobs, outcome)
     (shown,) = runs(store, "whole sweeps").values()
     note = shown.data.tags["mlflow.note.content"]
     best = runs(store, "whole")["latent_dim=2"].info
@@ -282,7 +293,7 @@ def test_a_sweep_is_one_run_that_links_its_jobs(place, store):
 def test_a_description_keeps_within_what_mlflow_takes(place, store):
     rows = [["run", "loss"], *([f"latent_dim={number}", "x" * 50] for number in range(500))]
     folder = whole_run(place / "long" / "a", tracking=experiment("long"))
-    show_sweep(experiment("long"), place / "long", [("a", folder)], ANSWER, rows, None)
+    show_sweep(experiment("long"), place / "long", [("a", folder)], Outcome(ANSWER, rows, None))
     (shown,) = runs(store, "long sweeps").values()
     assert "more lines: see report.html" in shown.data.tags["mlflow.note.content"]
 
@@ -293,12 +304,6 @@ def test_markup_in_a_name_is_shown_as_it_is():
     assert "<" not in escaped
     assert "\n" not in escaped
     assert r"\[a\]\(javascript:alert\(1\)\)" in escaped
-
-
-def test_the_lines_at_the_end_open_just_this_sweep(finished, place):
-    command, link = how_to_look(experiment("one"), [RunFolder(place / "no"), finished], "a_sweep")
-    assert command == f"mlflow ui --backend-store-uri 'sqlite:///{place / 'mlflow.db'}' --port 5000"
-    assert "/runs?searchFilter=tags.sweep%20%3D%20%27a_sweep%27&workflowType=machine_learning" in link
 
 
 # --- what a stranger's folder or run asks for ------------------------------------------------------------------------

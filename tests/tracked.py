@@ -16,7 +16,10 @@ from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import connect
 
 TRACKING = MlflowConfig()
-KEYS = [f"{split}/{part}" for split in ("train", "val", "test") for part in ("loss", "reconstruction", "kl")]
+SECTIONS = {"loss": "loss", "reconstruction": "loss_reconstruction", "kl": "loss_kl"}
+SHOWN = {f"{split}/{part}": f"{SECTIONS[part]}/{split}" for split in ("train", "val", "test") for part in SECTIONS}
+"""Each metric of an epoch, with its name in MLflow."""
+KEYS = list(SHOWN)
 
 
 class Run:
@@ -97,12 +100,12 @@ def runs(client, experiment="vae_exp"):
 def assert_complete(client, run, folder):
     """Require every point of the folder to be in the store exactly once, with its step, value and time."""
     written = folder.records()
-    for key in (*KEYS, "seconds"):
-        points = sorted((p.step, p.value, p.timestamp) for p in client.get_metric_history(run.info.run_id, key))
+    for key, shown in (SHOWN | {"seconds": "seconds"}).items():
+        points = sorted((p.step, p.value, p.timestamp) for p in client.get_metric_history(run.info.run_id, shown))
         assert points == [(record["epoch"], record[key], record["timestamp"]) for record in written], key
     if folder.state() == "finished":
-        (final,) = client.get_metric_history(run.info.run_id, "final/test/loss")
-        assert (final.step, final.value) == (len(written), 99.5)
+        (final,) = client.get_metric_history(run.info.run_id, "measures/test_loss")
+        assert (final.step, final.value) == (0, 99.5)
     images = [info.path for info in client.list_artifacts(run.info.run_id, "images")]
     steps = sorted(int(path.split("+")[2]) for path in images)
     expected = [epoch for epoch in range(0, len(written) + 1, 2) for _ in ("full", "compressed")]

@@ -51,7 +51,7 @@ def compare(folders: list[Path], console: Console) -> Path | None:
     page = _write(folders, compared)
     tracking, shown = compose.defaults([]).tracking, [run.folder for run in runs]
     reconcile(tracking, shown)
-    sweep = folders[0].absolute().name if len(folders) == 1 and is_sweep(folders[0]) else None
+    sweep = folders[0] if len(folders) == 1 and is_sweep(folders[0]) else None
     conclusion.show_places(page, tracking, shown, sweep, console)
     return page
 

@@ -19,9 +19,9 @@ from vae_exp.searching.planning import shortened
 from vae_exp.searching.search import Search
 from vae_exp.searching.trials import Trial
 from vae_exp.storage.sweep_folder import Job
-from vae_exp.sweeping.conclusion import show_places
+from vae_exp.sweeping.conclusion import axes, show_places
 from vae_exp.terminal import draw, say, shown
-from vae_exp.tracking import reconcile, set_tags, show_sweep
+from vae_exp.tracking import Outcome, reconcile, set_tags, show_sweep
 
 MOST_ROWS = 20
 """Number of trials that the terminal shows; the report has all."""
@@ -58,8 +58,9 @@ def _show_runs(findings: Findings, command: list[str], console: Console) -> None
     best = search.sweep.folder(findings.ranking[0].jobs[0]) if findings.ranking else None
     said = ("\n".join(summary(findings)[2:3]), "\n".join(summary(findings)[:2]))
     if is_reached:
-        show_sweep(tracking, search.sweep.path, labelled, said, cells.plain(comparison), best, findings.is_over)
-    show_places(page, tracking, folders, search.sweep.path.name, console)
+        outcome = Outcome(said, cells.plain(comparison), best, *axes(comparison), findings.is_over)
+        show_sweep(tracking, search.sweep.path, labelled, outcome)
+    show_places(page, tracking, folders, search.sweep.path, console)
 
 
 def _tags(findings: Findings, job: Job) -> dict[str, str]:

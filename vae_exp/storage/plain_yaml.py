@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from vae_exp.errors import UserError, one_line
+from vae_exp.errors import UserError, one_line, short
 from vae_exp.storage import files
 
 LARGEST = 2**18
@@ -60,13 +60,25 @@ class _PlainLoader(yaml.SafeLoader):
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Return a file's mapping as plain data; raise UserError, naming the file, when it is anything else."""
-    try:
-        content = yaml.load(files.read_text(path, LARGEST), _PlainLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: 2001-99-99, an invalid date
-        raise UserError(f"{path} is not plain YAML: {one_line(error)}") from None
+    content = _read(path)
     if not isinstance(content, dict):
         raise UserError(f"{path} must hold a mapping, got {type(content).__name__}")
     return content
+
+
+def read_texts(path: Path) -> list[str]:
+    """Return a file's list of texts; raise UserError, naming the file, when it is anything else."""
+    content = _read(path)
+    if not isinstance(content, list) or not all(isinstance(each, str) for each in content):
+        raise UserError(f"{path} must hold a list of texts, got {short(content)}")
+    return content
+
+
+def _read(path: Path) -> Any:
+    try:
+        return yaml.load(files.read_text(path, LARGEST), _PlainLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: 2001-99-99, which is no date
+        raise UserError(f"{path} is not plain YAML: {one_line(error)}") from None
 
 
 def text(content: object) -> str:

@@ -18,7 +18,7 @@ from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import Job, SweepFolder
 from vae_exp.sweeping.slurm_record import ended_early
 from vae_exp.terminal import draw, safe, say, shown
-from vae_exp.tracking import how_to_look, reconcile, show_sweep
+from vae_exp.tracking import Outcome, how_to_look, reconcile, show_sweep
 
 WIDE = 200
 """Width of a table in a file, in characters. Nothing is cut off there."""
@@ -39,7 +39,7 @@ def conclude(sweep: SweepFolder, jobs: Sequence[Job], command: list[str], resume
     comparison = compare(runs)
     page = publish(sweep, jobs, comparison, command)  # before printing, which could fail
     show(comparison, console)
-    show_places(page, tracking, [run.folder for run in runs], sweep.path.name, console)
+    show_places(page, tracking, [run.folder for run in runs], sweep.path, console)
     if not is_finished:  # last, where a user who stopped the sweep looks for it
         draw(console)
         say(console, f"Resume with: {resume}")
@@ -58,8 +58,15 @@ def publish(sweep: SweepFolder, jobs: Sequence[Job], comparison: Comparison, com
     labelled = [(job.label, folder) for job, folder in zip(jobs, folders, strict=True)]
     said = (answer.sentence(comparison), answer.context(comparison))
     if is_reached:
-        show_sweep(tracking, sweep.path, labelled, said, cells.plain(comparison), best_run(comparison))
+        outcome = Outcome(said, cells.plain(comparison), best_run(comparison), *axes(comparison))
+        show_sweep(tracking, sweep.path, labelled, outcome)
     return page
+
+
+def axes(comparison: Comparison) -> tuple[list[str], str]:
+    """Return what was swept and all runs have, and the measure that it is laid against."""
+    swept = [key for key in comparison.keys if all(key in run.config for run in comparison.runs)]
+    return swept + ["seed"] * comparison.has_seeds, answer.amount_measure(comparison)
 
 
 def _state(job: Job, run: Run, width: int, early: str | None) -> str:
@@ -103,7 +110,7 @@ def _table(comparison: Comparison, measures: Sequence[str]) -> Table:
 
 
 def show_places(
-    page: Path | None, tracking: TrackingConfig, folders: list[RunFolder], sweep: str | None, console: Console
+    page: Path | None, tracking: TrackingConfig, folders: list[RunFolder], sweep: Path | None, console: Console
 ) -> None:
     """Print the path of the report, and the command and link to the runs in MLflow."""
     draw(console)

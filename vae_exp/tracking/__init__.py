@@ -9,10 +9,20 @@ from vae_exp.tracking.links import how_to_look
 from vae_exp.tracking.reconciling import reconcile
 from vae_exp.tracking.run_tags import set_tags
 from vae_exp.tracking.store import configured_store
-from vae_exp.tracking.sweep_run import show_sweep
+from vae_exp.tracking.sweep_run import Outcome, show_sweep
 from vae_exp.tracking.tracker import MlflowTracker
 
-__all__ = ["connect", "fetch_model", "fetch_run", "has_sent", "how_to_look", "reconcile", "set_tags", "show_sweep"]
+__all__ = [
+    "Outcome",
+    "connect",
+    "fetch_model",
+    "fetch_run",
+    "has_sent",
+    "how_to_look",
+    "reconcile",
+    "set_tags",
+    "show_sweep",
+]
 
 
 def connect(config: TrackingConfig, label: str, sweep: str | None) -> Tracker:

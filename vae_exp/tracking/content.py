@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import getpass
+import logging
 import math
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from vae_exp.config.identity import as_dict, identity, written
+from vae_exp.config.identity import NOT_IDENTITY, as_dict, identity, written
+from vae_exp.errors import UserError
 from vae_exp.machine.environment import Session
 from vae_exp.registry import schemas
+from vae_exp.storage import hydra_record
 from vae_exp.storage.metrics import Record
 from vae_exp.storage.records import BOUNDS
 from vae_exp.storage.run_folder import RunFolder
+from vae_exp.tracking import names
+from vae_exp.tracking.names import Names
+
+log = logging.getLogger(__name__)
 
 CORE = (
     "model.name",
@@ -57,17 +65,32 @@ Point = tuple[str, float, int, int]
 """Key, value, milliseconds since 1970, step."""
 
 
-def parameters(config: dict[str, Any]) -> dict[str, str]:
+def parameters(config: dict[str, Any], overridden: Collection[str] = ()) -> dict[str, str]:
     """Return the parameters of a run: the core keys, and keys of its identity that differ from their defaults.
 
+    So are those that are `overridden`: MLflow's charts leave out a run that lacks what was swept, default or not.
     Evaluation, checkpoints and threads are left out: they don't describe the model.
     """
     flat = identity(config)
     default = identity(_defaults(config))
-    changed = {key for key, value in flat.items() if key in default and value != default[key]}
+    changed = {key for key, value in flat.items() if key in overridden or value != default.get(key, value)}
     shown = {key for key in changed if not key.startswith(NOT_SHOWN)}
     order = [key for key in CORE if key in flat] + sorted(shown - set(CORE))
     return {key: written(flat[key]) for key in order}
+
+
+def is_parameter(key: str) -> bool:
+    """Say whether a key that a sweep varies is among the parameters of its runs."""
+    return not key.startswith((*NOT_IDENTITY, *NOT_SHOWN))
+
+
+def overridden(folder: RunFolder) -> list[str]:
+    """Return the keys that a run was started with; a damaged note of them is logged, and they are not shown."""
+    try:
+        return hydra_record.overridden(folder)
+    except UserError as error:
+        log.warning("tracking: %s; what was swept may not be among the parameters", error)
+        return []
 
 
 def _defaults(config: dict[str, Any]) -> dict[str, Any]:
@@ -106,21 +129,21 @@ def _user() -> str | None:
         return None
 
 
-def points(records: list[Record]) -> list[Point]:
+def points(records: list[Record], called: Names = names.CURRENT) -> list[Point]:
     """Return all metrics of these epochs with their original time stamps.
 
-    Seconds come last: MLflow's comparison page starts with the first metric that it received.
+    Losses come first, seconds last: MLflow's comparison page starts with the first metric that it received.
     """
     return [
-        (key, value, int(record["timestamp"]), int(record["epoch"]))
+        (names.of_epoch(key, called), value, int(record["timestamp"]), int(record["epoch"]))
         for record in records
-        for key, value in sorted(record.items(), key=lambda item: item[0] == "seconds")
+        for key, value in sorted(record.items(), key=lambda item: (item[0] == "seconds", not item[0].endswith("/loss")))
         if key not in ("epoch", "timestamp")
     ]
 
 
-def final_points(folder: RunFolder) -> list[Point]:
-    """Return the measures of `final.json` as `final/…`, at the time when the run finished.
+def final_points(folder: RunFolder, called: Names = names.CURRENT) -> list[Point]:
+    """Return the measures of `final.json` as `measures/…`, at the time when the run finished.
 
     The name of a measure that is only a bound ends in `_at_least` or `_at_most`.
     """
@@ -132,7 +155,8 @@ def final_points(folder: RunFolder) -> list[Point]:
     measures = {
         bounds.get(key, key): value for key, value in numbers.items() if key not in ASIDE and not key.endswith("_se")
     }
-    return [(f"final/{_key(key)}", value, int(status.time * 1000), final.epochs) for key, value in measures.items()]
+    time, step = int(status.time * 1000), names.step_of_measures(final.epochs, called)
+    return [(names.of_measure(key, called), value, time, step) for key, value in measures.items()]
 
 
 def _numbers(nested: dict[str, Any], prefix: str = "") -> dict[str, float]:
@@ -143,11 +167,6 @@ def _numbers(nested: dict[str, Any], prefix: str = "") -> dict[str, float]:
         elif type(value) in (int, float) and math.isfinite(value):
             numbers[prefix + key] = float(value)
     return numbers
-
-
-def _key(name: str) -> str:
-    """Return a name with only the characters that MLflow accepts in a metric's name."""
-    return re.sub(r"[^A-Za-z0-9_\-. /]", "-", name)
 
 
 def first_files(folder: RunFolder) -> dict[str, Path]:

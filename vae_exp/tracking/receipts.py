@@ -12,6 +12,7 @@ import msgspec
 from vae_exp.errors import UserError
 from vae_exp.storage import files
 from vae_exp.tracking import address
+from vae_exp.tracking.names import CURRENT, Names
 
 Ended = list[str | float | None]
 
@@ -36,6 +37,10 @@ class Receipt(msgspec.Struct):
     """State and time (seconds since 1970) of the `status.json` up to which everything was sent; empty before."""
     folder: str | None = None
     """Absolute path of the folder that the run was last sent from; None in files of version 0.1."""
+    names: Names = 1
+    """Which names its metrics have there (see `names`); version 0.1 noted none."""
+    view: str | None = None
+    """The saved view that a link to it opens: the sweep's or, of a run, the experiment's."""
 
 
 class Receipts(msgspec.Struct):
@@ -50,7 +55,7 @@ class Receipts(msgspec.Struct):
 def new(experiment: str, label: str, sweep: str | None, folder: str | None = None) -> Receipt:
     """Return the receipt of a server that has nothing yet."""
     now = int(time.time() * 1000)
-    return Receipt(experiment, label, sweep, new_token(), now, None, None, 0, {}, [], folder)
+    return Receipt(experiment, label, sweep, new_token(), now, None, None, 0, {}, [], folder, CURRENT)
 
 
 def new_token() -> str:

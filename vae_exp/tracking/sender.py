@@ -15,11 +15,12 @@ from vae_exp.errors import UserError
 from vae_exp.storage import metrics
 from vae_exp.storage.records import State
 from vae_exp.storage.run_folder import RunFolder
-from vae_exp.tracking import content, receipts
+from vae_exp.tracking import content, receipts, views
 from vae_exp.tracking.content import STATUS, Point
 from vae_exp.tracking.copies import TOKEN, ended, find, is_complete, own_run
 from vae_exp.tracking.inputs import data_inputs
 from vae_exp.tracking.models import send_model
+from vae_exp.tracking.names import CURRENT
 from vae_exp.tracking.receipts import Receipt
 from vae_exp.tracking.store import Store, open_experiment
 from vae_exp.tracking.talk import say
@@ -81,6 +82,7 @@ class Sender:
                 self._create(client)
             else:
                 self._go_on(client, run)
+            self.receipt.view = views.keep_experiment(client, str(self.receipt.experiment_id))
             self.client, self.version = client, self.store.version()
         return self.client
 
@@ -98,6 +100,7 @@ class Sender:
             **content.tags(self.folder, self.receipt.sweep),
         }
         self._forget()
+        self.receipt.names = CURRENT
         self._note()
         run = client.create_run(str(self.receipt.experiment_id), self.receipt.started, tags, self.receipt.label)
         self.run_id = self.receipt.run_id = run.info.run_id
@@ -127,7 +130,7 @@ class Sender:
     def _send_parameters(self, client: MlflowClient) -> None:
         from mlflow.entities import Param
 
-        parameters = content.parameters(self.folder.read_config() or {})
+        parameters = content.parameters(self.folder.read_config() or {}, content.overridden(self.folder))
         client.log_batch(self.run_id, params=[Param(*pair) for pair in parameters.items()], synchronous=True)
         self.answered()
         client.log_inputs(self.run_id, data_inputs(self.folder))
@@ -138,7 +141,7 @@ class Sender:
     def _send_points(self, client: MlflowClient) -> None:
         records = self.records.update()
         if len(records) > self.receipt.epochs:
-            self._log(client, content.points(records[self.receipt.epochs :]))
+            self._log(client, content.points(records[self.receipt.epochs :], self.receipt.names))
             self.receipt.epochs = len(records)
             self._note()
 
@@ -203,7 +206,7 @@ class Sender:
         except Exception as error:  # the artifact store may be full while the metrics have room
             failure = error
         if state == "finished":
-            self._log(client, content.final_points(self.folder), model_id)
+            self._log(client, content.final_points(self.folder, self.receipt.names), model_id)
         if status and status.error:
             client.set_tag(self.run_id, "error", status.error, synchronous=True)
         seconds = max(status.time if status else time.time(), self._last_record() / 1000)

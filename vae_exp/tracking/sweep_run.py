@@ -5,18 +5,23 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vae_exp.config import MlflowConfig, TrackingConfig
 from vae_exp.errors import one_line
 from vae_exp.storage.records import State
 from vae_exp.storage.run_folder import RunFolder
-from vae_exp.tracking import receipts
+from vae_exp.tracking import charts, content, receipts, views
 from vae_exp.tracking.copies import TOKEN, begin, find, own_run
 from vae_exp.tracking.receipts import Receipt
 from vae_exp.tracking.store import Store, be_quick, configured_store, import_client, open_experiment
 from vae_exp.tracking.talk import later, probe, reason, say
 from vae_exp.tracking.waiting import patiently
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 LONGEST_NOTE = 7500
 """Characters of a description; MLflow accepts 8000 in a tag."""
@@ -26,20 +31,28 @@ Jobs = Sequence[tuple[str, RunFolder]]
 """Label and folder of each planned job."""
 
 
-def show_sweep(
-    config: TrackingConfig,
-    sweep: Path,
-    jobs: Jobs,
-    answer: tuple[str, str],
-    table: Sequence[Sequence[str]],
-    best: RunFolder | None,
-    is_over: bool | None = None,
-) -> None:
+@dataclass(frozen=True)
+class Outcome:
+    """What a sweep ended with."""
+
+    answer: tuple[str, str]
+    """The sentence about the best configuration, and its context."""
+    table: Sequence[Sequence[str]]
+    """Rows of plain text, the header first."""
+    best: RunFolder | None
+    """The run with the lowest validation loss."""
+    swept: Sequence[str] = ()
+    """The dotted keys that all runs have and in which some differ."""
+    measure: str = "test/loss"
+    """What they are laid against in the charts."""
+    is_over: bool | None = None
+    """Whether a search is over, which the states of its jobs don't show."""
+
+
+def show_sweep(config: TrackingConfig, sweep: Path, jobs: Jobs, outcome: Outcome) -> None:
     """Show a sweep that has ended, finished or not, as one run of the experiment `<tracking.experiment> sweeps`.
 
-    `answer` is the sentence about the best configuration and its context; `table` holds rows of plain text, the header
-    first; `best` is the run with the lowest validation loss. `is_over` says whether a search is over, which the states
-    of its jobs don't show. Calling it again updates the same run.
+    Calling it again updates the same run. The experiment of its jobs gets a view of their charts.
 
     Failures to send are printed; only an invalid MLFLOW_TRACKING_URI raises UserError.
     """
@@ -51,27 +64,20 @@ def show_sweep(
     try:
         probe(store)
         import_client()  # takes seconds, in which no server is silent
-        note = _note(store, jobs, answer, table, best)
-        patiently(lambda answered: _send(store, sweep, receipt, jobs, note, is_over, answered))
+        patiently(lambda answered: _send(store, sweep, receipt, jobs, outcome, answered))
         receipts.write(sweep, store.shown, receipt)
     except Exception as error:  # whatever a server answers: the folder has everything, and can be sent again
         say(f"{store.shown} does not show the sweep: {reason(error)}; {later(sweep)}")
 
 
 def _send(
-    store: Store,
-    sweep: Path,
-    receipt: Receipt,
-    jobs: Jobs,
-    note: str,
-    is_over: bool | None,
-    answered: Callable[[], None],
+    store: Store, sweep: Path, receipt: Receipt, jobs: Jobs, outcome: Outcome, answered: Callable[[], None]
 ) -> None:
     client, receipt.experiment_id = open_experiment(store, receipt.experiment)
     answered()
     states = Counter(folder.state() for _, folder in jobs)
     tags = {
-        "mlflow.note.content": note,
+        "mlflow.note.content": _note(store, jobs, outcome),
         "sweep": sweep.name,
         "folder": str(sweep.absolute()),
         "jobs": ", ".join(f"{number} {state}" for state, number in sorted(states.items())),
@@ -83,13 +89,15 @@ def _send(
     if run is None:
         run = client.create_run(str(receipt.experiment_id), receipt.started, {TOKEN: receipt.token}, receipt.label)
     receipt.run_id = run.info.run_id
+    receipt.view = _keep_view(client, store, receipt, jobs, outcome)
+    answered()
     for key, value in tags.items():
         client.set_tag(receipt.run_id, key, value, synchronous=True)
     for name in FILES:
         if (sweep / name).is_file() and not (sweep / name).is_symlink():
             client.log_artifact(receipt.run_id, str(sweep / name))
             answered()
-    client.set_terminated(receipt.run_id, "FINISHED" if is_over else _status(states))
+    client.set_terminated(receipt.run_id, "FINISHED" if outcome.is_over else _status(states))
 
 
 def _status(states: Counter[State]) -> str:
@@ -99,15 +107,25 @@ def _status(states: Counter[State]) -> str:
     return "FINISHED" if states.keys() <= {"finished"} else "KILLED"
 
 
-def _note(
-    store: Store, jobs: Jobs, answer: tuple[str, str], table: Sequence[Sequence[str]], best: RunFolder | None
-) -> str:
+def _keep_view(client: MlflowClient, store: Store, receipt: Receipt, jobs: Jobs, outcome: Outcome) -> str | None:
+    """Write the view of the charts of the jobs; return its key, None where no job is shown yet."""
+    shown = [(each, folder) for _, folder in jobs if (each := receipts.read(folder.path).get(store.shown))]
+    if not shown:
+        return None
+    swept = [key for key in outcome.swept if content.is_parameter(key)]
+    drawn = [max(images) for _, folder in shown if (images := content.step_images(folder))]
+    called = max(each.names for each, _ in shown)
+    state = charts.state(swept, outcome.measure, receipt.label, min(drawn, default=0), called)
+    return views.keep_sweep(client, str(shown[0][0].experiment_id), receipt, state)
+
+
+def _note(store: Store, jobs: Jobs, outcome: Outcome) -> str:
     """Return the description in Markdown: the answer, the best run, the table, and every job with its state."""
-    linked = [(_link(store, label, folder), folder) for label, folder in jobs]
-    lines = [f"**{escape(answer[0])}**\n", f"{escape(answer[1])}\n"]
+    best, linked = outcome.best, [(_link(store, label, folder), folder) for label, folder in jobs]
+    lines = [f"**{escape(outcome.answer[0])}**\n", f"{escape(outcome.answer[1])}\n"]
     lines += [f"Lowest validation loss: {link}\n" for link, folder in linked if best and folder.path == best.path]
-    if table:
-        header, *rows = ([escape(cell) for cell in row] for row in table)
+    if outcome.table:
+        header, *rows = ([escape(cell) for cell in row] for row in outcome.table)
         lines += [_row(header), _row(["---"] * len(header)), *map(_row, rows), ""]
     lines += ["**Jobs**\n", *(f"- {link}: {folder.state()}" for link, folder in linked)]
     return _cut(lines)
