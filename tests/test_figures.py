@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from functools import partial
+from itertools import pairwise
 
 import matplotlib
 import numpy as np
@@ -551,6 +552,16 @@ def test_every_pixel_of_a_panel_is_a_pixel_of_the_file():
         top, left = round(len(page) - box.y1), round(box.x0)
         there = page[top : top + picture.shape[0], left : left + picture.shape[1]]
         assert np.array_equal(there, picture[..., None].repeat(3, -1))
+
+
+@pytest.mark.parametrize("width", [8, 32, 48])
+def test_labels_of_narrow_images_do_not_run_into_each_other(width):
+    labels = [f"−{value}.5" for value in range(13)]
+    figure = draw_panels([Panel(rng.random((13, 3, 8, width)), 13, column_labels=labels)], HEADING)
+    rendered(figure)
+    boxes = [text.get_window_extent() for text in figure.axes[0].get_xticklabels()]
+    assert len(boxes) in (7, 13)
+    assert not any(one.overlaps(other) for one, other in pairwise(boxes))
 
 
 def test_each_original_stands_directly_above_its_reconstruction_in_training_and_test_images():

@@ -4,6 +4,7 @@ import ast
 import io
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -85,6 +86,17 @@ def test_lines_and_tables_show_what_a_terminal_would_obey_as_escapes():
     shown = file.getvalue().replace("\x1b[1m", "").replace("\x1b[0m", "")  # what rich itself makes bold
     assert all(line.isprintable() for line in shown.split("\n"))
     assert shown.count("\\x1b]0;owned") == 3
+
+
+def test_an_address_is_a_link_in_a_terminal_and_plain_text_elsewhere():
+    address, link = "http://127.0.0.1:5000/#/experiments/1?a=b", r"\x1b\]8;id=\d+;(.*?)\x1b\\(.*?)\x1b\]8;;\x1b\\"
+    shown = {}
+    for is_terminal, colours in ((True, "standard"), (False, "auto")):
+        console = safe(Console(file=io.StringIO(), width=20, force_terminal=is_terminal, color_system=colours))
+        say(console, f"\x07 {address} http://a\x1b]8;;b")
+        shown[is_terminal] = console.file.getvalue()
+    assert re.findall(link, shown[True]) == [(address, address), ("http://a", "http://a")]
+    assert shown[False] == f" {address} http://a\\x1b]8;;b\n"
 
 
 def test_a_warning_that_nobody_handles_is_one_printable_line(capsys, monkeypatch):

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import html
 import io
+import os
 import re
 import zlib
 
@@ -278,18 +279,23 @@ def test_a_run_is_compared_into_its_own_folder_and_where_that_is_read_only_below
 
 
 @pytest.mark.process
-def test_single_runs_are_compared_by_a_command_in_a_new_folder_below_outputs(tmp_path):
+def test_single_runs_are_compared_by_a_command_in_a_new_folder_below_outputs_and_opened(tmp_path):
     for name, dim in (("a", 2), ("b", 4)):
         write(tmp_path / name / "run", config(dim), [(10.0 * dim, 1.0)])
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/opened\n')
+    browser.chmod(0o755)
     before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
-    done = run(tmp_path, "compare", "a/run", "b/run")
+    with_browser = dict(os.environ) | {"BROWSER": f"{browser} %s"}
+    done = run(tmp_path, "compare", "--open", "a/run", "b/run", environment=with_browser)
     assert done.returncode == 0, done.stderr
     (made,) = (tmp_path / "outputs").iterdir()
     assert {file.name for file in made.iterdir()} == {"comparison.csv", "report.html"}
+    assert (tmp_path / "opened").read_text() == f"file://{made}/report.html\n"
     assert "latent_dim=2 has the lowest validation loss: 1.0 nats per image, one seed;" in done.stdout
     assert f"Report: outputs/{made.name}/report.html" in done.stdout
     assert {file: file.read_bytes() for file in before} == before
-    assert "python -m vae_exp.compare a/run b/run" in (made / "report.html").read_text(encoding="utf-8")
+    assert "python -m vae_exp.compare --open a/run b/run" in (made / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("start", ["=HYPERLINK(1)", "@SUM(1)", "+1", "-1", "\t=1"])

@@ -38,11 +38,13 @@ def _here(place, monkeypatch):
 
 @pytest.fixture(scope="module")
 def store(place):
-    return MlflowClient(f"sqlite:///{place / 'mlflow.db'}")
+    client = MlflowClient(f"sqlite:///{place / 'mlflow.db'}")
+    client.search_experiments()  # makes the tables, for which a run would wait no longer than for any server
+    return client
 
 
 @pytest.fixture(scope="module")
-def sweep(place):
+def sweep(place, store):
     """A sweep of two runs that MLflow shows, and its jobs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)

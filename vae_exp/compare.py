@@ -18,7 +18,7 @@ from vae_exp.searching.record import record_file
 from vae_exp.storage.files import make_folder
 from vae_exp.storage.sweep_folder import is_sweep
 from vae_exp.sweeping import conclusion
-from vae_exp.terminal import new_console
+from vae_exp.terminal import new_console, shown
 from vae_exp.tracking import reconcile
 
 
@@ -33,8 +33,8 @@ def main() -> None:
     except UserError as error:
         complain(str(error))
         raise SystemExit(2) from None
-    if arguments.open and page is not None:
-        webbrowser.open(page.absolute().as_uri())
+    if arguments.open and page is not None and not webbrowser.open(page.absolute().as_uri()):
+        complain(f"no browser could be started; open {shown(page)} in one")
 
 
 def compare(folders: list[Path], console: Console) -> Path | None:
@@ -49,10 +49,10 @@ def compare(folders: list[Path], console: Console) -> Path | None:
     compared = comparison.compare(runs)
     conclusion.show(compared, console)
     page = _write(folders, compared)
-    tracking, shown = compose.defaults([]).tracking, [run.folder for run in runs]
-    reconcile(tracking, shown)
+    tracking, compared_folders = compose.defaults([]).tracking, [run.folder for run in runs]
+    reconcile(tracking, compared_folders)
     sweep = folders[0] if len(folders) == 1 and is_sweep(folders[0]) else None
-    conclusion.show_places(page, tracking, shown, sweep, console)
+    conclusion.show_places(page, tracking, compared_folders, sweep, console)
     return page
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 from typing import IO, Any, cast
 
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderableType, RenderHook, RenderResult
 from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
 
 from vae_exp.machine.environment import working_folder
 from vae_exp.printing import OUT, printable
@@ -55,6 +58,15 @@ def shown(path: Path) -> str:
     return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
+ADDRESS = r"https?://[!-~]+"
+
+
 def say(console: Console, text: str) -> None:
-    """Print a line without markup, emoji, colours or line breaks, so that it can be copied."""
-    console.print(text, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    """Print a line without markup, emoji, colours or line breaks, so that it can be copied.
+
+    In a terminal an address is a link (OSC 8), so that it opens as a whole also where it is wrapped.
+    """
+    line = Text(text)
+    for address in re.finditer(ADDRESS, line.plain):
+        line.stylize(Style(link=address[0]), *address.span())
+    console.print(line, soft_wrap=True)

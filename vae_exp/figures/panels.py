@@ -84,8 +84,12 @@ def _fitting(panels: Sequence[Panel], width: int) -> int:
 
 def _left(panel: Panel) -> int:
     """Return the space to the left of a panel, in pixels."""
-    letters = max(map(len, panel.row_labels), default=0)
-    return MARGIN + round(letters * 0.65 * TICK_POINTS * DPI / 72) + (LABELS if panel.axis_labels[1] else 0)
+    return MARGIN + _widest(panel.row_labels) + (LABELS if panel.axis_labels[1] else 0)
+
+
+def _widest(labels: Sequence[str]) -> int:
+    """Return the width of the longest label, in pixels."""
+    return round(max(map(len, labels), default=0) * 0.65 * TICK_POINTS * DPI / 72)
 
 
 def _below(panel: Panel) -> int:
@@ -98,9 +102,10 @@ def _label(axes: Axes, panel: Panel, side: int) -> None:
     height, width = resized(panel.images[:1], side).shape[2:]
     down, across = height + panel.row_gap, width + panel.gap
     axes.set_title(panel.heading, size=DETAIL_POINTS, loc="left", pad=5)
-    axes.set_xticks([i * across + width / 2 - 0.5 for i in range(len(panel.column_labels))])
+    labelled = range(0, len(panel.column_labels), -(-_widest(panel.column_labels) // across) or 1)  # those that fit
+    axes.set_xticks([i * across + width / 2 - 0.5 for i in labelled])
     axes.set_yticks([i * down + height / 2 - 0.5 for i in range(len(panel.row_labels))])
-    axes.set_xticklabels(panel.column_labels)
+    axes.set_xticklabels([panel.column_labels[i] for i in labelled])
     axes.set_yticklabels(panel.row_labels)
     axes.tick_params(length=0, pad=4, labelcolor=GREY)
     axes.set_xlabel(panel.axis_labels[0])

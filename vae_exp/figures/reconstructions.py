@@ -46,10 +46,11 @@ def draw_interpolations(subject: Subject) -> Sheet:
     ways = between(start, end, STEPS)
     panels = [
         Panel(array(images[: len(first)]), 1, "from"),
-        Panel(subject.decode(ways), STEPS, "means of p(x|z) on the straight line between their posterior means"),
+        Panel(subject.decode(ways), STEPS, "means of p(x|z)"),
         Panel(array(images[len(first) :]), 1, "to"),
     ]
-    detail = f"between pairs of {subject.described('test')}, chosen at random"
+    detail = f"between pairs of {subject.described('test')}, chosen at random; z on the straight line between their "
+    detail += "posterior means"
     return draw_panels(panels, subject.heading("Interpolations", detail))
 
 

@@ -35,11 +35,13 @@ def conclude(search: Search, command: list[str], resume: str, console: Console) 
     findings = Findings(search)
     draw(console)
     _show_table(findings, console)
-    for line in [*summary(findings), *way_on(findings, resume)]:
+    for line in summary(findings):
         say(console, line)
     jobs = [job for trial in search.trials for job in trial.jobs if not job.refused]
     if jobs:
         _show_runs(findings, command, console)
+    for line in way_on(findings, resume):  # last, where a user who stopped the search looks for it
+        say(console, line)
     return 0 if findings.is_over else 1
 
 
