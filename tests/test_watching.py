@@ -70,6 +70,20 @@ def test_looking_changes_nothing_and_takes_no_lock(sweep, capsys):
     assert before.keys() <= contents(sweep).keys()
 
 
+def test_between_two_jobs_a_sweep_is_not_over_while_its_command_lives(sweep, capsys):
+    write_status(runs(sweep)[1], "planned")
+    assert one(sweep).is_over
+    with lock.held(sweep):
+        status(sweep)
+        assert not one(sweep).is_over
+        note = json.loads((sweep / lock.NOTE).read_text())
+    assert f"no job runs at this moment: process {os.getpid()}" in capsys.readouterr().out
+    (sweep / lock.NOTE).write_text(json.dumps(note | {"process_started": 1.0}))  # of a process that was killed
+    assert one(sweep).is_over
+    (sweep / lock.NOTE).write_text(json.dumps(note | {"host": "node17"}))
+    assert one(sweep).is_over
+
+
 def test_the_time_left_is_that_of_the_missing_epochs_shared_by_what_runs(sweep):
     first, second = runs(sweep)
     write_status(first, "running")

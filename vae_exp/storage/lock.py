@@ -57,8 +57,13 @@ def is_held(folder: Path) -> bool:
 
 def holder(folder: Path) -> Process | None:
     """Return the process that holds a folder, or None when none does or the note is missing."""
+    return noted(folder) if is_held(folder) else None
+
+
+def noted(folder: Path) -> Process | None:
+    """Return the process that last wrote a folder's note, without trying the lock; None when there is no note."""
     try:
-        return files.read_record(folder / NOTE, Process) if is_held(folder) else None
+        return files.read_record(folder / NOTE, Process) if (folder / NOTE).exists() else None
     except UserError:  # the lock is new, or its disk is full
         return None
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from vae_exp.errors import UserError
+from vae_exp.machine import process
+from vae_exp.storage import lock
 from vae_exp.storage.paths import require_path
 from vae_exp.storage.run_folder import RunFolder, is_run_folder
 from vae_exp.storage.sweep_folder import SweepFolder
@@ -33,6 +35,8 @@ class Overview:
     """A summary of Slurm's queue, in one line; None when nothing is queued there."""
     read_at: float
     """Seconds since 1970."""
+    command: int | None = None
+    """The number of the process on this host that holds the folder: between two jobs it is all that runs."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -49,7 +53,7 @@ class Overview:
     @property
     def is_over(self) -> bool:
         """Return whether nothing runs and nothing is queued."""
-        return not self.queue and not any(job.is_running for job in self.jobs)
+        return not self.queue and self.command is None and not any(job.is_running for job in self.jobs)
 
     @property
     def seconds_left(self) -> float | None:
@@ -75,6 +79,7 @@ class Overview:
             "kind": "sweep" if self.is_sweep else "run",
             "states": self.counts,
             "queue": self.queue,
+            "command": self.command,
             "best": None if best is None else {"job": best.label, "val/loss": best.best_loss, "epoch": best.best_epoch},
             "seconds_left": self.seconds_left,
             "jobs": [_as_json(job) for job in self.jobs],
@@ -116,13 +121,20 @@ def _read_one(path: Path) -> Overview | None:
     if sweep.plan_file.is_file():
         jobs = tuple(_jobs(sweep))
         queue = slurm.queued(path / slurm.HOME)
-        return Overview(path, True, jobs, slurm.summary(queue) if queue else None, time.time())
+        return Overview(path, True, jobs, slurm.summary(queue) if queue else None, time.time(), _command(path))
     if is_run_folder(path):
         folder = RunFolder(path)
         epochs = (folder.read_config() or {}).get("trainer", {}).get("epochs")
         job = progress.read(folder, path.resolve().name, epochs if type(epochs) is int else 0)
-        return Overview(path, False, (job,), None, time.time())
+        return Overview(path, False, (job,), None, time.time(), _command(path))
     return None
+
+
+def _command(path: Path) -> int | None:
+    """Return the number of the process on this host that has noted itself in a folder and is alive."""
+    holder = lock.noted(path)
+    is_alive = holder is not None and process.is_here(holder) and process.is_alive(holder)
+    return holder.pid if holder and is_alive else None
 
 
 def _jobs(sweep: SweepFolder) -> Iterator[Progress]:

@@ -39,6 +39,8 @@ def _parts(overview: Overview) -> Iterator[Part]:
     if running := [job for job in overview.jobs if job.is_running]:
         yield ""
         yield _running(running)
+    elif overview.command is not None:
+        yield f"no job runs at this moment: process {overview.command} starts the next ones or writes the report"
     failed = [job for job in overview.jobs if job.state == "failed"]
     for job in failed[:MOST_ROWS]:
         yield f"failed: {job.label}: {job.error or 'no reason was saved'}; see {shown(job.folder.log_file)}"
