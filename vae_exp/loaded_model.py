@@ -44,7 +44,7 @@ def require_shape(shape: tuple[int, ...] | list[int], where: str) -> Shape:
 def _expected(config: Config, shape: Shape, where: str) -> Tensors | None:
     """Return the model's weights on the device `meta`; None if an extension's model can't be built there."""
     from vae_exp.models import build_model
-    from vae_exp.preparation import without_memory
+    from vae_exp.models.memory import without_memory
 
     try:
         with without_memory(f"{where}: "):

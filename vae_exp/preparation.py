@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import psutil
-import torch
-from torch import Tensor, nn
 
 from vae_exp import data
 from vae_exp.config import Config
@@ -19,7 +15,8 @@ from vae_exp.data import Splits
 from vae_exp.devices import require_device
 from vae_exp.errors import UserError
 from vae_exp.models import build_model
-from vae_exp.models.vae import Shape
+from vae_exp.models.memory import HEAP, layers_of, without_memory
+from vae_exp.models.vae import DECODED_AT_ONCE
 from vae_exp.objectives import build_objective, first_final_epoch
 from vae_exp.storage import room
 from vae_exp.storage.kept import require_states
@@ -70,14 +67,15 @@ def check(config: Config) -> Splits:
     if "tsne" in config.figures.which and splits.named(config.figures.tsne_split) is None:
         raise UserError(f"figures.tsne_split must be a split that the data has, got {config.figures.tsne_split!r}")
     require_device(config.trainer.device)
-    require_memory(config, splits.shape)
+    require_memory(config, splits)
     return splits
 
 
 def keys_of_check(config: Config) -> str:
     """Return what `check` reads of a configuration: another with the same needs no other answer."""
     trainer = config.trainer
-    return repr((config.data, config.model, config.objective, config.figures, trainer.batch_size, trainer.device))
+    batches = trainer.batch_size, config.evaluation.batch_size
+    return repr((config.data, config.model, config.objective, config.figures, batches, trainer.device))
 
 
 def _is_new(folder: RunFolder) -> bool:
@@ -95,53 +93,39 @@ def require_final_objective(config: Config) -> None:
         raise UserError(f"trainer.epochs must be at least {first}, the first epoch after {key}, got {epochs}")
 
 
-def require_memory(config: Config, shape: Shape) -> None:
-    """Raise UserError when the model doesn't fit the image shape, or a training step doesn't fit the free memory.
+def require_memory(config: Config, splits: Splits) -> None:
+    """Raise UserError when the model doesn't fit the image shape, or training doesn't fit the free memory.
 
-    Nothing is allocated: the model is built and run on the device `meta`. The count is a lower bound.
+    Nothing is allocated: the model is built and run on the device `meta`.
     """
     try:
         with without_memory():
-            needed = _bytes_of_a_step(config, shape)
+            needed = HEAP * bytes_of_training(config, splits)
     except NotImplementedError:  # an extension's model that reads values can't run on `meta`
-        build_model(config.model, shape, config.seed)
+        build_model(config.model, splits.shape, config.seed)
         return
     free = psutil.virtual_memory().available
     if needed > free:
+        keys = "model.*, trainer.batch_size, evaluation.batch_size and objective.samples"
         rule = f"fit into the free memory of {free / 2**30:.1f} GiB"
-        raise UserError(f"model.*, trainer.batch_size and objective.samples must {rule}, got {needed / 2**30:.3g} GiB")
+        raise UserError(f"{keys} must {rule}, got {needed / 2**30:.3g} GiB")
 
 
-@contextlib.contextmanager
-def without_memory(where: str = "") -> Iterator[None]:
-    """Build and run models without allocating anything; raise UserError for sizes that torch can't hold."""
-    try:
-        with torch.device("meta"), torch.no_grad():
-            yield
-    except NotImplementedError:
-        raise
-    except (RuntimeError, OverflowError, TypeError) as error:  # what torch raises for sizes beyond 64 bits
-        reason = str(error).partition("\n")[0]
-        raise UserError(f"{where}model.* must have sizes that torch can hold: {reason}") from None
+def bytes_of_training(config: Config, splits: Splits) -> int:
+    """Return the bytes of the tensors that a step of training needs, or the evaluation after an epoch, the larger.
 
-
-def _bytes_of_a_step(config: Config, shape: Shape) -> int:
-    """Return the bytes of weights, gradients and the layers' outputs for one batch."""
-    outputs: list[int] = []
-
-    def note(_module: nn.Module, _inputs: object, output: object) -> None:
-        outputs.append(output.numel() * output.element_size() if isinstance(output, Tensor) else 0)
-
-    model = build_model(config.model, shape, config.seed)
-    for module in model.modules():
-        if not any(module.children()):
-            module.register_forward_hook(note)
-    model.encode(torch.zeros(1, *shape))
-    encoder = sum(outputs)
-    model.decode(torch.zeros(1, config.model.latent_dim))
-    decoder = sum(outputs) - encoder
+    Weights have a gradient and two averages, as Adam keeps. Evaluation keeps no gradients, but its batches are larger.
+    The final measures and figures are not counted. Only within `without_memory`.
+    """
+    model = build_model(config.model, splits.shape, config.seed)
+    encoder, decoder = layers_of(model, splits.shape)
     weights = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
-    return 2 * weights + config.trainer.batch_size * (encoder + config.objective.samples * decoder)
+    samples = config.objective.samples
+    step = config.trainer.batch_size * (encoder.kept + samples * decoder.kept)
+    evaluated = max((len(split.images) for split in (splits.val, splits.test) if split), default=0)
+    batch = min(config.evaluation.batch_size, evaluated)
+    evaluation = max(batch * encoder.largest, min(DECODED_AT_ONCE, batch * samples) * decoder.largest)
+    return 4 * weights + max(step, evaluation)
 
 
 def match_saved(config: Config, folder: RunFolder, splits: Splits) -> Config:

@@ -21,10 +21,10 @@ from vae_exp.data import Splits
 from vae_exp.errors import UserError
 from vae_exp.evaluation import CODES
 from vae_exp.models import Vae, build_model
+from vae_exp.models.memory import without_memory
 from vae_exp.models.vae import Shape
 from vae_exp.objectives import PARTS
 from vae_exp.optimizers import optimizer_layout
-from vae_exp.preparation import without_memory
 from vae_exp.storage.room import free_bytes
 from vae_exp.storage.sweep_folder import Job, SweepFolder
 
