@@ -234,7 +234,10 @@ def test_what_does_not_fit_into_the_bytes_is_left_out_the_best_configurations_fi
 def test_only_the_best_configurations_are_read(swept, monkeypatch):
     monkeypatch.setattr(chosen, "MOST", 1)
     monkeypatch.setattr(chosen, "NAMED", 1)
-    found = decoders(compared(swept.path))
+    comparison = compared(swept.path)
+    for job in swept.jobs()[:6]:
+        swept.folder(job).config_file.write_text("unreadable: [")
+    found = decoders(comparison)
     assert [each["run"] for each in found.found] == [7]
     assert found.notes == ["No decoder of latent_dim=4 and 2 more: only the best configurations are decoded."]
 

@@ -41,12 +41,14 @@ def decoders(comparison: Comparison, most: int = MOST_BYTES) -> Decoders:
     place = {id(run): i for i, run in enumerate(comparison.runs)}
     found: list[dict[str, Any]] = []
     reasons: dict[str, list[str]] = {}
+    looked_at = 0
     for row in comparison.foremost_rows:
         run = row.best(comparison.ranked_by)
+        looked_at += run is not None
         try:
             if run is None:
                 raise UserError("no run is finished")
-            if len(found) == MOST:
+            if looked_at > MOST:
                 raise UserError("only the best configurations are decoded")
             data = _read(run, most)
         except UserError as error:
