@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
-from filelock import FileLock, Timeout
 
 from vae_exp.errors import UserError
 from vae_exp.storage.cache import cache_folder
 from vae_exp.storage.files import make_folder
+from vae_exp.storage.lock import acquire
 
 
 def require_device(name: str | None) -> None:
@@ -47,20 +47,12 @@ def lock_first_free(names: Sequence[str], folder: Path) -> Iterator[int]:
     When all are held, the index is derived from the number of the process.
     """
     make_folder(folder)
-    locks = (FileLock(folder / f"{name}.lock") for name in names)
-    held = next(((index, lock) for index, lock in enumerate(locks) if _acquire(lock)), None)
-    if held is None:
-        yield os.getpid() % len(names)
-        return
-    try:
-        yield held[0]
-    finally:
-        held[1].release()
-
-
-def _acquire(lock: FileLock) -> bool:
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return False
-    return True
+    for index, name in enumerate(names):
+        lock = acquire(folder / f"{name}.lock")
+        if lock is not None:
+            try:
+                yield index
+            finally:
+                lock.release()
+            return
+    yield os.getpid() % len(names)

@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 from vae_exp.errors import UserError
 from vae_exp.machine import process
@@ -21,19 +21,27 @@ from vae_exp.storage import files, room
 LOCK, NOTE = ".lock", ".lock.json"
 
 
+def acquire(file: Path, seconds: float = 0.0) -> BaseFileLock | None:
+    """Lock a file and return its lock; return None when another process holds it for so many seconds."""
+    lock = FileLock(file)
+    try:
+        lock.acquire(timeout=seconds)
+    except Timeout:
+        return None
+    return lock
+
+
 @contextlib.contextmanager
 def held(folder: Path) -> Iterator[None]:
     """Lock a folder, and create it if necessary; raise UserError, naming the other process, when one holds it."""
     room.require_room(folder)
     files.make_folder(folder)
     _refuse_others(folder)
-    lock = FileLock(folder / LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
+    lock = acquire(folder / LOCK)
+    if lock is None:
         who = holder(folder)
         name = f"process {who.pid} on {who.host}" if who else "another process"
-        raise UserError(f"{folder} is in use by {name}; wait for it or stop it first") from None
+        raise UserError(f"{folder} is in use by {name}; wait for it or stop it first")
     try:
         with contextlib.suppress(OSError):  # a full disk: the lock works without its note
             files.write_json(folder / NOTE, process.this_process(), is_note=True)
@@ -46,13 +54,13 @@ def held(folder: Path) -> Iterator[None]:
 
 def is_held(folder: Path) -> bool:
     """Return whether a process, also on another host, holds a folder."""
-    lock = FileLock(folder / LOCK)
     try:
-        lock.acquire(timeout=0)
-    except (Timeout, OSError):  # a folder that is read-only here may be written on another host
+        lock = acquire(folder / LOCK)
+    except OSError:  # a folder that is read-only here may be written on another host
         return True
-    lock.release()
-    return False
+    if lock is not None:
+        lock.release()
+    return lock is None
 
 
 def holder(folder: Path) -> Process | None:

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
 from vae_exp.errors import UserError
 from vae_exp.machine.environment import working_folder
+from vae_exp.storage.lock import acquire
 from vae_exp.tracking import address
 
 if TYPE_CHECKING:
@@ -82,11 +81,10 @@ class Store:
             yield
             return
         self.database.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(f"{self.database}.lock")
-        try:
-            lock.acquire(timeout=LONGEST_LOCKED)
-        except Timeout:
-            raise TimeoutError(f"another process holds {lock.lock_file}") from None
+        file = self.database.with_name(f"{self.database.name}.lock")
+        lock = acquire(file, LONGEST_LOCKED)
+        if lock is None:
+            raise TimeoutError(f"another process holds {file}")
         try:
             yield
         finally:
