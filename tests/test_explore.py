@@ -11,6 +11,7 @@ from compared import compared, config, sweep, write
 
 from vae_exp.comparison import curve_data, report, run_data
 from vae_exp.comparison.rendering import block
+from vae_exp.comparison.searched import Searched, Tried
 from vae_exp.config import AdamConfig
 
 STATUS = "document.querySelector('.choice [role=status]').textContent"
@@ -263,3 +264,36 @@ def test_runs_of_one_name_have_ids_of_their_own(tmp_path):
     for name, dim in (("a", 2), ("b", 4)):
         write(tmp_path / name / "run", config(dim), losses(dim, 0))
     assert run_data.ids(compared(tmp_path / "a" / "run", tmp_path / "b" / "run")) == ["run", "run~2"]
+
+
+def searched(runs, measures=("val/loss",)):
+    """Return a search of three trials with rungs at 1 and 3 epochs: the first diverges, the third goes no further."""
+    one = [[9.0], [8.0]] if len(measures) == 1 else [[9.0, 1.0], [8.0, 2.0]]
+    values = [[None], one, one[:1]]
+    trials = [Tried(i, [run.name], {"model.latent_dim": i}, values[i]) for i, run in enumerate(runs)]
+    return Searched(list(measures), ["model.latent_dim"], [], [1, 3], trials, [(2, 9.0), (5, 8.0)], [3, 5], {}, [1])
+
+
+def test_a_search_has_columns_for_its_rungs_and_what_was_spent_and_its_scatter_is_its_course(tmp_path):
+    jobs = [(config(dim), {"losses": losses(dim, 0, epochs)}) for dim, epochs in ((2, 1), (4, 3), (8, 1))]
+    sweep(tmp_path, jobs)
+    comparison = compared(tmp_path)
+    data = written(report.page(tmp_path, comparison, ["python"], searched(comparison.runs)))
+    columns = {column["name"]: column["values"] for column in data["columns"]}
+    assert columns["trial"] == [0, 1, 2]
+    assert columns["rung"] == [1, 3, 1]
+    assert columns["epochs spent"] == [None, 5, 3]  # one epoch each, then two more of the second
+    assert columns["val/loss, last rung"] == [None, 8, 9]
+    assert columns["val/loss, epoch 1"] == [None, 9, 9]
+    assert columns["val/loss, epoch 3"] == [None, 8, None]
+    assert data["starts"] == ["search.spent", "search.val/loss"]
+
+
+def test_the_scatter_of_a_search_for_two_measures_begins_with_both(tmp_path):
+    sweep(tmp_path, [(config(dim), {"losses": losses(dim, 0)}) for dim in (2, 4, 8)])
+    comparison = compared(tmp_path)
+    two = searched(comparison.runs, ("val/reconstruction", "val/kl"))
+    assert written(report.page(tmp_path, comparison, ["python"], two))["starts"] == [
+        "search.val/reconstruction",
+        "search.val/kl",
+    ]
