@@ -1,6 +1,3 @@
-const PAUSE = 250;
-/** Milliseconds without a change after which the address is written: browsers allow some hundred writes a minute. */
-
 /**
  * Return the choice as the part of an address behind `#`: `runs=a,b&open=a`, `axis:val%2Floss=100,120`.
  * @param {State} state
@@ -53,7 +50,6 @@ function decoded(text) {
 
 /** Keep the choice in the page's address, and take it from there when a reader changes that. */
 function keepAddress() {
-  let timer = 0;
   let known = location.hash.slice(1);
   choice.set(readAddress(known));
   addEventListener("hashchange", () => {
@@ -61,12 +57,11 @@ function keepAddress() {
     known = location.hash.slice(1);
     choice.set(readAddress(known));
   });
+  const write = atRest(() => {
+    known = writeAddress(choice.state);
+    history.replaceState(null, "", known ? `#${known}` : location.pathname + location.search);
+  });
   choice.subscribe((_, changed) => {
-    if (!["chosen", "brushes", "opened"].some((name) => changed.has(/** @type {keyof State} */ (name)))) return;
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      known = writeAddress(choice.state);
-      history.replaceState(null, "", known ? `#${known}` : location.pathname + location.search);
-    }, PAUSE);
+    if (changed.has("chosen") || changed.has("brushes") || changed.has("opened")) write();
   });
 }

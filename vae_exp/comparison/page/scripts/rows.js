@@ -14,7 +14,7 @@ function showRows() {
     return { row, runs, box };
   });
 
-  const show = inTurn(() => {
+  const show = atRest(() => {
     for (const { row, runs, box } of rows) {
       const count = runs.filter((run) => choice.state.chosen.has(run)).length;
       const [isAll, isPart] = [count === runs.length, count > 0 && count < runs.length];

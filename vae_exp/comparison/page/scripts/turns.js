@@ -1,3 +1,6 @@
+const PAUSE = 200;
+/** Milliseconds without a change after which a choice rests. */
+
 /** Views that wait to be drawn. */
 const waiting = /** @type {Set<() => void>} */ (new Set());
 
@@ -18,4 +21,16 @@ function drawNext() {
   waiting.delete(next);
   if (waiting.size) requestAnimationFrame(drawNext);
   next();
+}
+
+/**
+ * Return what calls a function when it has not been asked to for a moment.
+ * @param {() => void} call
+ */
+function atRest(call) {
+  let timer = 0;
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(call, PAUSE);
+  };
 }
