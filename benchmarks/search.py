@@ -21,7 +21,7 @@ from benchmarks import machine, rivals
 from benchmarks.rivals import Course, Losses
 from benchmarks.tables import Row, below, show
 from vae_exp.searching import charts
-from vae_exp.searching.here import requested
+from vae_exp.searching.from_python import requested
 from vae_exp.searching.loaded_search import LoadedSearch
 from vae_exp.searching.options import Options
 from vae_exp.searching.search import opened

@@ -21,8 +21,8 @@ def show(rows: Sequence[Row]) -> None:
     """Print the rows, and how many targets are met."""
     words = {True: "met", False: "**missed**", None: ""}
     table([(row.what, row.measured, row.target, words[row.is_met]) for row in rows], ("", "measured", "target", ""))
-    judged = [row.is_met for row in rows if row.is_met is not None]
-    print(f"\n{sum(judged)} of {len(judged)} targets met")
+    checked = [row.is_met for row in rows if row.is_met is not None]
+    print(f"\n{sum(checked)} of {len(checked)} targets met")
 
 
 def table(rows: Sequence[Sequence[str]], heading: Sequence[str]) -> None:

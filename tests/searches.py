@@ -19,8 +19,8 @@ from vae_exp.config import (
 from vae_exp.config.saved import load_config
 from vae_exp.errors import Diverged
 from vae_exp.searching import grammar
-from vae_exp.searching.beginning import begin
 from vae_exp.searching.options import Options
+from vae_exp.searching.preparation import prepare
 from vae_exp.searching.search import Search
 from vae_exp.storage.sweep_folder import SweepFolder
 
@@ -40,7 +40,7 @@ def asked(*space, config=CONFIG, **options):
     """Return the search of a space over a configuration."""
     overrides = OverridesParser.create().parse_overrides(list(space or SPACE))
     request = grammar.read(overrides, is_group=lambda key: key in ("model", "optimizer", "objective"))
-    return begin(request, Options(**OPTIONS | options), lambda given: compose.override(config, list(given), "test"))
+    return prepare(request, Options(**OPTIONS | options), lambda given: compose.override(config, list(given), "test"))
 
 
 def train(sweep, killed=()):

@@ -1,9 +1,9 @@
-"""What Optuna is asked: reproducible, without repetition, told the first rung alone."""
+"""What Optuna is asked: reproducible, without repetition, observations the first rung alone."""
 
 import pytest
 
 from vae_exp.searching.options import SAMPLERS
-from vae_exp.searching.sampler import Told, propose
+from vae_exp.searching.sampler import Observation, propose
 from vae_exp.searching.space import Choice, Interval, Range, Space
 
 MIXED = Space([Interval("lr", 1e-4, 1e-2, log=True), Choice("b", ["x", "y"]), Range("n", ["2", "4", "8"])])
@@ -11,11 +11,14 @@ SMALL = Space([Range("n", [str(n) for n in range(5)]), Choice("b", ["x", "y"])])
 
 
 def searched(space, trials, sampler, seed=0, batch=8, value=lambda point: (len(str(point)) / 7,)):
-    """Return what a search tells, batch by batch."""
-    told = []
-    while len(told) < trials and (points := propose(space, told, min(batch, trials - len(told)), sampler, seed)):
-        told += [Told(point, value(point)) for point in points]
-    return told
+    """Return the observations of a search, batch by batch."""
+    observations = []
+    while count := min(batch, trials - len(observations)):
+        points = propose(space, observations, count, sampler, seed)
+        if not points:
+            break
+        observations += [Observation(point, value(point)) for point in points]
+    return observations
 
 
 def distance(point):
@@ -33,15 +36,15 @@ def test_a_search_proposes_the_same_again_and_another_seed_proposes_others(sampl
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_a_finite_space_is_proposed_once_each_and_then_the_search_ends(sampler):
-    told = searched(SMALL, 100, sampler)
-    assert sorted(SMALL.rank(trial.point) for trial in told) == list(range(10))
-    assert propose(SMALL, told, 8, sampler, 0) == []
+    observations = searched(SMALL, 100, sampler)
+    assert sorted(SMALL.rank(trial.point) for trial in observations) == list(range(10))
+    assert propose(SMALL, observations, 8, sampler, 0) == []
 
 
 def test_what_was_seen_changes_what_is_proposed_next():
-    told = searched(MIXED, 16, "tpe", value=distance)
-    worse = [*told[:-1], Told(told[-1].point, (0.0,))]
-    assert propose(MIXED, told, 8, "tpe", 0) != propose(MIXED, worse, 8, "tpe", 0)
+    observations = searched(MIXED, 16, "tpe", value=distance)
+    worse = [*observations[:-1], Observation(observations[-1].point, (0.0,))]
+    assert propose(MIXED, observations, 8, "tpe", 0) != propose(MIXED, worse, 8, "tpe", 0)
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -50,14 +53,14 @@ def test_diverged_trials_are_told_and_change_nothing_else(sampler, measures):
     def value(point):
         return None if point["b"] == "x" else distance(point) * measures
 
-    told = searched(MIXED, 16, sampler, value=value)
-    assert len(told) == 16
-    assert searched(MIXED, 16, sampler, value=value) == told
+    observations = searched(MIXED, 16, sampler, value=value)
+    assert len(observations) == 16
+    assert searched(MIXED, 16, sampler, value=value) == observations
 
 
 def test_trials_that_all_diverged_leave_the_sampler_where_it_began():
-    told = searched(SMALL, 100, "tpe", value=lambda point: None)
-    assert len(told) == 10
+    observations = searched(SMALL, 100, "tpe", value=lambda point: None)
+    assert len(observations) == 10
 
 
 def test_tpe_learns_where_the_loss_is_low():

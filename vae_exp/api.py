@@ -129,7 +129,7 @@ def search(
     Raises:
         UserError: The space or an option can't be used, or the folder holds another search; nothing was made.
     """
-    from vae_exp.searching.here import search_here
+    from vae_exp.searching.from_python import run_search
     from vae_exp.searching.loaded_search import LoadedSearch
     from vae_exp.searching.options import Options
 
@@ -137,7 +137,7 @@ def search(
     at_least("jobs", processes, 1)
     folder = require_path(folder, "folder")
     watch = partial(watched, is_wanted=progress, unit="epoch" if processes == 1 else "job")
-    search_here(config, space, SweepFolder(folder), Options(trials=trials, **options), processes, watch)
+    run_search(config, space, SweepFolder(folder), Options(trials=trials, **options), processes, watch)
     return LoadedSearch(folder)
 
 

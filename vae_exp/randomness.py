@@ -1,6 +1,6 @@
 """Random generators: one for each stream, all derived from the run's seed.
 
-A generator is named by what it is for and, in training, by its epoch. So nothing has to be saved to go on from a
+A generator is named by its purpose and, in training, by its epoch. So nothing has to be saved to continue from a
 checkpoint, and drawing more or less from one stream changes no other.
 """
 

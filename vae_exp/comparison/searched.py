@@ -38,7 +38,7 @@ class Searched:
     importances: Mapping[str, float]
     """How much each key decides which trials are among the best of the first rung; empty where that is not known."""
     front: Sequence[int]
-    """Numbers of the trials of the last rung that no other beats in all measures."""
+    """Numbers of the trials on the Pareto front of the last rung."""
 
     def at(self, rung: int) -> list[tuple[Tried, Sequence[float]]]:
         """Return the trials with a value at a rung (the first is 0), and that value."""

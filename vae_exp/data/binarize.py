@@ -11,7 +11,7 @@ from vae_exp.config import DataConfig
 from vae_exp.data.splits import SEED, Split, Splits, assemble
 from vae_exp.randomness import generator
 
-_CHUNK = 10_000  # images drawn at once, so that float copies stay small
+_CHUNK = 10_000  # images drawn at a time, so that float copies stay small
 
 
 def draw(images: Tensor, generator: torch.Generator) -> Tensor:

@@ -27,7 +27,7 @@ _HEADERS = {
     (2, 0): npy_format.read_array_header_2_0,
 }
 _SUFFIX = ".npy"
-_CHUNK = 2**20  # bytes that are decompressed at once
+_CHUNK = 2**20  # bytes that are decompressed at a time
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def found(run: str | Path) -> Iterator[Source]:
         yield _read(best, compared, compared.best)
         return
     with opened(run) as folder:
-        require_finished(folder, f"go on with it first: python -m vae_exp.resume {run}")
+        require_finished(folder, f"resume it first: python -m vae_exp.resume {run}")
         compared = compare(read_runs([folder.path]))
         yield _read(folder, compared, compared.rows[0])
 

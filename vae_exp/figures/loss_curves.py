@@ -70,8 +70,8 @@ def epoch_ticks() -> MaxNLocator:
 
 def best_epoch(records: Sequence[Record]) -> int | None:
     """Return the epoch of the lowest validation objective, the earlier of ties; None without a validation split."""
-    judged = [record for record in records if "val/objective" in record]
-    return int(min(judged, key=lambda record: record["val/objective"])["epoch"]) if judged else None
+    evaluated = [record for record in records if "val/objective" in record]
+    return int(min(evaluated, key=lambda record: record["val/objective"])["epoch"]) if evaluated else None
 
 
 def _is_other(record: Record) -> bool:

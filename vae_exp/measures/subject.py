@@ -65,7 +65,7 @@ class Subject:
     def batches(self, name: str, most: int = MOST_IMAGES) -> Iterator[Tensor]:
         """Yield the first images of a split as input of the model, in batches of evaluation: (B, C, H, W) in [0, 1].
 
-        What is drawn anew each time in training, pixels of 0 and 1 or the noise of a dequantisation, is drawn once.
+        Binarised pixels and the noise of dequantisation, which training draws each time, are drawn once.
         """
         is_drawn = self.config.data.binarize == "dynamic" and name == "train"
         binarization = self.stream("binarize", self.device)

@@ -97,14 +97,14 @@ def importances(findings: Findings) -> Mapping[str, float]:
     """
     space = findings.search.record.space
     first = findings.rungs[0]
-    told = [(trial, value) for trial in first.trials if (value := first.values.get(trial.number)) is not None]
-    if len(told) < LEAST_FOR_IMPORTANCE or len(findings.search.record.options.measures) > 1:
+    observations = [(trial, value) for trial in first.trials if (value := first.values.get(trial.number)) is not None]
+    if len(observations) < LEAST_FOR_IMPORTANCE or len(findings.search.record.options.measures) > 1:
         return {}
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study()
-    for trial, value in told:
+    for trial, value in observations:
         params = {each.key: param(each, trial.point[each.key]) for each in space.dimensions}
         study.add_trial(optuna.trial.create_trial(params=params, distributions=distributions(space), value=value[0]))
     evaluator = optuna.importance.PedAnovaImportanceEvaluator()

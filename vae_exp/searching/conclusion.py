@@ -40,7 +40,7 @@ def conclude(search: Search, command: list[str], resume: str, console: Console) 
     jobs = [job for trial in search.trials for job in trial.jobs if not job.refused]
     if jobs:
         _show_runs(findings, command, console)
-    for line in way_on(findings, resume):  # last, where a user who stopped the search looks for it
+    for line in next_commands(findings, resume):  # last, where a user who stopped the search looks for it
         say(console, line)
     return 0 if findings.is_over else 1
 
@@ -95,7 +95,7 @@ def _best(findings: Findings) -> list[str]:
     return lines
 
 
-def way_on(findings: Findings, resume: str) -> list[str]:
+def next_commands(findings: Findings, resume: str) -> list[str]:
     """Return the commands that finish the search, or leave out the trials that block it; no lines when it is over."""
     if findings.is_over:
         return []

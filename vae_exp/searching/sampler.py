@@ -30,21 +30,21 @@ Key = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
-class Told:
+class Observation:
     """The point of a trial and its value at the first rung; None when it diverged or was refused."""
 
     point: Point
     value: Value | None
 
 
-def propose(space: Space, told: Sequence[Told], count: int, sampler: str, seed: int) -> list[Point]:
+def propose(space: Space, observations: Sequence[Observation], count: int, sampler: str, seed: int) -> list[Point]:
     """Return up to `count` new points; fewer when the space has no more.
 
     A value of None counts as the worst value so far, so that the sampler avoids that region.
     """
-    known = {_key(trial.point): trial.point for trial in told}
-    generator = random.Random(_derived(seed, len(told)))
-    study = _study(space, told, sampler, generator.getrandbits(32))
+    known = {_key(trial.point): trial.point for trial in observations}
+    generator = random.Random(_derived(seed, len(observations)))
+    study = _study(space, observations, sampler, generator.getrandbits(32))
     points: list[Point] = []
     while len(points) < count and (space.size is None or len(known) < space.size):
         point = _new_point(study, space, known, generator)
@@ -80,11 +80,11 @@ def _ask(study: Study, space: Space) -> Point:
     return {each.key: text(each, params[each.key]) for each in space.dimensions}
 
 
-def _study(space: Space, told: Sequence[Told], sampler: str, seed: int) -> Study:
+def _study(space: Space, observations: Sequence[Observation], sampler: str, seed: int) -> Study:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    values = _finite(told)
+    values = _finite(observations)
     measures = len(values[0]) if values else 1
     study = optuna.create_study(sampler=_sampler(sampler, seed), directions=["minimize"] * measures)
     chosen = distributions(space)
@@ -95,7 +95,7 @@ def _study(space: Space, told: Sequence[Told], sampler: str, seed: int) -> Study
                 distributions=chosen,
                 values=list(value),
             )
-            for trial, value in zip(told, values, strict=False)
+            for trial, value in zip(observations, values, strict=False)
         ]
     )
     return study
@@ -146,13 +146,13 @@ def text(dimension: Dimension, param: Any) -> str:
     return dimension.values[param] if isinstance(dimension, Range) else str(param)
 
 
-def _finite(told: Sequence[Told]) -> list[Value]:
+def _finite(observations: Sequence[Observation]) -> list[Value]:
     """Return the values, None replaced by the worst of each measure; empty when all are None."""
-    found = [trial.value for trial in told if trial.value is not None]
+    found = [trial.value for trial in observations if trial.value is not None]
     if not found:
         return []
     worst = tuple(max(measure) for measure in zip(*found, strict=True))
-    return [worst if trial.value is None else trial.value for trial in told]
+    return [worst if trial.value is None else trial.value for trial in observations]
 
 
 def _derived(seed: int, trials: int) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from vae_exp.searching.planning import Planner
 from vae_exp.searching.record import Record, record_file, write
 from vae_exp.searching.rungs import Value, promoted
-from vae_exp.searching.sampler import Told, propose
+from vae_exp.searching.sampler import Observation, propose
 from vae_exp.searching.space import Point
 from vae_exp.searching.trials import Trial, trials_of, value, waiting
 from vae_exp.storage.sweep_folder import Job, SweepFolder
@@ -36,7 +36,7 @@ class Rung:
         return len(self.values) == len(self.trials)
 
 
-def opened(sweep: SweepFolder, record: Record, command: Sequence[str]) -> Search:
+def open_search(sweep: SweepFolder, record: Record, command: Sequence[str]) -> Search:
     """Start a search in a sweep's folder, or continue the one there. The caller must hold the sweep's lock.
 
     `command` is the user's command line, for the plan.
@@ -55,11 +55,11 @@ def first_batch(sweep: SweepFolder, record: Record) -> list[Job]:
     return [dataclasses.replace(job, until=record.rungs()[0]) for job in jobs]
 
 
-def _next_points(record: Record, told: Sequence[Told]) -> list[Point]:
-    """Return the configurations that are to be tried next, where those before ended as told."""
+def _next_points(record: Record, observations: Sequence[Observation]) -> list[Point]:
+    """Return the next points to try, given the results of the earlier ones."""
     options = record.options
-    count = min(options.batch, (options.trials or 0) - len(told))
-    return propose(record.space, told, count, options.sampler, options.seed)
+    count = min(options.batch, (options.trials or 0) - len(observations))
+    return propose(record.space, observations, count, options.sampler, options.seed)
 
 
 class Search:
@@ -105,7 +105,8 @@ class Search:
 
     def _propose(self, first: Rung) -> list[Trial]:
         """Plan the next batch."""
-        points = _next_points(self.record, [Told(trial.point, first.values[trial.number]) for trial in self.trials])
+        observations = [Observation(trial.point, first.values[trial.number]) for trial in self.trials]
+        points = _next_points(self.record, observations)
         return Planner(self.sweep, self.record, self._command).plan(points, len(self.trials) + 1)
 
     def _rung(self, epoch: int, members: Sequence[Trial]) -> Rung:

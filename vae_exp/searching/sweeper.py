@@ -18,8 +18,8 @@ from vae_exp.first_line import say_jobs
 from vae_exp.machine import environment
 from vae_exp.machine.signals import EXIT_CODES
 from vae_exp.searching import grammar, record
-from vae_exp.searching.beginning import begin
 from vae_exp.searching.options import MAY_CHANGE, Options
+from vae_exp.searching.preparation import prepare
 from vae_exp.searching.record import Record
 from vae_exp.storage.sweep_folder import Job, SweepFolder
 from vae_exp.sweeping import launching
@@ -79,7 +79,7 @@ def _asked(command: Command, options: Options, given: Sequence[str]) -> Record:
     with suppress(UserError):  # raised again below, with the values that it is about
         data = composer.compose(request.overrides(next(iter(request.space.corners())))).data.name
         say_jobs(options.trials or 0, "trial", given, request.space.keys, data, command.sweep.path)
-    return begin(request, options, composer.compose)
+    return prepare(request, options, composer.compose)
 
 
 def _resume(command: Command, options: Mapping[str, Any]) -> int:
@@ -95,11 +95,11 @@ def _resume(command: Command, options: Mapping[str, Any]) -> int:
 def _run(command: Command, asked: Record, typed: list[str]) -> int:
     """Run all remaining steps, and conclude the search even after a failure; return its exit code."""
     from vae_exp.searching.conclusion import conclude  # imports torch, as what follows does
-    from vae_exp.searching.search import opened
+    from vae_exp.searching.search import open_search
 
     command.refuse_queued()
     launcher, sweep = command.launcher, command.sweep
-    search = opened(sweep, asked, typed)
+    search = open_search(sweep, asked, typed)
 
     def launch(jobs: Sequence[Job], until: int) -> None:
         count = "1 run" if len(jobs) == 1 else f"{len(jobs)} runs"

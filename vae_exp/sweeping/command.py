@@ -73,7 +73,7 @@ class Command:
         if self.uses_slurm:
             _ = self.cluster  # its rules
             if self.is_handed_over and self.most is not None:
-                rule = "needs hydra.sweeper.wait=true; hydra.launcher.array_parallelism limits what runs at once"
+                rule = "needs hydra.sweeper.wait=true; hydra.launcher.array_parallelism limits the running tasks"
                 raise UserError(f"hydra.sweeper.max_batch_size {rule}, got {self.most}")
             return
         sweeper = self.config.hydra.sweeper

@@ -13,7 +13,7 @@ from vae_exp.sweeping import job
 
 
 class LocalLauncher:
-    """Runs jobs in this process, or several at once in others."""
+    """Runs jobs in this process, or several at a time in others."""
 
     def __init__(self, sweep: Path, processes: int, watch: job.Watch) -> None:
         """Take the sweep's folder, the number of jobs at a time, and the progress for a label."""

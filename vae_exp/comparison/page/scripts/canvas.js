@@ -1,5 +1,5 @@
 /**
- * Fill an element with a canvas, and return what paints it anew. It also does so when its size or the theme changes.
+ * Fill an element with a canvas, and return the function that paints it again. A change of size or theme repaints it too.
  * @param {HTMLElement} element
  * @param {(context: CanvasRenderingContext2D, width: number, height: number) => void} draw  in CSS pixels
  */

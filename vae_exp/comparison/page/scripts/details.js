@@ -13,7 +13,7 @@ function showDetails(root) {
   choice.subscribe(({ opened, chosen }, changed) => {
     root.hidden = opened === null;
     if (opened === null) return;
-    toggle.textContent = chosen.has(opened) ? "Choose it no longer" : "Choose it";
+    toggle.textContent = chosen.has(opened) ? "Deselect it" : "Select it";
     if (!changed.has("opened")) return;
     find(root, "h3", HTMLElement).textContent = data.runs[opened].label;
     body.replaceChildren(...about(opened));

@@ -96,7 +96,7 @@ function showScatter(root) {
 }
 
 /**
- * Return the runs that no other beats in both columns, where lower is better, from left to right.
+ * Return the Pareto front of both columns, where lower is better, from left to right.
  * @param {number[]} runs
  * @param {Float64Array} across
  * @param {Float64Array} up

@@ -64,7 +64,7 @@ function showWalk(controls, views) {
   const least = () => Math.min(...views().map(({ codes }) => codes.count));
 
   return {
-    /** Begin anew: with codes in the middle of two labels, where there are labels. */
+    /** Start again, with codes in the middle of two labels, where there are labels. */
     reset() {
       const [{ codes }] = views();
       for (const input of [from, to]) input.max = String(least());

@@ -29,7 +29,7 @@ NOT_COMPARABLE = ("data.", "model.likelihood", "model.scale")
 """Keys that change the meaning of a nat: losses with different values of them can't be ranked."""
 
 
-def begin(request: Request, options: Options, compose: Compose) -> Record:
+def prepare(request: Request, options: Options, compose: Compose) -> Record:
     """Return the requested search; raise UserError, naming the key, when a part of it can't run.
 
     Both ends of each key and every choice are composed, then checked, which needs torch. A combination of them may
