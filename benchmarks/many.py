@@ -27,7 +27,7 @@ from vae_exp.storage.sweep_folder import Job, SweepFolder
 from vae_exp.sweeping import job
 from vae_exp.sweeping.composing import Composer, combinations
 from vae_exp.sweeping.conclusion import conclude
-from vae_exp.sweeping.planning import Request, plan, remembered_check
+from vae_exp.sweeping.planning import Request, cached_check, plan
 
 EMPTY = ["data=digits", "model=mlp", "trainer.epochs=0", "trainer.threads=1", "evaluation.final=false"]
 EMPTY += ["figures.which=[]", "tracking=none"]
@@ -49,7 +49,7 @@ def planned(given: Sequence[str], known: Sequence[Job] = ()) -> list[Job]:
     jobs, swept = combinations(OverridesParser.create(config_loader=loader), given)
     composer = Composer(loader, master)
     requests = [Request(each, composer.base_digest(each), partial(composer.compose, each)) for each in jobs]
-    return plan(requests, swept, known, 1, remembered_check())
+    return plan(requests, swept, known, 1, cached_check())
 
 
 def planning(jobs: int) -> dict[str, float]:

@@ -170,7 +170,7 @@ def test_of_two_runs_with_one_seed_the_first_counts_and_that_is_said(tmp_path):
     found = compared(tmp_path / "a", tmp_path / "b")
     assert not found.has_seeds
     assert found.rows[0].interval("val/loss").mean == 1.0
-    assert any("the first finished one counts" in note for note in found.notes())
+    assert any("the first finished one is used" in note for note in found.notes())
     assert [found.run_label(run) for run in found.runs] == ["a", "b"]
 
 

@@ -177,7 +177,7 @@ LIBRARIES = {
     "ctypes": {"memory"},
     "socket": {"process", "download"},  # the name of this host; a timeout
     "urllib.request": {"address", "download"},  # a path from an address; an error of the data sets' download
-    "requests": {"talk", "download"},
+    "requests": {"messages", "download"},
     "joblib": {"local"},  # processes for a sweep from Python; nothing is loaded from a file
     "runpy": {"__main__"},  # the package's own verbs, by a fixed list
     **{name: set() for name in ("pickle", "marshal", "shelve", "dill", "cloudpickle")},

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from vae_exp.notebook import NotebookBar
 from vae_exp.observers import NoProgress
-from vae_exp.progress import Bar, Lines, show_progress, watched
+from vae_exp.progress import Bar, Lines, interactive_progress, show_progress
 from vae_exp.progress_text import ProgressText, duration, fit
 from vae_exp.terminal import say
 
@@ -89,7 +89,7 @@ def test_a_file_gets_a_line_for_each_epoch_and_python_nothing():
     lines.epoch(RECORD)
     expected = "run  continuing after epoch 11\nrun  epoch 12/50  train 171.20  val 170.83  test 171.04 nats  3.2 s\n"
     assert file.getvalue() == expected
-    assert isinstance(watched("run"), NoProgress)  # the output of a test is no terminal
+    assert isinstance(interactive_progress("run"), NoProgress)  # the output of a test is no terminal
 
 
 def test_a_printed_path_keeps_every_character():

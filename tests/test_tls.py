@@ -8,8 +8,8 @@ import pytest
 from untrusted import RUN, untrusted_server
 
 from vae_exp.tracking.download import fetch_run
+from vae_exp.tracking.messages import probe, reason
 from vae_exp.tracking.store import Store
-from vae_exp.tracking.talk import probe, reason
 
 SETTINGS = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "MLFLOW_TRACKING_SERVER_CERT_PATH", "MLFLOW_TRACKING_INSECURE_TLS")
 KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")

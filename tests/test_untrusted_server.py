@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from untrusted import RUN, untrusted_server
 
 from vae_exp.errors import UserError
-from vae_exp.tracking import address, download, talk
+from vae_exp.tracking import address, download, messages
 from vae_exp.tracking.download import fetch_run
+from vae_exp.tracking.messages import probe, reason
 from vae_exp.tracking.store import Store, configured_store
-from vae_exp.tracking.talk import probe, reason
-from vae_exp.tracking.waiting import patiently
+from vae_exp.tracking.waiting import call_with_timeout
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_a_bucket_without_its_package_is_one_line(server, tmp_path, monkeypatch)
 
 
 def test_a_server_that_answers_byte_by_byte_is_given_up(server, monkeypatch):
-    monkeypatch.setattr(talk, "PROBE", 0.5)
+    monkeypatch.setattr(messages, "PROBE", 0.5)
     server.pause = 0.2
     with pytest.raises(OSError, match=r"no answer within 0\.5 s"):
         probe(Store(server.uri))
@@ -110,11 +110,11 @@ def test_a_call_that_goes_on_answering_is_waited_for_and_one_that_falls_silent_i
             answered()
         return "done"
 
-    assert patiently(answers, 0.5) == "done"
+    assert call_with_timeout(answers, 0.5) == "done"
     with pytest.raises(TimeoutError, match="no answer within"):
-        patiently(lambda answered: time.sleep(2), 0.2)
+        call_with_timeout(lambda answered: time.sleep(2), 0.2)
     with pytest.raises(ZeroDivisionError):
-        patiently(lambda answered: 1 / 0)
+        call_with_timeout(lambda answered: 1 / 0)
 
 
 @pytest.mark.faults
@@ -126,7 +126,7 @@ def test_many_files_that_trickle_are_given_up(server, tmp_path, monkeypatch, pau
             time.sleep(pause)
             yield b"x"
 
-    monkeypatch.setattr(download, "patiently", lambda call: patiently(call, 5.0))
+    monkeypatch.setattr(download, "call_with_timeout", lambda call: call_with_timeout(call, 5.0))
     server.add(name, trickle, size=10)
     began = time.monotonic()
     with pytest.raises(UserError, match="no answer within 5 s"):

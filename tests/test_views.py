@@ -13,7 +13,7 @@ from tracked import TRACKING, Run, runs, whole_run
 
 from vae_exp.config import Config, DigitsConfig, MlpConfig
 from vae_exp.storage.run_folder import RunFolder
-from vae_exp.tracking import Outcome, charts, how_to_look, receipts, show_sweep, views
+from vae_exp.tracking import Outcome, charts, view_commands, receipts, show_sweep, views
 
 OPEN = ["loss", "reconstruction and KL", "final measures", "what was swept", "samples"]
 LOSSES = ["loss/val", "loss/test", "loss/train"]
@@ -74,10 +74,10 @@ def test_sweep_and_experiment_have_a_view_each_that_the_links_open(sweep, place,
     both = saved(store, "one")
     of_experiment, of_sweep = views.OF_EXPERIMENT, next(key for key in both if key != views.OF_EXPERIMENT)
     assert both.keys() == {of_experiment, of_sweep}
-    command, link = how_to_look(experiment("one"), [RunFolder(place / "no"), *jobs], folder)
+    command, link = view_commands(experiment("one"), [RunFolder(place / "no"), *jobs], folder)
     assert command == f"mlflow ui --backend-store-uri sqlite:///{place / 'mlflow.db'} --port 5000"
     assert link.endswith(f"/runs?workflowType=machine_learning&compareRunsMode=CHART&viewStateShareKey={of_sweep}")
-    assert how_to_look(experiment("one"), jobs, None)[1].endswith(f"&viewStateShareKey={of_experiment}")
+    assert view_commands(experiment("one"), jobs, None)[1].endswith(f"&viewStateShareKey={of_experiment}")
     found = page(both[of_sweep])
     assert found["searchFilter"] == """tags.sweep = "it's a sweep\""""
     (across,) = (chart for chart in found["compareRunCharts"] if chart["type"] == "PARALLEL")
@@ -87,7 +87,7 @@ def test_sweep_and_experiment_have_a_view_each_that_the_links_open(sweep, place,
 
 def test_a_sweep_without_a_view_is_found_by_its_name(sweep, tmp_path):
     _, jobs = sweep
-    link = how_to_look(experiment("one"), jobs, tmp_path / "another")[1]
+    link = view_commands(experiment("one"), jobs, tmp_path / "another")[1]
     assert "/runs?searchFilter=tags.sweep%20%3D%20%27another%27&workflowType=machine_learning" in link
     assert "viewStateShareKey" not in link
 
@@ -120,7 +120,7 @@ def test_a_view_that_mlflow_refuses_costs_the_sweep_nothing_else(place, store, c
     assert runs(store, "refused sweeps")["refused"].info.status == "FINISHED"
     assert saved(store, "refused").keys() == {views.OF_EXPERIMENT}
     assert "MLflow has no view of the charts" in caplog.text
-    assert "searchFilter=" in how_to_look(experiment("refused"), [folder], place / "refused")[1]
+    assert "searchFilter=" in view_commands(experiment("refused"), [folder], place / "refused")[1]
 
 
 def test_a_run_of_version_0_1_goes_on_under_the_names_that_it_began_with(place, store):
@@ -161,7 +161,7 @@ def test_the_link_opens_losses_first_and_so_does_the_page_without_its_view(sweep
     server = Server(place, f"sqlite:///{place / 'mlflow.db'}").start()
     try:
         server.wait()
-        link = how_to_look(experiment("one"), jobs, folder)[1].replace("http://127.0.0.1:5000", server.uri)
+        link = view_commands(experiment("one"), jobs, folder)[1].replace("http://127.0.0.1:5000", server.uri)
         browser.open(link)
         browser.wait(f"({CARDS}).length > 3")  # the page makes only the charts that are seen
         assert browser.run(f"return {SECTIONS}") == [*OPEN, "measures", "objective", "Model metrics"]

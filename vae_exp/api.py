@@ -19,7 +19,7 @@ from vae_exp.errors import UserError
 from vae_exp.loaded_run import LoadedRun
 from vae_exp.loaded_sweep import LoadedSweep
 from vae_exp.machine import environment
-from vae_exp.progress import watched
+from vae_exp.progress import interactive_progress
 from vae_exp.storage.paths import require_path
 from vae_exp.storage.sweep_folder import SweepFolder
 from vae_exp.sweeping.grid import Grid, run_grid
@@ -56,7 +56,8 @@ def run(
     folder = require_path(folder, "folder")
     config, name = checked(config, tracking, data), folder.absolute().name
     with given(data):
-        done = experiment.run(config, folder, connect(config.tracking, name, None), watched(name, progress))
+        watcher = interactive_progress(name, progress)
+        done = experiment.run(config, folder, connect(config.tracking, name, None), watcher)
     write_run(folder, environment.command_line())
     return done
 
@@ -93,7 +94,7 @@ def sweep(
     config, processes = checked(config, tracking, data), convert(jobs, int, "jobs")
     at_least("jobs", processes, 1)
     folder = require_path(folder, "folder")
-    watch = partial(watched, is_wanted=progress, unit="epoch" if processes == 1 else "job")
+    watch = partial(interactive_progress, is_wanted=progress, unit="epoch" if processes == 1 else "job")
     with given(data):
         run_grid(config, grid, SweepFolder(folder), processes, watch)
     return LoadedSweep(folder)
@@ -136,7 +137,7 @@ def search(
     config, processes = checked(config, tracking), convert(jobs, int, "jobs")
     at_least("jobs", processes, 1)
     folder = require_path(folder, "folder")
-    watch = partial(watched, is_wanted=progress, unit="epoch" if processes == 1 else "job")
+    watch = partial(interactive_progress, is_wanted=progress, unit="epoch" if processes == 1 else "job")
     run_search(config, space, SweepFolder(folder), Options(trials=trials, **options), processes, watch)
     return LoadedSearch(folder)
 

@@ -32,7 +32,7 @@ def export(run: str, out: Path, licence: str | None = None) -> int:
     from vae_exp.exporting import folder, onnx_files, source
 
     folder.require_empty(out)
-    with source.found(run) as found:
+    with source.open_source(run) as found:
         folder.write(found, out, licence)
     print_line(f"exported to {out}")
     if not onnx_files.is_available():

@@ -63,7 +63,7 @@ def _load_model(model: str) -> LoadedModel:
 
 
 @contextlib.contextmanager
-def opened(run: str | Path) -> Iterator[RunFolder]:
+def open_run(run: str | Path) -> Iterator[RunFolder]:
     """Yield the folder of a run; a folder that is downloaded from MLflow is deleted at the end."""
     loaded = _load(run)
     yield RunFolder(loaded.folder)

@@ -27,7 +27,7 @@ def show_progress(label: str, console: Console) -> Progress:
     return Bar(label, console) if console.is_terminal else Lines(label, console)
 
 
-def watched(label: str, is_wanted: bool = True, unit: str = "epoch") -> Progress:
+def interactive_progress(label: str, is_wanted: bool = True, unit: str = "epoch") -> Progress:
     """Return a bar on a terminal or in a notebook, and `NoProgress` elsewhere."""
     console = new_console()
     if is_wanted and console.is_jupyter:

@@ -13,7 +13,7 @@ from vae_exp.config import Config, NoTrackingConfig
 from vae_exp.config.identity import as_dict, identity
 from vae_exp.errors import UserError, complain
 from vae_exp.loaded_run import read_config
-from vae_exp.loading import absolute_name, opened, require_finished
+from vae_exp.loading import absolute_name, open_run, require_finished
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.sweeping import job, naming
 from vae_exp.terminal import say
@@ -39,7 +39,7 @@ def reproduce(run: str, overrides: list[str], tolerance: float | None) -> int:
 
     Exit codes: 0 equal, 1 different or failed, 2 refused.
     """
-    with opened(run) as origin:
+    with open_run(run) as origin:
         require_finished(origin, f"resume it first: python -m vae_exp.resume {run}")
         saved = read_config(origin)
         config = _ours(saved, overrides)

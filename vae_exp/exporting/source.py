@@ -15,7 +15,7 @@ from vae_exp.comparison.table import Comparison, best_run
 from vae_exp.config import Config
 from vae_exp.errors import UserError
 from vae_exp.loaded_run import image_shape, read_config
-from vae_exp.loading import opened, require_finished
+from vae_exp.loading import open_run, require_finished
 from vae_exp.machine.environment import Session
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import is_sweep
@@ -45,7 +45,7 @@ class Source:
 
 
 @contextlib.contextmanager
-def found(run: str | Path) -> Iterator[Source]:
+def open_source(run: str | Path) -> Iterator[Source]:
     """Yield the run of a folder or of MLflow; for a sweep's folder, its best run.
 
     Raises UserError when there is none, or it is unfinished.
@@ -57,7 +57,7 @@ def found(run: str | Path) -> Iterator[Source]:
             raise UserError(f"{run} has no best run to export: {compared.why_unranked}; give the folder of a run")
         yield _read(best, compared, compared.best)
         return
-    with opened(run) as folder:
+    with open_run(run) as folder:
         require_finished(folder, f"resume it first: python -m vae_exp.resume {run}")
         compared = compare(read_runs([folder.path]))
         yield _read(folder, compared, compared.rows[0])

@@ -18,7 +18,7 @@ from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import Job, SweepFolder
 from vae_exp.sweeping.slurm_record import ended_early
 from vae_exp.terminal import draw, safe, say, shown
-from vae_exp.tracking import Outcome, how_to_look, reconcile, show_sweep
+from vae_exp.tracking import Outcome, view_commands, reconcile, show_sweep
 
 WIDE = 200
 """Width of a table in a file, in characters. Nothing is cut off there."""
@@ -118,7 +118,7 @@ def show_places(
         say(console, "There is no report: neither its folder nor outputs/ can be written.")
     else:
         say(console, f"Report: {shown(page)}")
-    lines = how_to_look(tracking, folders, sweep)
+    lines = view_commands(tracking, folders, sweep)
     if lines:
         say(console, "Curves in MLflow:")
     for line in lines:

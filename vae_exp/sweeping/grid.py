@@ -49,7 +49,7 @@ def run_grid(config: Config, grid: Grid, sweep: SweepFolder, processes: int, wat
 def _planned(
     sweep: SweepFolder, requested: Sequence[Request], swept: Sequence[str], processes: int, known: Sequence[Job]
 ) -> list[Job]:
-    jobs = planning.plan(requested, swept, known, partial(_threads, processes), planning.remembered_check())
+    jobs = planning.plan(requested, swept, known, partial(_threads, processes), planning.cached_check())
     require_room(sweep, jobs)
     return jobs
 

@@ -21,8 +21,8 @@ def check(command: Command, jobs: Sequence[Job]) -> None:
     queue = slurm.require_queue(command.sweep.path / slurm.HOME)
     waiting = missing(command.sweep, jobs, queue)
     if not waiting and any(job.concludes for job in queue):
-        way_on = f"see their progress with: python -m vae_exp.status {shown(command.sweep.path)}"
-        raise UserError(f"{command.sweep.path} has all its unfinished jobs in Slurm's queue; {way_on}")
+        advice = f"see their progress with: python -m vae_exp.status {shown(command.sweep.path)}"
+        raise UserError(f"{command.sweep.path} has all its unfinished jobs in Slurm's queue; {advice}")
     command.cluster.check(waiting)
     command.cluster.check_conclusion()
 

@@ -20,7 +20,7 @@ from vae_exp.storage.hydra_record import write_hydra
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import Job, SweepFolder
 from vae_exp.terminal import new_console, say, shown
-from vae_exp.tracking import connect, has_sent, how_to_look, reconcile
+from vae_exp.tracking import connect, has_sent, reconcile, view_commands
 
 console = new_console()
 
@@ -112,7 +112,7 @@ def _show(config: Config, folder: RunFolder) -> None:
     best = f"best epoch {final.best_epoch} of {final.epochs}"
     say(console, "  ".join(["finished", best, *losses, shown(folder.path)]))
     _report(folder)
-    for line in how_to_look(config.tracking, [folder], None):
+    for line in view_commands(config.tracking, [folder], None):
         say(console, line)
 
 

@@ -94,7 +94,7 @@ def locked(sweep: SweepFolder, plan: Callable[[Sequence[Job]], list[Job]]) -> It
         yield plan(sweep.jobs()) if jobs is None else jobs
 
 
-def remembered_check() -> Check:
+def cached_check() -> Check:
     """Return a check that remembers its results by the keys that it reads, for many similar jobs."""
     known: dict[str, str] = {}
 

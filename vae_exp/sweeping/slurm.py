@@ -106,8 +106,8 @@ def require_queue(folder: Path) -> list[Queued]:
 def refuse_queued(sweep: Path) -> None:
     """Raise UserError when Slurm still has jobs of a sweep."""
     if queued(sweep / HOME):
-        way_on = f"wait for them, or stop them with: python -m vae_exp.stop {shown(sweep)}"
-        raise UserError(f"{sweep} has jobs in Slurm's queue; {way_on}")
+        advice = f"wait for them, or stop them with: python -m vae_exp.stop {shown(sweep)}"
+        raise UserError(f"{sweep} has jobs in Slurm's queue; {advice}")
 
 
 def arrays(jobs: list[Queued]) -> list[str]:

@@ -22,7 +22,7 @@ from vae_exp.sweeping.command import Command
 from vae_exp.sweeping.composing import Composer, combinations
 from vae_exp.sweeping.job import console
 from vae_exp.sweeping.known_data import with_known_data
-from vae_exp.sweeping.planning import Request, locked, plan, remembered_check
+from vae_exp.sweeping.planning import Request, cached_check, locked, plan
 from vae_exp.terminal import say
 
 
@@ -79,7 +79,7 @@ def _planned(command: Command, given: Sequence[str], known: Sequence[Job]) -> li
     requests = [Request(job, composer.base_digest(job), partial(composer.compose, job)) for job in jobs]
     with suppress(UserError):  # raised again below, with the job's number
         say_jobs(len(jobs), "job", given, swept, composer.compose(jobs[0]).data.name, command.sweep.path)
-    planned = plan(requests, swept, known, command.threads, remembered_check(), partial(counted, console))
+    planned = plan(requests, swept, known, command.threads, cached_check(), partial(counted, console))
     _check(command, planned)
     _require_room(command, planned)
     return planned

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vae_exp.config import MlflowConfig, TrackingConfig
 from vae_exp.observers import NoTracker, Tracker
 from vae_exp.tracking.download import fetch_model, fetch_run
-from vae_exp.tracking.links import how_to_look
+from vae_exp.tracking.links import view_commands
 from vae_exp.tracking.reconciling import reconcile
 from vae_exp.tracking.run_tags import set_tags
 from vae_exp.tracking.store import configured_store
@@ -18,7 +18,7 @@ __all__ = [
     "fetch_model",
     "fetch_run",
     "has_sent",
-    "how_to_look",
+    "view_commands",
     "reconcile",
     "set_tags",
     "show_sweep",

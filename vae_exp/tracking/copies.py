@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from vae_exp.errors import UserError
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import receipts
+from vae_exp.tracking.messages import say
 from vae_exp.tracking.receipts import Ended, Receipt
 from vae_exp.tracking.store import Store
-from vae_exp.tracking.talk import say
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

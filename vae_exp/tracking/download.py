@@ -13,9 +13,9 @@ from vae_exp.errors import UserError, short
 from vae_exp.storage import files
 from vae_exp.storage.files import LARGEST_TEXT
 from vae_exp.tracking import address
+from vae_exp.tracking.messages import probe, reason
 from vae_exp.tracking.store import Store, configured_store, import_client
-from vae_exp.tracking.talk import probe, reason
-from vae_exp.tracking.waiting import patiently
+from vae_exp.tracking.waiting import call_with_timeout
 
 if TYPE_CHECKING:
     import requests
@@ -82,7 +82,7 @@ def _fetch(what: str, wanted: dict[str, int], place: Callable[[MlflowClient], st
     import_client()  # takes seconds, which don't count as the server's silence
     try:
         probe(store)
-        return patiently(lambda answered: _Download(what, wanted, store, destination, answered).fetch(place))
+        return call_with_timeout(lambda answered: _Download(what, wanted, store, destination, answered).fetch(place))
     except UserError:
         raise
     except Exception as error:  # a server may answer anything, and its library may be missing

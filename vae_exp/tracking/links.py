@@ -19,7 +19,7 @@ PORT = 5000
 """Where `mlflow ui` listens by default."""
 
 
-def how_to_look(config: TrackingConfig, folders: Sequence[RunFolder], sweep: Path | None) -> list[str]:
+def view_commands(config: TrackingConfig, folders: Sequence[RunFolder], sweep: Path | None) -> list[str]:
     """Return the lines to print at the end: the command that starts MLflow, and the link to these runs' charts.
 
     `sweep` is the folder of their sweep; None links all runs of the experiment. Empty when nothing was sent.

@@ -9,10 +9,10 @@ from vae_exp.errors import UserError
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import receipts
 from vae_exp.tracking.copies import is_complete
+from vae_exp.tracking.messages import later, probe, reason, say
 from vae_exp.tracking.sender import Sender
 from vae_exp.tracking.store import Store, be_quick, configured_store, import_client
-from vae_exp.tracking.talk import later, probe, reason, say
-from vae_exp.tracking.waiting import patiently
+from vae_exp.tracking.waiting import call_with_timeout
 
 
 def reconcile(config: TrackingConfig, folders: Iterable[RunFolder]) -> bool:
@@ -57,6 +57,6 @@ def _send(folder: RunFolder, store: Store) -> None:
         state = folder.state()  # read it before locking: the lock is part of the state
         with folder.locked():
             receipt = receipts.read(folder.path)[store.shown]
-            patiently(lambda answered: Sender(folder, store, receipt, answered).send(state))
+            call_with_timeout(lambda answered: Sender(folder, store, receipt, answered).send(state))
     except Exception as error:  # whatever a server answers: the folder has everything, and can be sent again
         say(f"{store.shown} does not have all of {folder.path.name}: {reason(error)}; {later(folder.path)}")

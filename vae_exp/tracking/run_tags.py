@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from vae_exp.config import MlflowConfig, TrackingConfig
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import receipts
+from vae_exp.tracking.messages import later, probe, reason, say
 from vae_exp.tracking.store import be_quick, configured_store, open_experiment
-from vae_exp.tracking.talk import later, probe, reason, say
 
 
 def set_tags(config: TrackingConfig, tagged: Iterable[tuple[RunFolder, Mapping[str, str]]]) -> None:
@@ -30,5 +30,5 @@ def set_tags(config: TrackingConfig, tagged: Iterable[tuple[RunFolder, Mapping[s
             for key, value in tags.items() if run_id else ():
                 client.set_tag(str(run_id), key, value, synchronous=True)
     except Exception as error:  # whatever a server answers: the tags are set again when the search is resumed
-        way_on = f"; {later(folder.path.parent)}" if folder else ""
-        say(f"{store.shown} does not have the trials and rungs of all runs: {reason(error)}{way_on}")
+        advice = f"; {later(folder.path.parent)}" if folder else ""
+        say(f"{store.shown} does not have the trials and rungs of all runs: {reason(error)}{advice}")

@@ -19,11 +19,11 @@ from vae_exp.tracking import content, receipts, views
 from vae_exp.tracking.content import STATUS, Point
 from vae_exp.tracking.copies import TOKEN, ended, find, is_complete, own_run
 from vae_exp.tracking.inputs import data_inputs
+from vae_exp.tracking.messages import say
 from vae_exp.tracking.models import send_model
 from vae_exp.tracking.names import CURRENT
 from vae_exp.tracking.receipts import Receipt
 from vae_exp.tracking.store import Store, open_experiment
-from vae_exp.tracking.talk import say
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

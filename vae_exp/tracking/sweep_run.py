@@ -17,8 +17,8 @@ from vae_exp.tracking import charts, content, receipts, views
 from vae_exp.tracking.copies import TOKEN, begin, find, own_run
 from vae_exp.tracking.receipts import Receipt
 from vae_exp.tracking.store import Store, be_quick, configured_store, import_client, open_experiment
-from vae_exp.tracking.talk import later, probe, reason, say
-from vae_exp.tracking.waiting import patiently
+from vae_exp.tracking.messages import later, probe, reason, say
+from vae_exp.tracking.waiting import call_with_timeout
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -64,7 +64,7 @@ def show_sweep(config: TrackingConfig, sweep: Path, jobs: Jobs, outcome: Outcome
     try:
         probe(store)
         import_client()  # takes seconds, in which no server is silent
-        patiently(lambda answered: _send(store, sweep, receipt, jobs, outcome, answered))
+        call_with_timeout(lambda answered: _send(store, sweep, receipt, jobs, outcome, answered))
         receipts.write(sweep, store.shown, receipt)
     except Exception as error:  # whatever a server answers: the folder has everything, and can be sent again
         say(f"{store.shown} does not show the sweep: {reason(error)}; {later(sweep)}")

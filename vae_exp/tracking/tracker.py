@@ -10,9 +10,9 @@ import traceback
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import address
 from vae_exp.tracking.copies import begin
+from vae_exp.tracking.messages import later, probe, reason, say
 from vae_exp.tracking.sender import Sender
 from vae_exp.tracking.store import Store, be_quick, import_client
-from vae_exp.tracking.talk import later, probe, reason, say
 from vae_exp.tracking.waiting import LONGEST_SILENCE
 
 LONGEST_SILENCE_WHEN_STOPPED = 5.0

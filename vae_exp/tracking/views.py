@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vae_exp.tracking import charts
 from vae_exp.tracking.receipts import Receipt
-from vae_exp.tracking.talk import reason
+from vae_exp.tracking.messages import reason
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -17,7 +17,7 @@ class Abandoned(SystemExit):
     """Ends the thread of a call that the caller no longer waits for."""
 
 
-def patiently(call: Callable[[Callable[[], None]], T], silence: float = LONGEST_SILENCE) -> T:
+def call_with_timeout(call: Callable[[Callable[[], None]], T], silence: float = LONGEST_SILENCE) -> T:
     """Run `call` in a thread and return its result; raise TimeoutError when the server is silent for too long.
 
     `call` must call its argument after each answer. A socket's own timeout is not enough: a server that sends single

@@ -13,7 +13,7 @@ from vae_exp.errors import one_line, printable
 from vae_exp.printing import ERR, print_line
 from vae_exp.tracking import address
 from vae_exp.tracking.store import Store
-from vae_exp.tracking.waiting import patiently
+from vae_exp.tracking.waiting import call_with_timeout
 
 PROBE = 5.0
 """Seconds within which a server must answer."""
@@ -55,7 +55,7 @@ def probe(store: Store) -> None:
     It is cheaper than importing MLflow, which takes seconds, only to find that the server is down.
     """
     if store.is_address:
-        patiently(lambda answered: _ask(f"{store.uri}/health"), PROBE)
+        call_with_timeout(lambda answered: _ask(f"{store.uri}/health"), PROBE)
 
 
 def _ask(uri: str) -> None:
