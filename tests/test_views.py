@@ -13,7 +13,7 @@ from tracked import TRACKING, Run, runs, whole_run
 
 from vae_exp.config import Config, DigitsConfig, MlpConfig
 from vae_exp.storage.run_folder import RunFolder
-from vae_exp.tracking import Outcome, charts, view_commands, receipts, show_sweep, views
+from vae_exp.tracking import Outcome, charts, receipts, show_sweep, view_commands, views
 
 OPEN = ["loss", "reconstruction and KL", "final measures", "what was swept", "samples"]
 LOSSES = ["loss/val", "loss/test", "loss/train"]

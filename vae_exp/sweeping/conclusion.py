@@ -18,7 +18,7 @@ from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import Job, SweepFolder
 from vae_exp.sweeping.slurm_record import ended_early
 from vae_exp.terminal import draw, safe, say, shown
-from vae_exp.tracking import Outcome, view_commands, reconcile, show_sweep
+from vae_exp.tracking import Outcome, reconcile, show_sweep, view_commands
 
 WIDE = 200
 """Width of a table in a file, in characters. Nothing is cut off there."""

@@ -15,9 +15,9 @@ from vae_exp.storage.records import State
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import charts, content, receipts, views
 from vae_exp.tracking.copies import TOKEN, begin, find, own_run
+from vae_exp.tracking.messages import later, probe, reason, say
 from vae_exp.tracking.receipts import Receipt
 from vae_exp.tracking.store import Store, be_quick, configured_store, import_client, open_experiment
-from vae_exp.tracking.messages import later, probe, reason, say
 from vae_exp.tracking.waiting import call_with_timeout
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from vae_exp.tracking import charts
-from vae_exp.tracking.receipts import Receipt
 from vae_exp.tracking.messages import reason
+from vae_exp.tracking.receipts import Receipt
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
