@@ -14,7 +14,7 @@ from vae_exp.comparison.charts.curves import learning_curves
 from vae_exp.comparison.charts.losses import heat_map, loss_by_configuration, loss_by_value
 from vae_exp.comparison.charts.search import of_search
 from vae_exp.comparison.searched import Searched, Tried
-from vae_exp.config import AdamConfig, ElboConfig, ImagesConfig, MlpConfig, TrainerConfig
+from vae_exp.config import AdamConfig, ElboConfig, ImagesConfig, IwaeConfig, MlpConfig, TrainerConfig
 from vae_exp.figures.sheet import style
 
 
@@ -97,9 +97,10 @@ def test_reconstruction_and_kl_of_each_run_are_a_point_where_there_are_two(tmp_p
 
 
 def test_points_of_rate_and_distortion_are_joined_in_the_order_of_the_objectives_value(tmp_path):
-    """Two values of latent_dim make two lines, each along beta, whatever the order of the runs."""
+    """Two values of latent_dim make two lines along beta, whatever the order of the runs; `iwae` has none."""
     for dim, beta, kl in ((2, 4.0, 3.0), (4, 1.0, 9.0), (2, 1.0, 6.0), (4, 4.0, 5.0)):
         write(tmp_path / f"{dim}_{beta}", config(dim, objective=ElboConfig(beta=beta)), [(9.0, 20.0)], kl=kl)
+    write(tmp_path / "iwae", config(2, objective=IwaeConfig(samples=1)), [(9.0, 19.0)])
     found = compared(*sorted(tmp_path.iterdir()))
     chart = chart_of(reconstruction_against_kl, found)
     lines = [line.get_xydata().tolist() for line in chart.figure.axes[0].lines[:2]]

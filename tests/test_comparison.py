@@ -16,7 +16,7 @@ from vae_exp.comparison import cells, compare, read_runs, report
 from vae_exp.comparison.answer import sentence
 from vae_exp.comparison.intervals import interval, paired
 from vae_exp.comparison.table import best_run
-from vae_exp.config import DigitsConfig, ElboConfig, ImagesConfig
+from vae_exp.config import DigitsConfig, ElboConfig, ImagesConfig, IwaeConfig
 from vae_exp.config.trainer import TrainerConfig
 from vae_exp.errors import UserError
 from vae_exp.sweeping import conclusion
@@ -243,6 +243,18 @@ def test_only_the_keys_that_differ_are_shown(tmp_path):
     found = compared(tmp_path / "a", tmp_path / "b")
     assert found.keys == ["model.latent_dim", "trainer.batch_size"]
     assert found.label(found.rows[0]) == "latent_dim=2, batch_size=64"
+
+
+def test_a_label_leaves_out_what_follows_from_an_option_and_what_another_option_has(tmp_path):
+    runs = {"a": ElboConfig(beta=0.25), "b": ElboConfig(beta=4.0), "c": IwaeConfig(samples=1)}
+    for name, objective in runs.items():
+        write(tmp_path / name, config(objective=objective), [(1.0, 1.0)])
+    found = compared(*(tmp_path / name for name in runs))
+    expected = ["beta=0.25, objective=elbo", "beta=4.0, objective=elbo", "objective=iwae"]
+    assert list(map(found.label, found.rows)) == expected
+    header, rows = cells.table(found, [])
+    assert header[:2] == ["beta", "objective"]
+    assert [row[0].text for row in rows] == ["★ 0.25", "4.0", "–"]
 
 
 def test_a_key_has_its_short_name_unless_two_would_be_called_the_same(tmp_path):

@@ -81,9 +81,9 @@ def _runs(comparison: Comparison, row: Row) -> Cell:
 
 def _value(comparison: Comparison, key: str) -> Callable[[Row], Cell]:
     def cell(row: Row) -> Cell:
-        value = row.config.get(key)
+        value = row.config.get(key, "–")  # of an option that another configuration has chosen
         star = "★ " if key == comparison.keys[0] and is_starred(comparison, row) else ""
-        return Cell(star + written(value), value if type(value) in (int, float) else written(value))  # type: ignore[arg-type]
+        return Cell(star + written(value), value if type(value) in (int, float) else written(value))
 
     return cell
 

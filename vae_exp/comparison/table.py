@@ -47,9 +47,11 @@ class Comparison:
 
     @cached_property
     def keys(self) -> list[str]:
-        """Return the dotted keys in which the configurations differ."""
-        every = dict.fromkeys(key for run in self.runs for key in run.config)
-        return [key for key in every if len({repr(run.config.get(key)) for run in self.runs}) > 1]
+        """Return the dotted keys that have several values; one that is the same in all that have it says nothing."""
+        values: dict[str, set[str]] = {}
+        for key, value in (item for run in self.runs for item in run.config.items()):
+            values.setdefault(key, set()).add(repr(value))
+        return [key for key, found in values.items() if len(found) > 1]
 
     @cached_property
     def has_seeds(self) -> bool:
@@ -143,8 +145,9 @@ class Comparison:
         return found if found.values else None
 
     def label(self, row: Row) -> str:
-        """Return the label of a configuration: `latent_dim=2, beta=4.0`."""
-        return ", ".join(f"{self.short(key)}={written(row.config.get(key))}" for key in self.keys) or "all runs"
+        """Return the label of a configuration: `latent_dim=2, beta=4.0`, by the keys that it has."""
+        own = [key for key in self.keys if key in row.config]
+        return ", ".join(f"{self.short(key)}={written(row.config[key])}" for key in own) or "all runs"
 
     def run_label(self, run: Run) -> str:
         """Return the label of a run: that of its configuration, and its seed if there are several."""
@@ -171,9 +174,9 @@ class Comparison:
         return len({run.seed for run in self.runs}) > 1
 
     def short(self, key: str) -> str:
-        """Return the last part of a dotted key, or all of it if two keys have the same last part."""
-        last = key.rpartition(".")[2]
-        return last if [other.rpartition(".")[2] for other in self.keys].count(last) <= 1 else key
+        """Return the last part of a dotted key, or all of it if two keys have it; `objective` for `objective.name`."""
+        last = [other.removesuffix(".name").rpartition(".")[2] for other in (key, *self.keys)]
+        return last[0] if last[1:].count(last[0]) <= 1 else key
 
     def frame(self) -> pd.DataFrame:
         """Return the table with all numbers, the content of `comparison.csv`."""

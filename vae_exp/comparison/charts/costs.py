@@ -45,11 +45,14 @@ def reconstruction_against_kl(comparison: Comparison) -> Chart | None:
 
 
 def _join(axes: Axes, comparison: Comparison, rows: Sequence[Row]) -> str | None:
-    """Join the means of rows that differ in a single number, in its order; return its key, if there is one."""
-    numbers = [key for key in comparison.keys if all(type(row.config.get(key)) in (int, float) for row in rows)]
+    """Join the means of rows that differ in a single number, in its order; return its key, if there is one.
+
+    Rows without the key, such as `objective.beta` of `iwae`, stay alone.
+    """
+    numbers = [key for key in comparison.keys if all(type(row.config.get(key, 0)) in (int, float) for row in rows)]
     key = min(numbers, key=lambda name: not name.startswith("objective."), default=None)
     groups: dict[str, list[Row]] = {}
-    for row in rows if key else ():
+    for row in (row for row in rows if key in row.config):
         others = [row.config.get(other) for other in comparison.keys if other != key]
         groups.setdefault(repr(others), []).append(row)
     for group in groups.values():
