@@ -19,6 +19,9 @@ from vae_exp.progress_text import ProgressText, duration, fit, losses
 from vae_exp.storage.metrics import Record
 from vae_exp.terminal import new_console, say
 
+ECHO = len("^C")
+"""Columns left free for what a terminal echoes of Ctrl-C: on a full line it wraps, and the bar is there twice."""
+
 T = TypeVar("T")
 
 
@@ -112,7 +115,7 @@ class _Line(ProgressColumn):
     def render(self, task: Task) -> Table:
         """Return the line."""
         left = duration(task.time_remaining)
-        label, bar, text = fit(self.console.width, self.text.label, self.text.variants(left))
+        label, bar, text = fit(self.console.width - ECHO, self.text.label, self.text.variants(left))
         line = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
         cells: list[Any] = [Text(label)] if label else []
         cells += [ProgressBar(task.total, task.completed, width=bar, pulse=task.total is None)] if bar else []
