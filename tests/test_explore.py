@@ -73,7 +73,7 @@ def test_a_brush_chooses_runs_in_every_view_and_the_address_holds_the_choice(pag
     assert axes(browser)[:4] == ["latent_dim", "seed", "val loss", "test loss"]
     x, y, _, height = middle(browser, ".strip", 0)
     drag(browser, (x, y + height / 2 - 2), (x, y + height / 2 - height * 0.6))  # from 2 to beyond 4, of 2, 4 and 8
-    browser.wait(f"{STATUS} === '4 of 6 runs are chosen'")
+    browser.wait(f"{STATUS} === '4 of 6 runs are selected'")
     address = browser.wait("location.hash")
     assert address.startswith("#axis:model.latent_dim=2,4")
     runs = [f"latent_dim={dim}, seed={seed}" for dim in (2, 4) for seed in (0, 1)]
@@ -81,7 +81,7 @@ def test_a_brush_chooses_runs_in_every_view_and_the_address_holds_the_choice(pag
     assert browser.run(f"return {CHOSEN}") == ["2", "4", *runs]
     browser.open("about:blank")
     browser.open(page + address)
-    browser.wait(f"{STATUS} === '4 of 6 runs are chosen'")
+    browser.wait(f"{STATUS} === '4 of 6 runs are selected'")
     browser.run("document.querySelector('.choice button').click()")
     browser.wait(f"{STATUS} === 'All 6 runs are shown'")
     assert browser.said() == []
@@ -128,7 +128,7 @@ def test_axes_are_moved_and_limits_set_with_arrow_keys(page, browser):
     assert axes(browser)[:2] == ["seed", "latent_dim"]
     assert browser.run("return document.activeElement.textContent") == "latent_dim"
     press(browser, "ArrowUp", ".axis[aria-label=latent_dim] .lowest")
-    browser.wait(f"{STATUS} === '4 of 6 runs are chosen'")
+    browser.wait(f"{STATUS} === '4 of 6 runs are selected'")
     text = "document.querySelector('.axis[aria-label=latent_dim] .lowest').ariaValueText"
     assert browser.run(f"return {text}") == "4"
     press(browser, "Escape", ".axis[aria-label=latent_dim] .lowest")

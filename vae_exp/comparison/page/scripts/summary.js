@@ -10,7 +10,7 @@ function showSummary(root) {
   choice.subscribe(({ chosen, brushes }, changed) => {
     if (!changed.has("chosen") && !changed.has("brushes")) return;
     const count = data.runs.length.toLocaleString("en");
-    said.textContent = choice.isMade ? `${chosen.size.toLocaleString("en")} of ${count} runs are chosen` : `All ${count} runs are shown`;
+    said.textContent = choice.isMade ? `${chosen.size.toLocaleString("en")} of ${count} runs are selected` : `All ${count} runs are shown`;
     none.hidden = !choice.isMade;
     if (changed.has("brushes")) list.replaceChildren(...[...brushes].map(([key, limits]) => entry(key, limits)));
   });
