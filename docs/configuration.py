@@ -9,7 +9,7 @@ from typing import Any
 
 from vae_exp.config import Config
 from vae_exp.config.field_docs import field_docs
-from vae_exp.config.identity import written
+from vae_exp.config.identity import format_value
 from vae_exp.registry import schemas
 
 BAR = "\\|"
@@ -41,7 +41,7 @@ def sections() -> Iterator[str]:
         elif dataclasses.is_dataclass(default):
             yield _table(type(default), _names(type(default)))
         else:
-            yield f"`{field.name}` is `{field.type}`, by default `{written(default)}`.\n"
+            yield f"`{field.name}` is `{field.type}`, by default `{format_value(default)}`.\n"
 
 
 def _options(group: str, default: type, options: dict[str, type]) -> Iterator[str]:
@@ -69,7 +69,7 @@ def _table(cls: type, names: list[str]) -> str:
 def _row(cls: type, name: str) -> str:
     fields: dict[str, Any] = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     key, kind = f"{cls._group}.{name}", fields[name].type  # type: ignore[attr-defined]
-    default, meaning = written(getattr(cls(), name)), field_docs(cls)[name]
+    default, meaning = format_value(getattr(cls(), name)), field_docs(cls)[name]
     cells = [f"`{key}`", f"`{kind}`", f"`{default}`", meaning]
     return f"| {' | '.join(cell.replace('|', BAR) for cell in cells)} |"
 

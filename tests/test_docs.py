@@ -16,7 +16,7 @@ import pytest
 import vae_exp
 from vae_exp.__main__ import VERBS, overview
 from vae_exp.config import Config
-from vae_exp.config.identity import as_dict, flatten, written
+from vae_exp.config.identity import as_dict, flatten, format_value
 
 PACKAGE = Path(vae_exp.__file__).parent
 ROOT = PACKAGE.parent
@@ -82,7 +82,7 @@ def test_help_shows_each_key_of_the_chosen_groups_with_its_value(tmp_path):
     assert done.returncode == 0, done.stderr
     expected = flatten(as_dict(dataclasses.replace(Config(), model=vae_exp.MlpConfig(latent_dim=7))))
     for key, value in expected.items():
-        shown = f"{key.removesuffix('.name')}={written(value)}" if "." in key else ""
+        shown = f"{key.removesuffix('.name')}={format_value(value)}" if "." in key else ""
         assert shown in done.stdout
     assert "Width of each hidden layer of the encoder" in done.stdout
     assert "model.channels=" not in done.stdout.partition("Common overrides")[0]

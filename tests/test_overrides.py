@@ -19,7 +19,7 @@ from vae_exp.config import (
     SgdConfig,
     TrainerConfig,
 )
-from vae_exp.overrides import overrides_of, spelled
+from vae_exp.overrides import overrides_of, quote_value
 
 CONFIGS = {
     "defaults": Config(),
@@ -77,7 +77,7 @@ def test_any_name_is_spelled_so_that_it_is_read_back(composer, name):
     ],
 )
 def test_a_value_is_spelled_with_its_type(value, text):
-    assert spelled(value) == text
+    assert quote_value(value) == text
 
 
 @given(st.text(alphabet="\\'\"a \n"))

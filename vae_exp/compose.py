@@ -74,7 +74,7 @@ def to_config(composed: DictConfig) -> Config:
     return config
 
 
-def place() -> tuple[Path, list[str]]:
+def current_run() -> tuple[Path, list[str]]:
     """Return the folder and the overrides of the run that Hydra started. Call it only inside a Hydra task."""
     hydra = HydraConfig.get()
     return Path(hydra.runtime.output_dir), list(hydra.overrides.task)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vae_exp.config import ConvConfig
-from vae_exp.config.identity import written
+from vae_exp.config.identity import format_value
 from vae_exp.errors import UserError
 
 Shape = tuple[int, int, int]
@@ -32,7 +32,7 @@ def geometry(config: ConvConfig, shape: Shape) -> tuple[Sides, Sides]:
     channels, height, width = shape
     if config.channels[0] != channels:
         rule = f"model.channels[0] must be {channels}, the channels of the data's images, got {config.channels[0]}"
-        raise UserError(f"{rule}; set model.channels={written([channels, *config.channels[1:]])}")
+        raise UserError(f"{rule}; set model.channels={format_value([channels, *config.channels[1:]])}")
     return _sides(config, height), _sides(config, width)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from vae_exp.config.field_docs import field_docs
-from vae_exp.config.identity import written
+from vae_exp.config.identity import format_value
 
 KEY = 32
 """Width of the column of keys, in characters."""
@@ -32,7 +32,7 @@ def _paragraph(root: DictConfig, group: str) -> str:
     head = f"{group}={values['name']}" if "name" in values else group
     lines = [_line(head, (cls.__doc__ or "").partition("\n")[0])]
     lines += [
-        _line(f"  {group}.{key}={written(value)}", first_sentence(docs.get(key, "")))
+        _line(f"  {group}.{key}={format_value(value)}", first_sentence(docs.get(key, "")))
         for key, value in values.items()
         if key != "name"
     ]

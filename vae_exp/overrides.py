@@ -27,13 +27,13 @@ def overrides_of(config: Config, leave_out: tuple[str, ...] = ()) -> list[str]:
     options = [f"{group}={saved[group]['name']}" for group in groups if saved[group]["name"] != default[group]["name"]]
     chosen = flatten(as_dict(compose.defaults(options)))
     values = {key: value for key, value in flatten(saved).items() if not key.startswith(leave_out)}
-    return options + [f"{key}={spelled(value)}" for key, value in values.items() if value != chosen.get(key)]
+    return options + [f"{key}={quote_value(value)}" for key, value in values.items() if value != chosen.get(key)]
 
 
-def spelled(value: Any) -> str:
+def quote_value(value: Any) -> str:
     """Return a value in Hydra's grammar, which parses to the same type: `[1,32]`, `null`, `0.001`, `'a b'`."""
     if isinstance(value, list):
-        return f"[{','.join(map(spelled, value))}]"
+        return f"[{','.join(map(quote_value, value))}]"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, str):

@@ -45,7 +45,7 @@ def task(composed: DictConfig) -> None:
     """Run one composed configuration. The jobs of a sweep have their own task (`sweeping.launchers`)."""
     from vae_exp.sweeping import job  # importing torch takes seconds; --help needs none
 
-    folder, overrides = compose.place()
+    folder, overrides = compose.current_run()
     label = naming.label(overrides) or "defaults"
     raise SystemExit(job.run(compose.to_config(composed), folder, label))
 

@@ -10,7 +10,7 @@ from vae_exp.comparison.columns import ESTIMATES
 from vae_exp.comparison.intervals import Interval, paired
 from vae_exp.comparison.rows import Row
 from vae_exp.comparison.table import Comparison
-from vae_exp.config.identity import written
+from vae_exp.config.identity import format_value
 from vae_exp.errors import printable
 
 LIKELIHOODS = {
@@ -130,7 +130,7 @@ def context(comparison: Comparison) -> str:
         _seeds(sorted({run.seed for run in comparison.runs})),
         _images(comparison),
     ]
-    return printable(" · ".join(written(part) for part in parts if part is not None))
+    return printable(" · ".join(format_value(part) for part in parts if part is not None))
 
 
 def _seeds(seeds: Sequence[int]) -> str:

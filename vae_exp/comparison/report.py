@@ -22,7 +22,7 @@ from vae_exp.comparison.run_data import run_data
 from vae_exp.comparison.runs import Run, read_runs
 from vae_exp.comparison.searched import Searched
 from vae_exp.comparison.table import Comparison, compare
-from vae_exp.config.identity import written
+from vae_exp.config.identity import format_value
 from vae_exp.errors import UserError, one_line, printable
 from vae_exp.progress_text import roughly
 from vae_exp.storage import files
@@ -167,7 +167,7 @@ def _value(comparison: Comparison, run: Run, key: str) -> str:
 def _shared(comparison: Comparison) -> list[tuple[str, str]]:
     """Return the keys and values that all runs share."""
     first = comparison.runs[0].config
-    return [(key, printable(written(value))) for key, value in first.items() if key not in comparison.keys]
+    return [(key, printable(format_value(value))) for key, value in first.items() if key not in comparison.keys]
 
 
 def _run(comparison: Comparison, run: Run) -> dict[str, Any]:

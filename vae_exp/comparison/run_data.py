@@ -12,7 +12,7 @@ from vae_exp.comparison.charts.chart import row_shades
 from vae_exp.comparison.charts.svg import variable
 from vae_exp.comparison.columns import describe, known
 from vae_exp.comparison.table import Comparison, best_run
-from vae_exp.config.identity import written
+from vae_exp.config.identity import format_value
 from vae_exp.errors import printable
 
 MOST_MEASURES = 60
@@ -100,7 +100,7 @@ def _keys(comparison: Comparison) -> list[Column]:
         values = [run.config.get(key) for run in comparison.runs]
         are_all = are_numbers(values)
         log = are_all and is_log(values_of(comparison.rows, key))
-        shown = values if are_all else [printable(written(value)) for value in values]
+        shown = values if are_all else [printable(format_value(value)) for value in values]
         found.append(Column(key, printable(comparison.short(key)), printable(key), shown, True, log))
     if len({run.seed for run in comparison.runs}) > 1:
         found.append(Column("seed", "seed", "Seed of the run.", [run.seed for run in comparison.runs], True))

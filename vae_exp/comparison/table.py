@@ -16,7 +16,7 @@ import pandas as pd
 from vae_exp.comparison.intervals import Interval, paired
 from vae_exp.comparison.rows import Row
 from vae_exp.comparison.runs import Run
-from vae_exp.config.identity import written
+from vae_exp.config.identity import format_value
 from vae_exp.storage.records import BOUNDS
 from vae_exp.storage.run_folder import RunFolder
 
@@ -147,7 +147,7 @@ class Comparison:
     def label(self, row: Row) -> str:
         """Return the label of a configuration: `latent_dim=2, beta=4.0`, by the keys that it has."""
         own = [key for key in self.keys if key in row.config]
-        return ", ".join(f"{self.short(key)}={written(row.config[key])}" for key in own) or "all runs"
+        return ", ".join(f"{self.short(key)}={format_value(row.config[key])}" for key in own) or "all runs"
 
     def run_label(self, run: Run) -> str:
         """Return the label of a run: that of its configuration, and its seed if there are several."""
@@ -184,7 +184,7 @@ class Comparison:
 
     def _cells(self, row: Row) -> dict[str, Any]:
         values = {key: row.config.get(key) for key in self.keys}
-        cells = {key: value if type(value) in (int, float) else written(value) for key, value in values.items()}
+        cells = {key: value if type(value) in (int, float) else format_value(value) for key, value in values.items()}
         cells |= {"states": row.states, "runs": len(row.finished), "best": row is self.best}
         for measure in self.measures:
             found = row.interval(measure)

@@ -59,10 +59,10 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     return [f"{key}: {old.get(key, '-')} → {new.get(key, '-')}" for key in keys]
 
 
-def written(value: Any) -> str:
+def format_value(value: Any) -> str:
     """Return a value as on the command line: `[1,32,64]`, `null`, `true`."""
     if isinstance(value, list):
-        return f"[{','.join(map(written, value))}]"
+        return f"[{','.join(map(format_value, value))}]"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return str(value)

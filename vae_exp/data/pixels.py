@@ -25,15 +25,15 @@ def channel_axis(shape: tuple[int, ...], layout: str | None, where: str) -> int 
     if len(shape) == 3 and layout is None:
         return None
     if len(shape) == 3:
-        raise UserError(f"data.layout must be null for images of three axes, got {layout!r} for {_written(shape)}")
+        raise UserError(f"data.layout must be null for images of three axes, got {layout!r} for {_format_shape(shape)}")
     axes = [axis for axis in ([_AXES[layout]] if layout else _AXES.values()) if _has_channels(shape, axis)]
     if len(axes) == 2:
-        both = f"N×H×W×C and as N×C×H×W, got {_written(shape)}"
+        both = f"N×H×W×C and as N×C×H×W, got {_format_shape(shape)}"
         raise UserError(f"{where} can be read as {both}; set data.layout=nhwc or data.layout=nchw")
     if not axes:
         layouts = "N×H×W, N×H×W×C or N×C×H×W" if layout is None else "×".join(layout.upper())
         rule = f"images {layouts} with 1 or 3 channels C, not volumes"
-        raise UserError(f"{where} must hold {rule}, got {_written(shape)}")
+        raise UserError(f"{where} must hold {rule}, got {_format_shape(shape)}")
     return axes[0]
 
 
@@ -91,5 +91,5 @@ def _has_channels(shape: tuple[int, ...], axis: int) -> bool:
     return len(shape) == 4 and shape[axis] in CHANNELS
 
 
-def _written(shape: tuple[int, ...]) -> str:
+def _format_shape(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape))

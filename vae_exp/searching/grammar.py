@@ -11,7 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep, Sweep
 from hydra.errors import HydraException
 
-from vae_exp.config.identity import written
+from vae_exp.config.identity import format_value
 from vae_exp.errors import UserError, one_line
 from vae_exp.searching.space import Choice, Dimension, Interval, Point, Range, Space
 
@@ -126,5 +126,5 @@ def _as_text(key: str, values: object) -> str:
     if isinstance(values, range):
         return f"range({values.start},{values.stop},{values.step})"
     if isinstance(values, Sequence):
-        return f"choice({','.join(map(written, values))})"
+        return f"choice({','.join(map(format_value, values))})"
     raise UserError(f"{key} must be a range, a list, or text in Hydra's grammar, got {values!r}")

@@ -10,7 +10,7 @@ from typing import Any
 from vae_exp.comparison import compare
 from vae_exp.comparison.runs import planned_runs
 from vae_exp.config import Config
-from vae_exp.config.identity import as_dict, written
+from vae_exp.config.identity import as_dict, format_value
 from vae_exp.config.options import Options
 from vae_exp.config.saved import with_values
 from vae_exp.errors import UserError, short
@@ -92,9 +92,9 @@ def _overrides(key: str, value: Any) -> list[str]:
     Options of a group become its name and the values that differ from their defaults.
     """
     if not isinstance(value, Options):
-        return [f"{key}={written(_plain(value))}"]
+        return [f"{key}={format_value(_plain(value))}"]
     mine, default = as_dict(value), as_dict(type(value)())
-    differing = [f"{key}.{name}={written(mine[name])}" for name in mine if mine[name] != default[name]]
+    differing = [f"{key}.{name}={format_value(mine[name])}" for name in mine if mine[name] != default[name]]
     return [f"{key}={mine['name']}", *differing] if "name" in mine else differing
 
 

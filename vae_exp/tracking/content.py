@@ -10,7 +10,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from vae_exp.config.identity import NOT_IDENTITY, as_dict, identity, written
+from vae_exp.config.identity import NOT_IDENTITY, as_dict, format_value, identity
 from vae_exp.errors import UserError
 from vae_exp.machine.environment import Session
 from vae_exp.registry import schemas
@@ -76,7 +76,7 @@ def parameters(config: dict[str, Any], overridden: Collection[str] = ()) -> dict
     changed = {key for key, value in flat.items() if key in overridden or value != default.get(key, value)}
     shown = {key for key in changed if not key.startswith(NOT_SHOWN)}
     order = [key for key in CORE if key in flat] + sorted(shown - set(CORE))
-    return {key: written(flat[key]) for key in order}
+    return {key: format_value(flat[key]) for key in order}
 
 
 def is_parameter(key: str) -> bool:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from vae_exp.comparison.rows import Row
-from vae_exp.config.identity import written
+from vae_exp.config.identity import format_value
 
 LETTER = 6.6
 """Width of a letter of a tick, in a chart's units."""
@@ -46,7 +46,7 @@ def places_of(values: Sequence[Any]) -> list[float]:
 def lay_out(axes: Axes, values: Sequence[Any]) -> None:
     """Scale the horizontal axis for these values, and label as many of them as don't overlap."""
     places = places_of(values)
-    names = [written(value) for value in values]
+    names = [format_value(value) for value in values]
     if are_numbers(values) and is_log(values):
         axes.set_xscale("log")
     position = np.log(places) if axes.get_xscale() == "log" else np.array(places)

@@ -15,7 +15,7 @@ from vae_exp.comparison.charts.chart import Chart, Entry, blank
 from vae_exp.comparison.intervals import Interval
 from vae_exp.comparison.rows import Row
 from vae_exp.comparison.table import Comparison
-from vae_exp.config.identity import written
+from vae_exp.config.identity import format_value
 from vae_exp.figures.colours import SPLITS, Shade, configurations
 
 LOSS = "test/loss"
@@ -41,7 +41,7 @@ def loss_by_value(comparison: Comparison) -> Chart | None:
         chosen = [row for row in rows if not others or row.config.get(others[0]) == value]
         chosen.sort(key=lambda row: values.index(row.config.get(along)))
         places = [places_of(values)[values.index(row.config.get(along))] for row in chosen]
-        name = f"{comparison.short(others[0])}={written(value)}, " if others else ""
+        name = f"{comparison.short(others[0])}={format_value(value)}, " if others else ""
         for measure, dashes in DASHES.items():
             split = measure.partition("/")[0]
             shade = shades[number] if others else SPLITS[split]
@@ -76,11 +76,11 @@ def _course(comparison: Comparison, along: str, rows: Sequence[Row]) -> str:
     """Return a description of the test loss: `test loss falls from 162.6 at latent_dim=2 to 138.5 at 4`."""
     first, last = rows[0], rows[-1]
     one, other = first.interval(LOSS).mean, last.interval(LOSS).mean
-    at = f"{comparison.short(along)}={written(first.config.get(along))}"
+    at = f"{comparison.short(along)}={format_value(first.config.get(along))}"
     if first is last:
         return f"test loss is {one:.1f} at {at}"
     way = "falls" if other < one else "rises"
-    return f"test loss {way} from {one:.1f} at {at} to {other:.1f} at {written(last.config.get(along))}"
+    return f"test loss {way} from {one:.1f} at {at} to {other:.1f} at {format_value(last.config.get(along))}"
 
 
 def _nats(comparison: Comparison) -> str:
@@ -129,7 +129,7 @@ def heat_map(comparison: Comparison) -> Chart | None:
         losses[ys.index(row.config.get(down)), xs.index(row.config.get(across))] = row.interval(LOSS).mean
     figure = blank(max(150, 44 * len(ys) + 60))
     axes = figure.subplots()
-    names: dict[str, Any] = {"xticklabels": list(map(written, xs)), "yticklabels": list(map(written, ys))}
+    names: dict[str, Any] = {"xticklabels": list(map(format_value, xs)), "yticklabels": list(map(format_value, ys))}
     names |= {"annot_kws": {"size": 10}, "cbar_kws": {"label": "test loss, nats"}}
     sns.heatmap(losses, annot=True, fmt=".1f", cmap="viridis_r", ax=axes, linewidths=1, **names)
     axes.tick_params(axis="y", labelrotation=0)
