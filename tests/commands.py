@@ -80,7 +80,15 @@ class Command:
     def communicate(self, timeout=None):
         """Wait for its end; return what it wrote to standard output and standard error."""
         self.wait(timeout)
-        return tuple(file.read_text(encoding="utf-8") if file.exists() else "" for file in self._files)
+        return self.stdout(), self._read(1)
+
+    def stdout(self):
+        """Return what it has written to standard output so far."""
+        return self._read(0)
+
+    def _read(self, stream):
+        file = self._files[stream]
+        return file.read_text(encoding="utf-8") if file.exists() else ""
 
     def send_signal(self, number):
         if self.poll() is None:

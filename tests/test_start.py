@@ -1,12 +1,16 @@
 """What a command imports before it says something: torch takes seconds, and help and a wrong key need none of it."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from commands import Command
 
 pytestmark = pytest.mark.process
 
@@ -108,3 +112,16 @@ def test_who_looks_at_a_sweep_imports_no_torch(tmp_path, verb, end, allowed):
     codes, imported = called(tmp_path, verb, ["--help"], ["sweep"])
     assert codes == [0, end]
     assert imported <= allowed
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no Ctrl-C for another process")
+def test_ctrl_c_while_a_thousand_jobs_are_planned_leaves_nothing_behind(tmp_path):
+    command = Command(tmp_path, "train", "-m", "seed=range(1000)", "data=digits", "tracking=none")
+    while not command.stdout().startswith("1000 jobs: seed=range(1000) on digits → outputs/"):
+        assert command.poll() is None
+        time.sleep(0.001)
+    command.send_signal(signal.SIGINT)
+    _, stderr = command.communicate(timeout=120)
+    assert command.returncode == 130
+    assert stderr == "error: stopped while the jobs were planned; nothing was made or changed\n"
+    assert list(tmp_path.iterdir()) == []
