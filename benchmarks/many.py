@@ -49,7 +49,7 @@ def planned(given: Sequence[str], known: Sequence[Job] = ()) -> list[Job]:
     jobs, swept = combinations(OverridesParser.create(config_loader=loader), given)
     composer = Composer(loader, master)
     requests = [Request(each, composer.base_digest(each), partial(composer.compose, each)) for each in jobs]
-    return plan(requests, swept, known, 1, cached_check())
+    return plan(requests, swept, known, lambda: 1, cached_check())
 
 
 def planning(jobs: int) -> dict[str, float]:
