@@ -79,6 +79,12 @@ class SearchConf(Options):
 
     _target_: str = "hydra_plugins.vae_exp_sweeper.VaeExpSearch"
     _convert_: str = "all"
+    wait: bool | None = None
+    """Wait for the runs and conclude the search; null: hand it over with `submitit_slurm`, wait with others."""
+    jobs_per_task: int = 1
+    """With `submitit_slurm`: how many runs a task of an array has, one after the other, at least 1."""
+    conclusion: ConclusionConf = field(default_factory=ConclusionConf)
+    """With `submitit_slurm`: resources of the last job, and of those that propose and promote."""
     resume: bool = False
     """Resume the search in `hydra.sweep.dir`."""
 
@@ -89,7 +95,7 @@ class VaeExpSearch(Sweeper):
     hydra_context: HydraContext
     config: DictConfig
 
-    def __init__(self, resume: bool, **options: Any) -> None:
+    def __init__(self, resume: bool, wait: Any, jobs_per_task: Any, conclusion: Any, **options: Any) -> None:
         self.resume, self.options = resume, options
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:

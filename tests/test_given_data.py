@@ -1,5 +1,7 @@
 """Data of one's own from beginning to end: given from Python, resumed and reproduced from a file, and swept."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -161,6 +163,47 @@ def test_arrays_are_swept_from_python_in_this_process_and_in_others(tmp_path, jo
     assert [run.final["epochs"] for run in sweep.runs] == [2, 2]
     found = {RunFolder(run.folder).read_environment().data.digest for run in sweep.runs}
     assert found == {digest((IMAGES, LABELS)), digest((IMAGES, LABELS), binarize="static")}
+
+
+@pytest.fixture
+def files(tmp_path):
+    """The arrays in a file, and others in another."""
+    np.savez(tmp_path / "same.npz", images=IMAGES, labels=LABELS)
+    np.savez(tmp_path / "other.npz", images=IMAGES[::-1], labels=LABELS)
+    return [f"data.root={tmp_path / name}.npz" for name in ("same", "other")]
+
+
+def require_the_same_file(cwd, folder, files, *more):
+    """Require that `resume` asks for a file, refuses one with other images, and goes on with the same ones."""
+    asked = run(cwd, "resume", folder, *more)
+    assert asked.returncode == 2
+    assert "data.root must be a .npz or .npy file, got None" in asked.stderr
+    refused = run(cwd, "resume", folder, files[1], *more)
+    assert refused.returncode == 2
+    assert "data.root must hold the data" in refused.stderr
+    done = run(cwd, "resume", folder, files[0], *more)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.process
+def test_a_sweep_on_arrays_goes_on_with_a_file_of_the_same_images(tmp_path, files):
+    sweep = vae_exp.sweep(config(), {"seed": [0, 1]}, tmp_path / "sweep", data=(IMAGES, LABELS), progress=False)
+    shutil.rmtree(sweep.runs[1].folder)
+    require_the_same_file(tmp_path, sweep.folder, files)
+    assert [run.final["epochs"] for run in sweep.runs] == [2, 2]
+
+
+@pytest.mark.process
+def test_a_search_on_arrays_goes_on_with_a_file_of_the_same_images(tmp_path, files):
+    options = {"trials": 2, "first_epochs": 1, "factor": 2, "progress": False}
+    space = {"model.latent_dim": range(2, 9)}
+    found = vae_exp.search(config(), space, tmp_path / "search", data=(IMAGES, LABELS), **options)
+    with pytest.raises(UserError, match="other values of its images"):
+        vae_exp.search(config(), space, found.folder, data=(IMAGES[::-1], LABELS), **options)
+    require_the_same_file(tmp_path, found.folder, files, "hydra.sweeper.trials=4")
+    assert found.trials["state"].tolist().count("finished") >= 1
+    assert len(found.trials) == 4
+    assert {RunFolder(run.folder).read_environment().data.digest for run in found.runs} == {digest((IMAGES, LABELS))}
 
 
 def parquet(folder):

@@ -10,6 +10,7 @@ from vae_exp import compose, experiment
 from vae_exp.comparison import read_runs
 from vae_exp.config.identity import as_dict, identity
 from vae_exp.errors import UserError
+from vae_exp.exporting import source
 from vae_exp.searching import charts
 from vae_exp.searching.findings import Findings
 from vae_exp.searching.record import match, read, record_file, write
@@ -18,6 +19,7 @@ from vae_exp.searching.search import Search
 from vae_exp.storage import checkpoint
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import SweepFolder
+from vae_exp.watching import overview, screen
 
 
 @pytest.fixture(scope="module")
@@ -243,6 +245,10 @@ def test_a_search_from_python_is_what_the_command_would_do_and_is_read_back(tmp_
     assert list(found.trials["trial"]) == [1, 2, 3, 4, 5, 6]
     row = found.trials.set_index("trial").loc[best.number]
     assert (row["state"], row["epochs"], row["val/loss"]) == ("finished", 6, alone.rungs()[-1].values[best.number][0])
+    loaded = vae_exp.load_sweep(found.folder)
+    assert loaded.best == found.best
+    assert repr(loaded) == f"LoadedSearch({found.folder}: 6 trials: 5 paused, 1 finished; best: trial {best.number})"
+    assert "<td>paused</td>" in loaded._repr_html_()
 
 
 # --- what was found --------------------------------------------------------------------------------------------------
@@ -263,6 +269,33 @@ def test_the_command_of_the_best_composes_to_its_configuration_and_carries_one_t
     assert "trainer.threads=1" in overrides
     composed = compose.override(CONFIG, overrides, "test")
     assert identity(as_dict(composed)) == identity(findings.best.jobs[0].config)
+
+
+def test_a_search_that_is_watched_says_how_many_trials_and_rungs_it_has(tmp_path, alone, record):
+    write(alone.sweep.path, record)
+    (found,) = overview.read(alone.sweep.path)
+    assert str(found.trials) == "search: 6 of 6 trials; rungs at epoch 1, 2, 4, 6"
+    assert found.is_finished
+    assert not any("resume with" in str(part) for part in screen.draw([found]))
+    assert found.as_json()["kind"] == "search"
+    search = searched(tmp_path, record, killed=(2,))
+    write(tmp_path, record)
+    (found,) = overview.read(tmp_path)
+    assert str(found.trials).startswith("search: 4 of 6 trials")
+    assert f"nothing runs; resume with: python -m vae_exp.resume {search.sweep.path}" in screen.draw([found])
+    assert {job.epochs for job in found.jobs} == {1, 2}  # to which rung each goes on
+
+
+def test_the_best_of_a_search_is_exported_and_none_where_two_measures_rank_none(tmp_path, alone, record):
+    write(alone.sweep.path, record)
+    with source.found(alone.sweep.path) as found:
+        assert found.folder == alone.sweep.folder(Findings(alone).best.jobs[0])
+        assert found.row.config["model.latent_dim"] == found.config.model.latent_dim
+    two = asked(minimize=["val/reconstruction", "val/kl"], factor=None, trials=3)
+    searched(tmp_path, two)
+    write(tmp_path, two)
+    with pytest.raises(UserError, match="has no best run; give the folder of one on its front: trial="):
+        source.found(tmp_path).__enter__()
 
 
 def test_two_measures_have_a_front_and_no_best(tmp_path):

@@ -1,8 +1,10 @@
 """Searches as a user runs them: killed, with one worker and with two, refused, extended, and shown in MLflow."""
 
 import random
+import shlex
 import signal
 import subprocess
+import sys
 
 import pytest
 from sweeps import kill_group, run, start, sweep_of, tracked
@@ -10,6 +12,7 @@ from sweeps import kill_group, run, start, sweep_of, tracked
 from vae_exp import resume
 from vae_exp.errors import UserError
 from vae_exp.searching import record
+from vae_exp.searching.findings import Findings
 from vae_exp.searching.search import Search
 from vae_exp.storage.sweep_folder import SweepFolder
 
@@ -48,6 +51,21 @@ def test_a_search_ends_with_a_table_its_cost_and_the_command_of_the_best(alone):
     page = (sweep.path / "report.html").read_text(encoding="utf-8")
     for name in ("search_course", "search_key_0", "search_key_1"):
         assert f'<figure class="plot" id="{name}">' in page
+
+
+def test_the_printed_command_trains_the_weights_of_the_best_trial_byte_for_byte(alone, tmp_path):
+    sweep, said = alone
+    (command,) = (line for line in said.splitlines() if line.startswith("  python -m vae_exp.train"))
+    python, *arguments = shlex.split(command)
+    subprocess.run([sys.executable, *arguments], cwd=tmp_path, check=True, capture_output=True, timeout=300)
+    (fresh,) = (tmp_path / "outputs").iterdir()
+    best = Findings(Search(sweep, record.read(sweep.path), [])).best
+    found = sweep.folder(best.jobs[0]).path
+    assert python == "python"
+    names = sorted(file.name for file in (fresh / "checkpoints").glob("*.safetensors"))
+    assert names == sorted(file.name for file in (found / "checkpoints").glob("*.safetensors")) != []
+    for name in names:
+        assert (fresh / "checkpoints" / name).read_bytes() == (found / "checkpoints" / name).read_bytes()
 
 
 def test_two_workers_propose_and_promote_as_one_does(alone, tmp_path):
@@ -138,7 +156,10 @@ def test_a_search_is_shown_in_mlflow_flat_with_its_trials_and_rungs(tmp_path):
         (["-m", "optimizer.lr=interval(1e-4,1e-2)"], "hydra/sweeper=search"),
         ([*SEARCH, *SPACE], "hydra.sweeper.trials must be a number of configurations"),
         ([*EIGHT, "optimizer.lr=0.1"], "optimizer.lr must be given once"),
-        ([*EIGHT, "hydra/launcher=submitit_slurm"], "hydra/launcher must run on this machine"),
+        (
+            [*EIGHT, "hydra.sweeper.jobs_per_task=2"],
+            "hydra.sweeper.jobs_per_task=2 needs hydra/launcher=submitit_slurm",
+        ),
         ([*SEARCH, "hydra.sweeper.trials=4", "model=conv,mlp", "model.hidden=[8],[16]", "data=digits"], "model=conv"),
     ],
 )

@@ -46,8 +46,10 @@ if TYPE_CHECKING:
     from vae_exp.errors import Diverged, UserError
     from vae_exp.loaded_model import LoadedModel, load_export
     from vae_exp.loaded_run import LoadedRun
-    from vae_exp.loaded_sweep import LoadedSweep, load_sweep
+    from vae_exp.loaded_sweep import LoadedSweep
     from vae_exp.loading import load_run
+    from vae_exp.searching.loaded_search import LoadedSearch
+    from vae_exp.searching.loading import load_sweep
 
     __version__: str
 
@@ -71,6 +73,7 @@ __all__ = [
     "KmnistConfig",
     "LoadedModel",
     "LoadedRun",
+    "LoadedSearch",
     "LoadedSweep",
     "MlflowConfig",
     "MlpConfig",
@@ -94,11 +97,12 @@ _MODULES = {
     "Diverged": "vae_exp.errors",
     "LoadedModel": "vae_exp.loaded_model",
     "LoadedRun": "vae_exp.loaded_run",
+    "LoadedSearch": "vae_exp.searching.loaded_search",
     "LoadedSweep": "vae_exp.loaded_sweep",
     "UserError": "vae_exp.errors",
     "load_export": "vae_exp.loaded_model",
     "load_run": "vae_exp.loading",
-    "load_sweep": "vae_exp.loaded_sweep",
+    "load_sweep": "vae_exp.searching.loading",
     "run": "vae_exp.api",
     "search": "vae_exp.api",
     "sweep": "vae_exp.api",

@@ -106,6 +106,7 @@ def search(
     folder: Path | str,
     *,
     trials: int,
+    data: object = None,
     jobs: int = 1,
     progress: bool = True,
     tracking: bool = False,
@@ -121,6 +122,7 @@ def search(
             `"tag(log,interval(1e-4,1e-2))"`. Several values of `seed` run each trial with each of them.
         folder: The search's folder.
         trials: Number of configurations to try.
+        data: The data of all trials; see `run`.
         jobs: Number of runs at a time, each in its own process. It doesn't change the result.
         progress: Show progress in a terminal or a notebook.
         tracking: Send the runs to MLflow, with the options of `config.tracking`.
@@ -134,11 +136,12 @@ def search(
     from vae_exp.searching.loaded_search import LoadedSearch
     from vae_exp.searching.options import Options
 
-    config, processes = checked(config, tracking), convert(jobs, int, "jobs")
+    config, processes = checked(config, tracking, data), convert(jobs, int, "jobs")
     at_least("jobs", processes, 1)
     folder = require_path(folder, "folder")
     watch = partial(interactive_progress, is_wanted=progress, unit="epoch" if processes == 1 else "job")
-    run_search(config, space, SweepFolder(folder), Options(trials=trials, **options), processes, watch)
+    with given(data):
+        run_search(config, space, SweepFolder(folder), Options(trials=trials, **options), processes, watch)
     return LoadedSearch(folder)
 
 

@@ -12,9 +12,6 @@ from vae_exp.comparison import Comparison, cells, compare, read_runs
 from vae_exp.comparison.table import best_run
 from vae_exp.errors import UserError, printable
 from vae_exp.loaded_run import LoadedRun
-from vae_exp.storage.paths import require_path
-from vae_exp.storage.run_folder import is_run_folder
-from vae_exp.storage.sweep_folder import SweepFolder
 
 
 @dataclass(frozen=True, repr=False)
@@ -56,7 +53,7 @@ class LoadedSweep:
         return compare(read_runs([self.folder]))
 
     def __repr__(self) -> str:
-        return printable(f"LoadedSweep({self.folder}: {self._summary()})")
+        return printable(f"{type(self).__name__}({self.folder}: {self._summary()})")
 
     def _summary(self) -> str:
         """Return the summary of the sweep: `6 runs, 5 finished, 1 failed; best: latent_dim=4`."""
@@ -73,12 +70,3 @@ class LoadedSweep:
         """Return the brief table as HTML; pandas escapes its content."""
         header, *rows = cells.plain(self._comparison())
         return pd.DataFrame(rows, columns=header).to_html(index=False, border=0)
-
-
-def load_sweep(folder: str | Path) -> LoadedSweep:
-    """Load the sweep of a folder; raise UserError when the folder holds no sweep, or its plan is damaged."""
-    path = require_path(folder, "folder")
-    if is_run_folder(path):
-        raise UserError(f"{path} is a run, not a sweep; read it with load_run")
-    SweepFolder(path).jobs()
-    return LoadedSweep(path)

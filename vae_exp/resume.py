@@ -70,7 +70,7 @@ def _require_known_data(run: RunFolder, config: Config, overrides: list[str]) ->
 def _sweep(folder: Path, overrides: list[str]) -> int:
     """Run the planned jobs with Hydra's launcher. Hydra reads none of their configurations."""
     is_search = record_file(folder).is_file()
-    allowed = LAUNCHER + (SEARCH if is_search else SLURM_KEYS)
+    allowed = LAUNCHER + SLURM_KEYS + (SEARCH if is_search else ())
     for override in overrides:
         if not override.startswith(allowed):
             what = "search" if is_search else "sweep"

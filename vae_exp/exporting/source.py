@@ -17,8 +17,10 @@ from vae_exp.errors import UserError
 from vae_exp.loaded_run import image_shape, read_config
 from vae_exp.loading import open_run, require_finished
 from vae_exp.machine.environment import Session
+from vae_exp.searching.record import record_file
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import is_sweep
+from vae_exp.terminal import shown
 
 if TYPE_CHECKING:
     from vae_exp.models.vae import Shape
@@ -50,6 +52,9 @@ def open_source(run: str | Path) -> Iterator[Source]:
 
     Raises UserError when there is none, or it is unfinished.
     """
+    if record_file(Path(run)).is_file():
+        yield _of_search(Path(run))
+        return
     if is_sweep(Path(run)):
         compared = compare(read_runs([Path(run)]))
         best = best_run(compared)
@@ -61,6 +66,24 @@ def open_source(run: str | Path) -> Iterator[Source]:
         require_finished(folder, f"resume it first: python -m vae_exp.resume {run}")
         compared = compare(read_runs([folder.path]))
         yield _read(folder, compared, compared.rows[0])
+
+
+def _of_search(path: Path) -> Source:
+    """Return the best run of a search by what it minimised; raise UserError where two measures rank none."""
+    from vae_exp.searching.loaded_search import LoadedSearch  # imports torch
+
+    search = LoadedSearch(path)
+    findings = search.findings
+    if not findings.has_best and findings.ranking:
+        names = ", ".join(each.folder.name for each in search.front)
+        raise UserError(
+            f"{path} minimises two measures and has no best run; give the folder of one on its front: {names}"
+        )
+    best = RunFolder(search.best.folder)
+    require_finished(best, f"go on with the search first: python -m vae_exp.resume {shown(path)}")
+    compared = compare(read_runs([path]))
+    row = next(row for row in compared.rows if any(run.folder.path == best.path for run in row.runs))
+    return _read(best, compared, row)
 
 
 def _read(folder: RunFolder, comparison: Comparison, row: Row) -> Source:

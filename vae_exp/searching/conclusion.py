@@ -20,6 +20,7 @@ from vae_exp.searching.search import Search
 from vae_exp.searching.trials import Trial
 from vae_exp.storage.sweep_folder import Job
 from vae_exp.sweeping.conclusion import axes, show_places
+from vae_exp.sweeping.slurm_record import ended_early
 from vae_exp.terminal import draw, say, shown
 from vae_exp.tracking import Outcome, reconcile, set_tags, show_sweep
 
@@ -99,8 +100,10 @@ def next_commands(findings: Findings, resume: str) -> list[str]:
     """Return the commands that finish the search, or leave out the trials that block it; no lines when it is over."""
     if findings.is_over:
         return []
-    blocking = findings.blocking
-    lines = [_failed(findings, trial) for trial in blocking]
+    blocking, runs = findings.blocking, [job for trial in findings.rungs[-1].trials for job in trial.jobs]
+    early = ended_early(findings.search.sweep, runs)
+    lines = [f"{job.label}: {early[job.name]}" for job in runs if job.name in early]
+    lines += [_failed(findings, trial) for trial in blocking]
     lines.append(f"Resume with: {resume}")
     if blocking:
         numbers = sorted({*findings.search.record.options.leave_out, *(trial.number for trial in blocking)})

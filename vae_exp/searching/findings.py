@@ -40,6 +40,11 @@ class Findings:
         return [by_number[number] for number in ranked(self._values(self.last))]
 
     @property
+    def has_best(self) -> bool:
+        """Return whether a trial has the lowest value: one measure is minimised, and a trial has one."""
+        return len(self.search.record.options.measures) == 1 and bool(self.ranking)
+
+    @property
     def best(self) -> Trial:
         """Return the trial with the lowest value in the last rung; raise UserError when there is none."""
         measures = self.search.record.options.measures

@@ -43,8 +43,8 @@ def run_search(
         require_room(sweep, first_batch(sweep, asked))
     launcher = LocalLauncher(sweep.path, processes, watch)
 
-    def launch(jobs: Sequence[Job], until: int) -> None:
-        launching.launch(launcher, sweep, [dataclasses.replace(job, until=until) for job in jobs])
+    def launch(jobs: Sequence[Job], _until: int) -> None:
+        launching.launch(launcher, sweep, jobs)
 
     with environment.remembered_command(), sweep.locked():
         command = environment.command_line()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pandas as pd
 
+from vae_exp.errors import UserError
 from vae_exp.loaded_run import LoadedRun
 from vae_exp.loaded_sweep import LoadedSweep
 from vae_exp.searching import record
@@ -38,6 +40,21 @@ class LoadedSearch(LoadedSweep):
         """One row for each trial: `trial`, the searched keys, `epochs`, the measures at its last rung, and `state`."""
         findings = self.findings
         return pd.DataFrame([_row(findings, trial) for trial in findings.search.trials])
+
+    def _summary(self) -> str:
+        """Return how the search stands: `24 trials: 22 paused, 2 finished; best: trial 7`."""
+        try:
+            findings = self.findings
+            states = Counter(findings.state(trial) for trial in findings.search.trials)
+            best = f"; best: trial {findings.ranking[0].number}" if findings.has_best else ""
+        except UserError as error:
+            return str(error)
+        counts = ", ".join(f"{count} {state}" for state, count in states.items())
+        return f"{len(findings.search.trials)} trials: {counts}{best}"
+
+    def _repr_html_(self) -> str:
+        """Return the table of the trials; pandas escapes what is in it."""
+        return self.trials.to_html(index=False, border=0)
 
     def _run(self, trial: Trial) -> LoadedRun:
         return LoadedRun(self.folder / trial.jobs[0].name)

@@ -9,7 +9,7 @@ from vae_exp.config import Config
 from vae_exp.config.identity import as_dict, identity, identity_hash
 from vae_exp.errors import UserError
 from vae_exp.preparation import check
-from vae_exp.searching.record import Record
+from vae_exp.searching.record import Record, require_data
 from vae_exp.searching.space import Dimension, Interval, Point
 from vae_exp.searching.trials import Trial, has_reached
 from vae_exp.storage.sweep_folder import Job, SweepFolder
@@ -27,12 +27,22 @@ class Planner:
     def plan(self, points: Sequence[Point], first: int) -> list[Trial]:
         """Write the runs of these points into the plan, numbered from `first`; return the trials.
 
-        A configuration that breaks a rule is planned as refused: it is a result, and never runs.
+        A configuration that breaks a rule is planned as refused: it is a result, and never runs. Raises UserError
+        when the data is missing: that is not the trial's fault.
         """
+        require_data(self._record)
         jobs = [job for number, point in enumerate(points, start=first) for job in self.jobs(point, number)]
         placed = iter(self._sweep.write_plan(jobs, self._command))
         seeds = range(len(self._record.seeds))
         return [Trial(first + i, point, tuple(next(placed) for _ in seeds)) for i, point in enumerate(points)]
+
+    def renew(self, trials: Sequence[Trial]) -> None:
+        """Write the runs of these trials into the plan again where they have another folder of data now, or device."""
+        jobs = [(job, trial.point) for trial in trials if not trial.refused for job in trial.jobs]
+        new = [(job, as_dict(self._record.config(point, job.config["seed"]))) for job, point in jobs]
+        changed = [dataclasses.replace(job, config=saved, at=None) for job, saved in new if saved != job.config]
+        if changed:
+            self._sweep.write_plan(changed, self._command)
 
     def adopt(self) -> None:
         """Turn runs of an earlier sweep into trials, if they are in this space and have the first rung's epochs."""
@@ -67,10 +77,11 @@ class Planner:
     def _job(self, point: Point, number: int, config: Config) -> Job:
         saved = as_dict(config)
         if (known := self._others.get(repr(identity(saved)))) is not None:
-            return dataclasses.replace(known, config=saved, trial=number, at=None)
+            return dataclasses.replace(known, config=saved, data=self._record.data, trial=number, at=None)
         label = self._label(point, number, config.seed)
         name = naming.folder_name(label, identity_hash(saved))
-        return Job(name, label, self._record.overrides(point, config.seed), saved, trial=number)
+        given = self._record.overrides(point, config.seed)
+        return Job(name, label, given, saved, data=self._record.data, trial=number)
 
     def _refused(self, point: Point, number: int, seed: int, rule: str) -> Job:
         """Return a refused run. Its saved configuration lacks the values, since they break the rule."""

@@ -39,8 +39,11 @@ def prepare(request: Request, options: Options, compose: Compose) -> Record:
     first, config = corners[0]
     seeds = [_seed(text) for text in request.seeds] or [config.seed]
     bases = dict(_bases(compose, request, first))
-    record = Record(options=options, space=request.space, seeds=seeds, fixed=request.fixed, bases=bases)
-    _require_measures(options, _checked(first, config))
+    splits = _checked(first, config)
+    _require_measures(options, splits)
+    record = Record(
+        options=options, space=request.space, seeds=seeds, fixed=request.fixed, data=splits.digest, bases=bases
+    )
     seen: dict[str, str] = {}
     for corner, other in corners:
         _checked(corner, other)

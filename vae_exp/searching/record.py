@@ -20,7 +20,7 @@ from vae_exp.config.rules import require
 from vae_exp.config.saved import load_config, with_values
 from vae_exp.errors import UserError, short
 from vae_exp.searching.grammar import override_value
-from vae_exp.searching.options import MAY_CHANGE, PREFIX, Options
+from vae_exp.searching.options import FILE, MAY_CHANGE, PREFIX, Options
 from vae_exp.searching.space import Choice, Interval, Point, Space
 from vae_exp.storage import files
 from vae_exp.storage.plan import OVERRIDE
@@ -38,6 +38,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """The seeds that each trial runs with."""
     fixed: list[str]
     """The overrides that all trials share."""
+    data: str | None = None
+    """SHA-256 of the data that all trials have."""
     bases: dict[str, dict[str, Any] | str]
     """The complete configuration of each combination of groups, to which the values of the other keys are applied; for
     an invalid combination, the rule that it breaks."""
@@ -84,7 +86,7 @@ def plain_values(space: Space, point: Point) -> dict[str, Any]:
 
 def record_file(folder: Path) -> Path:
     """Return the path of `search.json` in a folder."""
-    return folder / "search.json"
+    return folder / FILE
 
 
 def write(folder: Path, record: Record) -> None:
@@ -110,19 +112,49 @@ def read(folder: Path) -> Record:
 
 
 def match(folder: Path, asked: Record) -> Record:
-    """Return the search of a folder, with the `trials` and `leave_out` requested now.
+    """Return the requested search, which begins or continues the search of the folder.
 
-    Raises UserError, naming the keys, when the folder's search differs in anything else.
+    Raises UserError, naming the keys, when the folder's search differs in more than `trials`, `leave_out`, and what may
+    change in any run, such as the folder of the data.
     """
     if not record_file(folder).exists():
         return asked
     known = read(folder)
-    if names := [*_differing_options(known, asked), *_differing_keys(known, asked)]:
+    names = [*_differing_options(known, asked), *_differing_keys(known, asked), *_differing_data(known, asked)]
+    if names:
         raise UserError(f"the folder holds a search with other values of {', '.join(names)}; choose another folder")
     before, now = known.options.trials or 0, asked.options.trials or 0
     require(now >= before, f"{PREFIX}trials", f"at least {before}, as requested before", now)
     left_out = sorted({*known.options.leave_out, *asked.options.leave_out})
-    return replace_options(known, dataclasses.replace(asked.options, leave_out=left_out))
+    return replace_options(asked, dataclasses.replace(asked.options, leave_out=left_out))
+
+
+def with_root(record: Record, root: str | None) -> Record:
+    """Return the same search with the caller's folder of data, where one is given.
+
+    Raises UserError where one must be, since the data was given from Python or nothing says what is in its folder, and
+    where it holds other images. The record may be untrusted, and name a folder with the caller's own pictures.
+    """
+    if root is None and record.data is None and record.base["data"].get("root") is not None:
+        raise UserError("search.json notes no digest of its data, so its folder is not read; give yours: data.root=…")
+    if root is not None:
+        bases = {name: base if isinstance(base, str) else _moved(base, root) for name, base in record.bases.items()}
+        record = msgspec.structs.replace(record, bases=bases)
+    require_data(record)
+    return record
+
+
+def require_data(record: Record) -> None:
+    """Raise UserError unless the data of a search is here, and is the data that it began with."""
+    from vae_exp.preparation import check  # imports torch
+
+    found = check(load_config(record.base, "search.json")).digest
+    if record.data not in (None, found):
+        raise UserError(f"data.root must hold the data of this search, got other images: {record.base['data']['root']}")
+
+
+def _moved(base: dict[str, Any], root: str) -> dict[str, Any]:
+    return base | {"data": base["data"] | {"root": root}}
 
 
 def replace_options(record: Record, options: Options) -> Record:
@@ -133,6 +165,10 @@ def replace_options(record: Record, options: Options) -> Record:
 def _differing_options(known: Record, asked: Record) -> list[str]:
     before, now = vars(known.options), vars(asked.options)
     return [f"{PREFIX}{key}" for key in now if key not in MAY_CHANGE and now[key] != before[key]]
+
+
+def _differing_data(known: Record, asked: Record) -> list[str]:
+    return ["its images (data.root)"] if known.data not in (None, asked.data) else []
 
 
 def _differing_keys(known: Record, asked: Record) -> list[str]:

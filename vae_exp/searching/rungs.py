@@ -42,13 +42,18 @@ def members(numbers: Sequence[int], rungs: Sequence[Mapping[int, Value | None]],
     return decided
 
 
+def places(count: int, factor: int | None) -> int:
+    """Return how many of so many trials go on: 1/`factor` of them, rounded down, at least one."""
+    return max(1, count // (factor or 1))
+
+
 def promoted(values: Mapping[int, Value | None], factor: int | None) -> list[int]:
-    """Return the best 1/factor of a rung (rounded down, at least one), in the order of their numbers.
+    """Return the best 1/factor of a rung (see `places`), in the order of their numbers.
 
     Trials that diverged (None) count in the size of the rung and are never promoted.
     """
-    size = max(1, len(values) // (factor or 1))
-    return sorted(ranked({number: value for number, value in values.items() if value is not None})[:size])
+    best = ranked({number: value for number, value in values.items() if value is not None})
+    return sorted(best[: places(len(values), factor)])
 
 
 def ranked(values: Mapping[int, Value]) -> list[int]:

@@ -9,16 +9,17 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from vae_exp.errors import UserError
 from vae_exp.searching.planning import Planner
 from vae_exp.searching.record import Record, record_file, write
-from vae_exp.searching.rungs import Value, promoted
+from vae_exp.searching.rungs import Value, places, promoted
 from vae_exp.searching.sampler import Observation, propose
 from vae_exp.searching.space import Point
 from vae_exp.searching.trials import Trial, trials_of, value, waiting
 from vae_exp.storage.sweep_folder import Job, SweepFolder
 
 Launch = Callable[[Sequence[Job], int], None]
-"""Run jobs up to this epoch, and return when all have ended."""
+"""Run jobs up to this epoch, which is also their `until`, and return when all have ended."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,11 @@ def open_search(sweep: SweepFolder, record: Record, command: Sequence[str]) -> S
 
     `command` is the user's command line, for the plan.
     """
-    if not record_file(sweep.path).exists():
-        Planner(sweep, record, command).adopt()
+    planner = Planner(sweep, record, command)
+    if record_file(sweep.path).exists():
+        planner.renew(Search(sweep, record, command).trials)
+    else:
+        planner.adopt()
     write(sweep.path, record)
     return Search(sweep, record, command)
 
@@ -78,13 +82,46 @@ class Search:
                 return False
         return True
 
+    def next_runs(self) -> list[Job]:
+        """Plan a batch where one is due, and return the runs that go on now, each with its epoch; none at the end."""
+        rung = self._next()
+        return [] if rung is None else self._waiting(rung)
+
+    def runs_to(self, epoch: int) -> list[Job]:
+        """Return `next_runs` where they go to this epoch; none where they go further.
+
+        Raises UserError where what must come before is missing: values of a rung, or trials that were asked for.
+        """
+        first = self.record.rungs()[0]
+        begun = next((rung for rung in self.rungs() if not rung.is_over), None)
+        if begun and (begun.epoch < epoch or begun.epoch == first):
+            missing = ", ".join(str(trial.number) for trial in begun.trials if trial.number not in begun.values)
+            raise UserError(f"nothing goes to epoch {epoch}: trials {missing} have not come to epoch {begun.epoch}")
+        if self.is_due() and epoch > first:
+            raise UserError(f"nothing goes to epoch {epoch}: {self._missing()} trials were not proposed yet")
+        return [job for job in self.next_runs() if job.until == epoch]
+
+    def ahead(self, epoch: int) -> list[tuple[int, int]]:
+        """Return the epoch of each step after the rung of this epoch has begun, and how many trials it has at most.
+
+        What is left of the first rung are batches; of the others each is one step.
+        """
+        options, rungs = self.record.options, self.record.rungs()
+        left = self._missing() if epoch == rungs[0] else 0
+        steps = [(epoch, min(options.batch, left - done)) for done in range(0, left, options.batch)]
+        size = left + next(len(rung.trials) for rung in self.rungs() if rung.epoch == epoch)
+        for later in rungs[rungs.index(epoch) + 1 :]:
+            size = places(size, options.factor)
+            steps.append((later, size))
+        return steps
+
     def rungs(self) -> list[Rung]:
         """Return the rungs that have begun."""
         found: list[Rung] = []
         members = self.trials
         for epoch in self.record.rungs():
             found.append(self._rung(epoch, members))
-            if not found[-1].is_over:
+            if not found[-1].is_over or self.is_due():  # a trial that is still to come may be among the best
                 break
             best = promoted(found[-1].values, self.record.options.factor)
             members = [trial for trial in members if trial.number in best]
@@ -93,15 +130,19 @@ class Search:
     def _next(self) -> Rung | None:
         """Return the rung with unfinished runs, after planning a new batch if one is due; None at the end."""
         first = self._rung(self.record.rungs()[0], self.trials)
-        if first.is_over and self.is_due():
+        while first.is_over and self.is_due():  # again where every configuration of a batch breaks a rule
             self.trials += self._propose(first)
+            first = self._rung(first.epoch, self.trials)
         return next((rung for rung in self.rungs() if not rung.is_over), None)
 
     def is_due(self) -> bool:
         """Return whether more trials were requested and the space has points left."""
+        return self._missing() > 0
+
+    def _missing(self) -> int:
         size = self.record.space.size
         asked = self.record.options.trials or 0
-        return len(self.trials) < (asked if size is None else min(asked, size))
+        return (asked if size is None else min(asked, size)) - len(self.trials)
 
     def _propose(self, first: Rung) -> list[Trial]:
         """Plan the next batch."""
@@ -117,7 +158,8 @@ class Search:
         return (trial.number, epoch) in self._known or not self._runs_left(trial, epoch)
 
     def _waiting(self, rung: Rung) -> list[Job]:
-        return [job for trial in rung.trials for job in self._runs_left(trial, rung.epoch)]
+        left = [job for trial in rung.trials for job in self._runs_left(trial, rung.epoch)]
+        return [dataclasses.replace(job, until=rung.epoch) for job in left]
 
     def _runs_left(self, trial: Trial, epoch: int) -> list[Job]:
         is_out = trial.number in self.record.options.leave_out

@@ -35,24 +35,18 @@ def search(config: DictConfig, context: HydraContext, options: Mapping[str, Any]
 
     `options` are those of `hydra.sweeper`, `given` the other overrides.
     """
-    return code_of(lambda: _search(_command(config, context), options, given))
+    return code_of(lambda: _search(Command(config, context, None), options, given))
 
 
 def resume(config: DictConfig, context: HydraContext, options: Mapping[str, Any]) -> int:
     """Resume the search of a folder, with other `trials` and `leave_out` if given; return the exit code."""
-    return code_of(lambda: _resume(_command(config, context), options))
-
-
-def _command(config: DictConfig, context: HydraContext) -> Command:
-    command = Command(config, context, None)
-    if command.uses_slurm:
-        raise UserError("hydra/launcher must run on this machine in a search: basic, joblib or submitit_local")
-    return command
+    return code_of(lambda: _resume(Command(config, context, None), options))
 
 
 def _search(command: Command, options: Mapping[str, Any], given: Sequence[str]) -> int:
     sweep = command.sweep
     asked = record.match(sweep.path, _asked(command, Options(**options), given))
+    _check(command, asked)
     if not sweep.plan_file.exists():
         _require_room(sweep, asked)
     with sweep.locked():
@@ -65,6 +59,14 @@ def _require_room(sweep: SweepFolder, asked: Record) -> None:
     from vae_exp.sweeping.footprint import require_room
 
     say(console, f"the first batch: {require_room(sweep, first_batch(sweep, asked))}")
+
+
+def _check(command: Command, asked: Record) -> None:
+    """Raise UserError when the cluster would refuse the search. Nothing is written."""
+    if command.uses_slurm:
+        command.cluster.check_reserved((asked.options.trials or 0) * len(asked.seeds))
+    if command.is_handed_over:
+        command.cluster.check_conclusion()
 
 
 def _asked(command: Command, options: Options, given: Sequence[str]) -> Record:
@@ -84,19 +86,26 @@ def _asked(command: Command, options: Options, given: Sequence[str]) -> Record:
 
 def _resume(command: Command, options: Mapping[str, Any]) -> int:
     sweep = command.sweep
-    known = record.read(sweep.path)
+    known = record.with_root(record.read(sweep.path), command.config.data.root)
     given = {key: options[key] for key in MAY_CHANGE if options[key]}
     asked = record.replace_options(known, dataclasses.replace(known.options, **given))
+    _check(command, asked)
     with sweep.locked():
         typed = sweep.read_plan().command if sweep.plan_file.exists() else environment.command_line()
         return _run(command, record.match(sweep.path, asked), typed)
 
 
 def _run(command: Command, asked: Record, typed: list[str]) -> int:
-    """Run all remaining steps, and conclude the search even after a failure; return its exit code."""
+    """Run all remaining steps, and conclude the search even after a failure; return its exit code.
+
+    A search that is handed over to Slurm runs its steps and is concluded there.
+    """
     from vae_exp.searching.conclusion import conclude  # imports torch, as what follows does
+    from vae_exp.searching.handover import hand_over
     from vae_exp.searching.search import open_search
 
+    if command.is_handed_over:
+        return hand_over(command, asked, typed)
     command.refuse_queued()
     launcher, sweep = command.launcher, command.sweep
     search = open_search(sweep, asked, typed)
@@ -104,7 +113,7 @@ def _run(command: Command, asked: Record, typed: list[str]) -> int:
     def launch(jobs: Sequence[Job], until: int) -> None:
         count = "1 run" if len(jobs) == 1 else f"{len(jobs)} runs"
         say(console, f"training {count} to epoch {until}")
-        launching.launch(launcher, sweep, [dataclasses.replace(job, until=until) for job in jobs])
+        launching.launch(launcher, sweep, jobs)
 
     stopped = 0
     try:

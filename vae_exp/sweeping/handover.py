@@ -59,7 +59,7 @@ def hand_over(command: Command, jobs: Sequence[Job], typed: list[str]) -> int:
     if not is_whole:
         say(console, f"Submit the rest with: {command.resume_command}")
         return 1
-    _say_next(command, len(waiting))
+    say_next(command, counted(len(waiting), "job"))
     return 0
 
 
@@ -103,9 +103,10 @@ def _first(cluster: Cluster, waiting: Sequence[Job], queue: Sequence[Queued]) ->
     return slurm.arrays(tasks) if together > cluster.options["array_parallelism"] else []
 
 
-def _say_next(command: Command, count: int) -> None:
+def say_next(command: Command, what: str) -> None:
+    """Print what was handed over, and the commands that come next."""
     folder = shown(command.sweep.path)
-    say(console, f"{counted(count, 'job')} submitted to Slurm; their output is in {shown(command.cluster.folder)}")
+    say(console, f"{what} submitted to Slurm; their output is in {shown(command.cluster.folder)}")
     say(console, f"  show progress:     python -m vae_exp.status {folder}")
     say(console, f"  stop them:         python -m vae_exp.stop {folder}")
     say(console, f"  resume the rest:   {command.resume_command}")

@@ -18,6 +18,16 @@ def with_known_data(jobs: Sequence[Job], root: str | None) -> list[Job]:
     return [_given(job, root) if root is not None else _noted(job) for job in jobs]
 
 
+def require_data(jobs: Sequence[Job]) -> None:
+    """Raise UserError unless the data of these jobs is here, and is the data that they were planned for.
+
+    A plan can't name the file of data that was given from Python.
+    """
+    different = {repr((job.config["data"], job.data)): job for job in jobs}
+    for job in different.values():
+        _require_digest(job, _digest(job))
+
+
 def _noted(job: Job) -> Job:
     root = job.config.get("data", {}).get("root")
     if root is not None and job.data is None:
@@ -27,9 +37,18 @@ def _noted(job: Job) -> Job:
 
 def _given(job: Job, root: str) -> Job:
     saved = job.config | {"data": job.config["data"] | {"root": root}}
+    moved = dataclasses.replace(job, config=saved, at=None)
+    _require_digest(moved, found := _digest(moved))
+    return job if saved == job.config else dataclasses.replace(moved, data=found)
+
+
+def _digest(job: Job) -> str:
     from vae_exp import data  # imports torch
 
-    found = data.load(load_config(saved, f"{job.name}: its plan").data).digest
+    return data.load(load_config(job.config, f"{job.name}: its plan").data).digest
+
+
+def _require_digest(job: Job, found: str) -> None:
     if job.data not in (None, found):
+        root = job.config["data"].get("root")
         raise UserError(f"data.root must hold the data that {job.name} was planned for, got other images in {root}")
-    return job if saved == job.config else dataclasses.replace(job, config=saved, data=found, at=None)

@@ -10,7 +10,7 @@ import re
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +48,11 @@ class Queued:
     def concludes(self) -> bool:
         """Return whether it writes the report when the others have ended."""
         return self.script.name == CONCLUSION
+
+    @property
+    def is_held(self) -> bool:
+        """Return whether it waits for `release`."""
+        return self.reason == "JobHeldUser"
 
     @property
     def array(self) -> str:
@@ -143,9 +148,18 @@ def require_acceptable(script: str) -> None:
     _ask_sbatch(["sbatch", "--test-only"], script)
 
 
-def submit(script: Path) -> str:
-    """Submit a script; return its number. Raises UserError, with the cluster's reason, when it is refused."""
-    return _ask_sbatch(["sbatch", "--parsable", str(script)]).strip().partition(";")[0]
+def submit(script: Path, held: bool = False) -> str:
+    """Submit a script; return its number. What is `held` starts after `release`.
+
+    Raises UserError, with the cluster's reason, when it is refused.
+    """
+    return _ask_sbatch(["sbatch", "--parsable", *["--hold"] * held, str(script)]).strip().partition(";")[0]
+
+
+def release(numbers: Sequence[str]) -> None:
+    """Let held jobs start; raise UserError when Slurm doesn't answer."""
+    if _run("scontrol", "release", *numbers) is None:
+        raise UserError(f"Slurm does not answer: it still holds the jobs {' '.join(numbers)}")
 
 
 def put_back(number: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -20,15 +21,23 @@ PAUSE = 2.0
 def main() -> None:
     """Write the report of the sweep and exit with its code."""
     sweep, resume = SweepFolder(Path(sys.argv[1])), sys.argv[2]
+    raise SystemExit(code_of(sweep, lambda: _conclude(sweep, resume)))
+
+
+def _conclude(sweep: SweepFolder, resume: str) -> int:
+    plan = sweep.read_plan()
+    return conclude(sweep, plan.jobs, plan.command, resume, console)
+
+
+def code_of(sweep: SweepFolder, run: Callable[[], int]) -> int:
+    """Return the exit code of what is run while a sweep is held; 2 for a UserError, which is said in one line."""
     try:
         with ExitStack() as stack:
             _lock(sweep, stack)
-            plan = sweep.read_plan()
-            code = conclude(sweep, plan.jobs, plan.command, resume, console)
+            return run()
     except UserError as error:
         complain(str(error))
-        code = 2
-    raise SystemExit(code)
+        return 2
 
 
 def _lock(sweep: SweepFolder, stack: ExitStack) -> None:

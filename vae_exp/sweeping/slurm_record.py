@@ -10,6 +10,7 @@ import msgspec
 from vae_exp.storage import files
 from vae_exp.storage.sweep_folder import Job, SweepFolder
 from vae_exp.sweeping import slurm
+from vae_exp.sweeping.launching import batches
 from vae_exp.sweeping.slurm import Queued
 from vae_exp.terminal import shown
 
@@ -25,6 +26,19 @@ class Tasks(msgspec.Struct, frozen=True):
     tasks: list[list[Place]]
     max_num_timeout: int
     """How often a task that runs out of time is requeued."""
+    until: int | None = None
+    """The epoch after which the runs pause, a search's rung; None for their last epoch."""
+
+
+def fill(records: Sequence[Path], jobs: Sequence[Job]) -> None:
+    """Distribute jobs evenly over the tasks of arrays that were submitted without any; `records` are their files."""
+    known = [files.read_record(record, Tasks) for record in records]
+    size = sum(len(each.tasks) for each in known)
+    shares = list(batches([(job.name, job.at or 0) for job in jobs], -(-len(jobs) // size) or None)) if jobs else []
+    for record, each in zip(records, known, strict=True):
+        own, shares = shares[: len(each.tasks)], shares[len(each.tasks) :]
+        tasks = [*map(list, own), *[[] for _ in range(len(each.tasks) - len(own))]]
+        files.write_json(record, Tasks(tasks, each.max_num_timeout, jobs[0].until if jobs else None))
 
 
 def names_of(task: Queued) -> list[str]:

@@ -15,8 +15,9 @@ from types import FrameType
 
 from vae_exp.errors import Interrupted, complain
 from vae_exp.machine.signals import EXIT_CODES
+from vae_exp.printing import print_line
 from vae_exp.storage import files
-from vae_exp.storage.sweep_folder import SweepFolder
+from vae_exp.storage.sweep_folder import Job, SweepFolder
 from vae_exp.sweeping import slurm
 from vae_exp.sweeping.slurm_record import Place, Tasks
 
@@ -30,26 +31,38 @@ def main() -> None:
     tasks, index = files.read_record(record, Tasks), int(os.environ["SLURM_ARRAY_TASK_ID"])
     try:
         with timely(record.with_name(f"timeouts_{index}"), tasks.max_num_timeout):
-            code = run(sweep, tasks.tasks[index])
+            code = run(sweep, tasks.tasks[index], tasks.until)
     except Interrupted as interrupted:  # between two jobs, or before the first
         complain("stopped while no job ran: Slurm says that the time is nearly up")
         code = EXIT_CODES[type(interrupted)]
     raise SystemExit(code)
 
 
-def run(sweep: SweepFolder, places: Sequence[Place]) -> int:
-    """Run the unfinished jobs; return 0 when all are finished, otherwise 1. A signal ends the whole task."""
+def run(sweep: SweepFolder, places: Sequence[Place], until: int | None = None) -> int:
+    """Run the unfinished jobs up to epoch `until`; return 0 when all have reached it, otherwise 1.
+
+    A signal ends the whole task.
+    """
+    if not places:
+        print_line("nothing to do: trials before this step are missing, or fewer go on than were expected")
+        return 0
     from vae_exp.sweeping import job  # takes seconds, so after `timely` has set its handler
 
-    states = []
+    states = set[str]()
     for name, at in places:
-        planned = sweep.job(name, at)
-        if sweep.needs_run(planned):
-            states.append(job.run_planned(sweep.path, name, at))
-        if states and states[-1] == "interrupted":
-            complain(f"{name} was interrupted; resume the sweep to run the rest of this task")
-            break
-    return int(set(states) - {"finished"} != set())
+        if not _has_ended(sweep, sweep.job(name, at), until):
+            states.add(state := job.run_planned(sweep.path, name, at, until))
+            if state == "interrupted":
+                complain(f"{name} was interrupted; resume the sweep to run the rest of this task")
+                break
+    return int(not states <= {"finished", "paused"})
+
+
+def _has_ended(sweep: SweepFolder, job: Job, until: int | None) -> bool:
+    """Return whether a job is finished, or paused at this epoch: the task may have been requeued."""
+    status = sweep.folder(job).read_status()
+    has_paused = status is not None and status.state == "paused" and status.until == until
+    return has_paused or not sweep.needs_run(job)
 
 
 @contextlib.contextmanager

@@ -23,6 +23,9 @@ NOT_SBATCHS = ("_target_", "submitit_folder", "max_num_timeout")
 FOR_GPUS = ("gpus_per_node", "gpus_per_task", "cpus_per_gpu", "mem_per_gpu", "gres")
 """Keys that the concluding job doesn't inherit: it needs no GPU."""
 
+CONCLUDES = "vae_exp.sweeping.slurm_conclusion"
+"""The module that concludes a sweep."""
+
 
 @dataclass(frozen=True)
 class Array:
@@ -45,6 +48,14 @@ def arrays(tasks: Sequence[Sequence[Job]], largest: int, at_once: int) -> list[A
     lanes = min(len(parts), at_once)
     shares = [at_once // lanes + (lane < at_once % lanes) for lane in range(lanes)]
     return [Array(part, shares[i % lanes], i - lanes if i >= lanes else None) for i, part in enumerate(parts)]
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An array with the folder of its script, its record and its logs."""
+
+    array: Array
+    folder: Path
 
 
 @dataclass(frozen=True)
@@ -73,56 +84,81 @@ class Cluster:
 
     def check(self, jobs: Sequence[Job]) -> None:
         """Raise UserError, with the cluster's reason, when it would refuse these jobs."""
-        for array in self._arrays(jobs)[:1]:
-            slurm.require_acceptable(self._jobs_script(array, self.folder, None))
+        self.check_reserved(len(jobs))
+
+    def check_reserved(self, count: int) -> None:
+        """Raise UserError, with the cluster's reason, when it would refuse so many jobs."""
+        for array in self._arrays([()] * -(-count // self.jobs_per_task))[:1]:
+            slurm.require_acceptable(self._jobs_script(Placed(array, self.folder), None))
 
     def check_conclusion(self) -> None:
         """Raise UserError, with the cluster's reason, when it would refuse the concluding job."""
-        slurm.require_acceptable(self._conclusion_script(self.folder, "", None))
+        slurm.require_acceptable(self._small_script(self.folder, "conclusion", CONCLUDES, dependency=None))
+
+    def place(self, jobs: Sequence[Job]) -> list[Placed]:
+        """Return the arrays of jobs, each with its folder; nothing is written."""
+        return self._placed(list(batches(jobs, self.jobs_per_task)) if jobs else [])
+
+    def reserve(self, count: int) -> list[Placed]:
+        """Return arrays for at most `count` jobs, which are planned later (`slurm_record.fill`); nothing is written."""
+        return self._placed([()] * -(-count // self.jobs_per_task))
 
     def submit(self, jobs: Sequence[Job], after: Sequence[str] = ()) -> Iterator[str]:
         """Submit jobs, and yield the number of each array as soon as Slurm has accepted it.
 
         They start when the arrays `after` have ended. Raises UserError when Slurm refuses one.
         """
+        yield from self.submit_placed(self.place(jobs), after)
+
+    def submit_placed(self, placed: Sequence[Placed], after: Sequence[str] = (), held: bool = False) -> Iterator[str]:
+        """Submit arrays as `submit` does; what is `held` waits for `slurm.release`."""
         taken = list[str]()
-        for array in self._arrays(jobs):
-            folder = self.folder / str(next(self._numbers))
-            first = [taken[array.after]] if array.after is not None else after
-            places = [[(job.name, job.at or 0) for job in task] for task in array.tasks]
-            files.make_folder(folder)
-            files.write_json(folder / RECORD, Tasks(places, self.options["max_num_timeout"]))
-            files.write_text(folder / slurm.JOBS, self._jobs_script(array, folder, _after(first)))
-            taken.append(slurm.submit(folder / slurm.JOBS))
+        for each in placed:
+            first = [taken[each.array.after]] if each.array.after is not None else after
+            tasks = [list(task) for task in each.array.tasks]
+            until = next((job.until for task in tasks for job in task), None)
+            places = [[(job.name, job.at or 0) for job in task] for task in tasks]
+            files.make_folder(each.folder)
+            files.write_json(each.folder / RECORD, Tasks(places, self.options["max_num_timeout"], until))
+            files.write_text(each.folder / slurm.JOBS, self._jobs_script(each, _after(first)))
+            taken.append(slurm.submit(each.folder / slurm.JOBS, held))
             yield taken[-1]
 
-    def submit_conclusion(self, after: Sequence[str], resume: str) -> str:
+    def submit_conclusion(self, after: Sequence[str], resume: str, module: str = CONCLUDES) -> str:
         """Submit the job that concludes the sweep after the arrays `after`, failed or not; return its number.
 
-        `resume` is the command that finishes an unfinished sweep.
+        `resume` is the command that finishes an unfinished sweep, `module` what the job runs.
         """
-        folder = self.folder / "conclusion"
+        return self.submit_small("conclusion", [module, str(self.sweep), resume], after)
+
+    def submit_small(self, name: str, module: Sequence[str], after: Sequence[str]) -> str:
+        """Submit a job that runs a module, with its arguments, on the resources of the conclusion; return its number.
+
+        Its script is `<name>/<name>.sh`.
+        """
+        folder = self.folder / name
         files.make_folder(folder)
-        files.write_text(folder / slurm.CONCLUSION, self._conclusion_script(folder, resume, _after(after)))
-        return slurm.submit(folder / slurm.CONCLUSION)
+        script = folder / f"{name}.sh"
+        files.write_text(script, self._small_script(folder, name, *module, dependency=_after(after)))
+        return slurm.submit(script)
 
-    def _arrays(self, jobs: Sequence[Job]) -> list[Array]:
-        if not jobs:
-            return []
-        tasks = list(batches(jobs, self.jobs_per_task))
-        return arrays(tasks, slurm.largest_array(), self.options["array_parallelism"])
+    def _arrays(self, tasks: Sequence[Sequence[Job]]) -> list[Array]:
+        return arrays(tasks, slurm.largest_array(), self.options["array_parallelism"]) if tasks else []
 
-    def _jobs_script(self, array: Array, folder: Path, dependency: str | None) -> str:
-        command = ["vae_exp.sweeping.slurm_task", str(self.sweep), str(folder / RECORD)]
+    def _placed(self, tasks: Sequence[Sequence[Job]]) -> list[Placed]:
+        return [Placed(array, self.folder / str(next(self._numbers))) for array in self._arrays(tasks)]
+
+    def _jobs_script(self, placed: Placed, dependency: str | None) -> str:
+        command = ["vae_exp.sweeping.slurm_task", str(self.sweep), str(placed.folder / RECORD)]
+        array = placed.array
         limits = {"map_count": len(array.tasks), "array_parallelism": array.at_once, "dependency": dependency}
-        return _script(self.options, folder, command, limits)
+        return _script(self.options, placed.folder, command, limits)
 
-    def _conclusion_script(self, folder: Path, resume: str, dependency: str | None) -> str:
+    def _small_script(self, folder: Path, name: str, *module: str, dependency: str | None) -> str:
         own = {key: value for key, value in self.conclusion.items() if value is not None}
         options = {key: value for key, value in self.options.items() if key not in FOR_GPUS} | own
-        options |= {"name": f"{self.options['name']}-conclusion", "signal_delay_s": 0, "nodes": 1, "tasks_per_node": 1}
-        command = ["vae_exp.sweeping.slurm_conclusion", str(self.sweep), resume]
-        return _script(options, folder, command, {"dependency": dependency})
+        options |= {"name": f"{self.options['name']}-{name}", "signal_delay_s": 0, "nodes": 1, "tasks_per_node": 1}
+        return _script(options, folder, list(module), {"dependency": dependency})
 
 
 def _after(numbers: Sequence[str]) -> str | None:

@@ -21,7 +21,7 @@ from vae_exp.sweeping import handover, launching
 from vae_exp.sweeping.command import Command
 from vae_exp.sweeping.composing import Composer, combinations
 from vae_exp.sweeping.job import console
-from vae_exp.sweeping.known_data import with_known_data
+from vae_exp.sweeping.known_data import require_data, with_known_data
 from vae_exp.sweeping.planning import Request, cached_check, locked, plan
 from vae_exp.terminal import say
 
@@ -67,6 +67,7 @@ def _resume(command: Command) -> int:
         if not known.jobs:
             raise UserError(f"{folder.path} has no jobs in its plan; there is nothing to finish")
         jobs = with_known_data(known.jobs, command.config.data.root)
+        require_data([job for job in jobs if folder.needs_run(job)])
         _check(command, jobs)
         return _run(command, jobs, known.command)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,12 @@ from vae_exp.machine import process
 from vae_exp.storage import lock
 from vae_exp.storage.paths import require_path
 from vae_exp.storage.run_folder import RunFolder, is_run_folder
-from vae_exp.storage.sweep_folder import SweepFolder
+from vae_exp.storage.sweep_folder import Job, SweepFolder
 from vae_exp.sweeping import slurm
 from vae_exp.sweeping.slurm_record import ended_early
-from vae_exp.watching import progress
+from vae_exp.watching import progress, search
 from vae_exp.watching.progress import Progress
+from vae_exp.watching.search import Trials
 
 ORDER = ("running", "planned", "paused", "interrupted", "failed", "finished")
 """The states, unfinished ones first."""
@@ -37,6 +38,8 @@ class Overview:
     """Seconds since 1970."""
     command: int | None = None
     """The number of the process on this host that holds the folder: between two jobs it is all that runs."""
+    trials: Trials | None = None
+    """Those of a search; None for a sweep or a run."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -56,11 +59,18 @@ class Overview:
         return not self.queue and self.command is None and not any(job.is_running for job in self.jobs)
 
     @property
+    def is_finished(self) -> bool:
+        """Return whether nothing is left to be done: all jobs are finished, or the last rung of a search is over."""
+        if self.trials and self.is_over:
+            return search.is_over(self.path)
+        return self.is_over and not set(self.counts) - {"finished"}
+
+    @property
     def seconds_left(self) -> float | None:
         """Return the expected time of the remaining epochs, with as many jobs at a time as now.
 
-        A planned job is expected to take the mean time per epoch of the others. None while nothing runs, or no epoch
-        has ended.
+        In a search they are the epochs up to the next rung. A planned job is expected to take the mean time per epoch
+        of the others. None while nothing runs, or no epoch has ended.
         """
         running = sum(job.is_running for job in self.jobs)
         known = [job.seconds for job in self.jobs if job.seconds is not None]
@@ -76,7 +86,8 @@ class Overview:
         best = self.best
         return {
             "folder": str(self.path),
-            "kind": "sweep" if self.is_sweep else "run",
+            "kind": "search" if self.trials else "sweep" if self.is_sweep else "run",
+            "trials": None if self.trials is None else {"planned": self.trials.planned, "asked": self.trials.asked},
             "states": self.counts,
             "queue": self.queue,
             "command": self.command,
@@ -119,9 +130,12 @@ def read(path: Path) -> list[Overview]:
 def _read_one(path: Path) -> Overview | None:
     sweep = SweepFolder(path)
     if sweep.plan_file.is_file():
-        jobs = tuple(_jobs(sweep))
+        planned = sweep.jobs()
+        trials = search.read(path, planned)
+        jobs = tuple(_jobs(sweep, [job for job in planned if not job.refused], trials))
         queue = slurm.queued(path / slurm.HOME)
-        return Overview(path, True, jobs, slurm.summary(queue) if queue else None, time.time(), _command(path))
+        waiting = slurm.summary(queue) if queue else None
+        return Overview(path, True, jobs, waiting, time.time(), _command(path), trials)
     if is_run_folder(path):
         folder = RunFolder(path)
         epochs = (folder.read_config() or {}).get("trainer", {}).get("epochs")
@@ -137,9 +151,9 @@ def _command(path: Path) -> int | None:
     return holder.pid if holder and is_alive else None
 
 
-def _jobs(sweep: SweepFolder) -> Iterator[Progress]:
-    jobs = [job for job in sweep.jobs() if not job.refused]
+def _jobs(sweep: SweepFolder, jobs: Sequence[Job], trials: Trials | None) -> Iterator[Progress]:
     early = ended_early(sweep, jobs)
     for job in jobs:
         found = progress.read(sweep.folder(job), job.label, job.config["trainer"]["epochs"])
+        found = replace(found, epochs=trials.goal(found.epoch)) if trials else found
         yield replace(found, error=early[job.name]) if job.name in early else found

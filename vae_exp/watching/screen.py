@@ -34,6 +34,8 @@ def folded(parts: list[Part]) -> Group:
 
 def _parts(overview: Overview) -> Iterator[Part]:
     yield f"{shown(overview.path)}  {_counts(overview)}"
+    if overview.trials:
+        yield str(overview.trials)
     if overview.queue:
         yield overview.queue
     if running := [job for job in overview.jobs if job.is_running]:
@@ -61,8 +63,8 @@ def _conclusions(overview: Overview) -> Iterator[str]:
         yield f"lowest validation loss so far: {best.best_loss:.2f} nats, {best.label}, epoch {best.best_epoch}"
     if (left := overview.seconds_left) is not None:
         end = time.strftime("%Y-%m-%d %H:%M", time.localtime(overview.read_at + left))
-        yield f"expected end: {end}, in {roughly(left)}"
-    if overview.is_over and set(overview.counts) - {"finished"}:
+        yield f"expected end{' of this rung' if overview.trials else ''}: {end}, in {roughly(left)}"
+    if overview.is_over and not overview.is_finished:
         yield f"nothing runs; resume with: python -m vae_exp.resume {shown(overview.path)}"
 
 
