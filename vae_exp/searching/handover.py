@@ -47,14 +47,14 @@ def hand_over(command: Command, record: Record, typed: list[str]) -> int:
         slurm.cancel_numbers(set(numbers))
         complain(f"stopped while the search was submitted; submit it with: {command.resume_command}")
         return EXIT_CODES[type(signal)]
-    say_next(command, f"{counted(len(runs), 'run')}, and the steps after them,")
+    say_next(command, f"{counted(len(runs), 'run')} and the steps after them" if runs else "the conclusion")
     return 0
 
 
 def _free_queue(sweep: SweepFolder) -> None:
     """Raise UserError where Slurm has jobs of this search; cancel those that were submitted in part and never start."""
     queue = slurm.require_queue(sweep.path / slurm.HOME)
-    if not any(job.is_held for job in queue):
+    if not any(job.is_held for job in queue) or any(job.state != "PENDING" for job in queue):
         slurm.refuse_queued(sweep.path)
         return
     slurm.cancel_numbers(set(slurm.arrays(queue)))
