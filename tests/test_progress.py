@@ -10,6 +10,7 @@ from rich.console import Console
 
 from vae_exp.notebook import NotebookBar
 from vae_exp.observers import NoProgress
+from vae_exp.printing import OUT
 from vae_exp.progress import Bar, Lines, interactive_progress, show_progress
 from vae_exp.progress_text import ProgressText, duration, fit
 from vae_exp.terminal import say
@@ -57,6 +58,13 @@ def test_a_duration_is_hours_minutes_and_seconds():
     assert [duration(seconds) for seconds in (None, 0, 72.9, 3_725, 360_000)] == [
         "-:--:--", "0:00:00", "0:01:12", "1:02:05", "100:00:00",
     ]  # fmt: skip
+
+
+def test_the_bar_of_a_terminal_with_utf_8_is_no_row_of_hyphens(capsys):
+    bar = Bar(LABEL, Console(file=OUT, force_terminal=True, width=80))
+    bar.start(10, 1, 3)
+    bar.stop()
+    assert "━" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])

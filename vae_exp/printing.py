@@ -60,7 +60,9 @@ class Door(io.TextIOBase):
     @property
     def encoding(self) -> str:  # type: ignore[override]
         """The stream's encoding. rich reads it to decide which characters a frame has."""
-        return getattr(getattr(sys, self.name), "encoding", None) or "ascii"
+        stream = getattr(sys, self.name)
+        stream = getattr(stream, "rich_proxied_file", stream)  # what rich puts there while a bar moves has no encoding
+        return getattr(stream, "encoding", None) or "ascii"
 
     @contextlib.contextmanager
     def _surviving(self) -> Any:
