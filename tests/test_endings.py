@@ -3,11 +3,10 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
+from commands import Command
 from mlflow import MlflowClient
 from tracked import TRACKING
 
@@ -27,8 +26,8 @@ ENDINGS = {
     "exception": None,
 }
 """How each run is ended; the last one ends itself, since its loss becomes infinite."""
-COMMAND = [sys.executable, "-m", "vae_exp.train", "data=digits", "model.channels=[1,8]", "trainer.epochs=9999"]
-COMMAND += ["trainer.checkpoint_every=9999", "trainer.threads=1", "evaluation.final=false", "figures.which=[]"]
+LONG = ["data=digits", "model.channels=[1,8]", "trainer.epochs=9999"]
+LONG += ["trainer.checkpoint_every=9999", "trainer.threads=1", "evaluation.final=false", "figures.which=[]"]
 
 
 @pytest.fixture(scope="module")
@@ -40,20 +39,19 @@ def place(tmp_path_factory):
 def ended(place):
     """Exit code and standard error of one run for each ending, all at once in one store."""
     environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a child of a shell's background ignores it
     diverging = {"exception": ["optimizer=sgd", "optimizer.lr=1e30"]}
     processes = {
-        name: subprocess.Popen(
-            [*COMMAND, f"hydra.run.dir={name}", f"seed={seed}", *diverging.get(name, [])],
-            cwd=place,
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
+        name: Command(
+            place,
+            "train",
+            *LONG,
+            f"hydra.run.dir={name}",
+            f"seed={seed}",
+            *diverging.get(name, []),
+            environment=environment,
         )
         for seed, name in enumerate(ENDINGS)
     }
-    signal.signal(signal.SIGINT, before)
     for name, number in ENDINGS.items():
         if number is not None:
             wait_until_shown(place / name, processes[name])

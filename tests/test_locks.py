@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+from commands import run
 from processes import ended
 
 from vae_exp.errors import UserError
@@ -17,8 +18,8 @@ from vae_exp.storage.files import read_json, write_json
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import SweepFolder
 
-COMMAND = [sys.executable, "-m", "vae_exp.train", "data=digits", "model.channels=[1,8]", "trainer.epochs=9"]
-COMMAND += ["trainer.threads=1", "evaluation.final=false", "figures.which=[]", "tracking=none", "hydra.run.dir=run"]
+NINE = ["data=digits", "model.channels=[1,8]", "trainer.epochs=9"]
+NINE += ["trainer.threads=1", "evaluation.final=false", "figures.which=[]", "tracking=none", "hydra.run.dir=run"]
 
 
 def tree(folder):
@@ -29,7 +30,8 @@ def tree(folder):
 @pytest.mark.skipif(sys.platform == "win32", reason="a process is held with signals that Windows lacks")
 def test_a_second_process_is_refused_until_the_first_is_killed(tmp_path):
     folder = RunFolder(tmp_path / "run")
-    with subprocess.Popen(COMMAND, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
+    command = [sys.executable, "-m", "vae_exp.train", *NINE]  # a child of ours, which waitid needs
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
         while not folder.records():
             assert first.poll() is None
             time.sleep(0.005)
@@ -37,7 +39,7 @@ def test_a_second_process_is_refused_until_the_first_is_killed(tmp_path):
         os.waitid(os.P_PID, first.pid, os.WSTOPPED | os.WNOWAIT)
         try:
             before = tree(folder.path)
-            second = subprocess.run(COMMAND, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+            second = run(tmp_path, "train", *NINE)
             assert second.returncode == 2
             (line,) = second.stderr.splitlines()
             assert line.startswith(f"error: {folder.path} is in use by process {first.pid} on ")
@@ -48,7 +50,7 @@ def test_a_second_process_is_refused_until_the_first_is_killed(tmp_path):
     assert first.returncode == -signal.SIGKILL
     assert folder.state() == "interrupted"
     assert 0 < len(folder.records()) < 9
-    third = subprocess.run(COMMAND, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    third = run(tmp_path, "train", *NINE)
     assert third.returncode == 0, third.stderr
     assert ended(folder.path)["state"] == "finished"
     assert [record["epoch"] for record in folder.records()] == list(range(1, 10))
