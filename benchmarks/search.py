@@ -21,10 +21,10 @@ from benchmarks import machine, rivals
 from benchmarks.rivals import Course, Losses
 from benchmarks.tables import Row, below, show
 from vae_exp.searching import charts
-from vae_exp.searching.from_python import requested
+from vae_exp.searching.from_python import record_of
 from vae_exp.searching.loaded_search import LoadedSearch
 from vae_exp.searching.options import Options
-from vae_exp.searching.search import opened
+from vae_exp.searching.search import open_search
 from vae_exp.storage import metrics
 from vae_exp.storage.records import Final
 from vae_exp.storage.sweep_folder import Job, SweepFolder
@@ -139,7 +139,7 @@ def _proposing(scratch: Path, trials: int) -> float:
     """Return the CPU seconds that a search spends on each proposal, its plan and its folder, without any training."""
     sweep, spent = SweepFolder(scratch / "proposing"), 0.0
     space = {"model.latent_dim": range(2, 257), "optimizer.lr": "tag(log,interval(1e-4,1e-1))"}
-    asked = requested(config(1), space, Options(trials=trials, factor=None))
+    asked = record_of(config(1), space, Options(trials=trials, factor=None))
 
     def answered(jobs: Sequence[Job], until: int) -> None:
         nonlocal spent
@@ -157,7 +157,7 @@ def _proposing(scratch: Path, trials: int) -> float:
 
     began = time.process_time()
     with sweep.locked():
-        opened(sweep, asked, []).run(answered)
+        open_search(sweep, asked, []).run(answered)
     return (time.process_time() - began - spent) / trials
 
 
