@@ -56,7 +56,7 @@ function showCurves(root) {
       for (const run of last) drawCurves(context, at, across, up, [run], 3);
     });
     const many = drawn.all > MOST_CURVES ? `${MOST_CURVES} of ${drawn.all} runs, the best configurations first` : "";
-    const lines = [many, withBands?.checked ? "a band goes from the lowest to the highest seed" : "", isCut ? "the first epochs are cut off at the top" : ""];
+    const lines = [drawn.all ? many : "no run that is chosen has such a curve", withBands?.checked ? "a band goes from the lowest to the highest seed" : "", isCut ? "the first epochs are cut off at the top" : ""];
     note.textContent = lines.filter(Boolean).join("; ");
   });
 
@@ -138,13 +138,4 @@ function showCurves(root) {
     },
   });
   choice.subscribe(inTurn(paint));
-}
-
-/**
- * Return a scale whose ticks are whole numbers.
- * @param {Scale} scale
- * @returns {Scale}
- */
-function wholeNumbers(scale) {
-  return { ...scale, ticks: (most) => [...new Set([scale.value(0), ...scale.ticks(most)])].filter((tick) => Number.isInteger(tick)) };
 }

@@ -39,6 +39,15 @@ function nameScale(names) {
 }
 
 /**
+ * Return a scale whose ticks are whole numbers.
+ * @param {Scale} scale
+ * @returns {Scale}
+ */
+function wholeNumbers(scale) {
+  return { ...scale, ticks: (most) => scale.ticks(most).filter((tick) => Number.isInteger(tick)) };
+}
+
+/**
  * Return the scale of a column. Few values of a key are its ticks.
  * @param {Column} column
  * @returns {Scale}
@@ -47,7 +56,8 @@ function scaleOf(column) {
   const values = [...new Set(column.values)].filter((value) => value !== null);
   if (values.some((value) => typeof value === "string")) return nameScale(values.map(String));
   const numbers = /** @type {number[]} */ (values).sort((a, b) => a - b);
-  const scale = numberScale(numbers[0], numbers[numbers.length - 1], column.isLog);
+  const plain = numberScale(numbers[0], numbers[numbers.length - 1], column.isLog);
+  const scale = !column.isLog && numbers.every(Number.isInteger) ? wholeNumbers(plain) : plain;
   if (!column.isKey || numbers.length > 8) return scale;
   return { ...scale, ticks: (most) => numbers.length <= most ? numbers : scale.ticks(most) };
 }
