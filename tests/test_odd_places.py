@@ -96,8 +96,10 @@ def wait_until_sent(command):
     note = command.folder / "mlflow.json"
     for _ in range(2):
         epochs = lines_of(command.folder / "metrics.jsonl") + 1
+        end = time.monotonic() + 300  # nothing is waited for without an end
         while not (note.exists() and sent(note) >= epochs):
             assert command.poll() is None, command.communicate()
+            assert time.monotonic() < end, f"{epochs} epochs were not sent"
             time.sleep(0.05)
 
 
