@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 from commands import Command
 from mlflow import MlflowClient
+from tracked import SHOWN
 
 from vae_exp.storage import checkpoint
 from vae_exp.storage.sweep_folder import SweepFolder
@@ -82,7 +83,7 @@ def require_history(cwd, sweep):
         run, records = runs[job.label], sweep.folder(job).records()
         assert run.info.status == "FINISHED"
         for key in ("train/loss", "val/loss", "test/kl"):
-            points = client.get_metric_history(run.info.run_id, key)
+            points = client.get_metric_history(run.info.run_id, SHOWN[key])
             written = [(record["epoch"], record[key], record["timestamp"]) for record in records]
             assert sorted((point.step, point.value, point.timestamp) for point in points) == written
         assert run.data.metrics["measures/best_epoch"] == sweep.folder(job).read_final().best_epoch
