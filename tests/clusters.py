@@ -84,7 +84,7 @@ def in_the_store(cwd, *labels):
 
 def jobs_of(sweep):
     """Return the tasks of a sweep's array in the queue, by their numbers in it."""
-    return {job.number.split("_")[1]: job for job in slurm.queued(sweep.path / ".submitit") if not job.concludes}
+    return {job.number.split("_")[1]: job for job in slurm.queued(sweep.path / ".submitit") if "_" in job.number}
 
 
 def put_back(sweep, index):
