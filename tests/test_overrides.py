@@ -61,8 +61,7 @@ def test_keys_that_are_left_out_keep_their_defaults():
 @settings(deadline=None)
 @given(st.text(min_size=1).filter(str.strip).filter(lambda text: "${" not in text and text != "???"))
 def test_any_name_is_spelled_so_that_it_is_read_back(composer, name):
-    config = Config(tracking=MlflowConfig(experiment=name))
-    assert composer.compose(overrides_of(config)).tracking.experiment == name
+    assert composer.compose([f"tracking.experiment={quote_value(name)}"]).tracking.experiment == name
 
 
 @pytest.mark.parametrize(
