@@ -14,6 +14,7 @@ from vae_exp.errors import UserError
 from vae_exp.searching import record
 from vae_exp.searching.findings import Findings
 from vae_exp.searching.search import Search
+from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import SweepFolder
 
 pytestmark = pytest.mark.process
@@ -62,10 +63,12 @@ def test_the_printed_command_trains_the_weights_of_the_best_trial_byte_for_byte(
     best = Findings(Search(sweep, record.read(sweep.path), [])).best
     found = sweep.folder(best.jobs[0]).path
     assert python == "python"
-    names = sorted(file.name for file in (fresh / "checkpoints").glob("*.safetensors"))
-    assert names == sorted(file.name for file in (found / "checkpoints").glob("*.safetensors")) != []
-    for name in names:
-        assert (fresh / "checkpoints" / name).read_bytes() == (found / "checkpoints" / name).read_bytes()
+    for which in ("best", "last"):
+        (one, epoch), (other, same_epoch) = (RunFolder(path).read_weights(which) for path in (fresh, found))
+        assert epoch == same_epoch
+        assert {key: value.numpy().tobytes() for key, value in one.items()} == {
+            key: value.numpy().tobytes() for key, value in other.items()
+        }
 
 
 def test_two_workers_propose_and_promote_as_one_does(alone, tmp_path):
