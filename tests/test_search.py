@@ -288,14 +288,14 @@ def test_a_search_that_is_watched_says_how_many_trials_and_rungs_it_has(tmp_path
 
 def test_the_best_of_a_search_is_exported_and_none_where_two_measures_rank_none(tmp_path, alone, record):
     write(alone.sweep.path, record)
-    with source.found(alone.sweep.path) as found:
+    with source.open_source(alone.sweep.path) as found:
         assert found.folder == alone.sweep.folder(Findings(alone).best.jobs[0])
         assert found.row.config["model.latent_dim"] == found.config.model.latent_dim
     two = asked(minimize=["val/reconstruction", "val/kl"], factor=None, trials=3)
     searched(tmp_path, two)
     write(tmp_path, two)
     with pytest.raises(UserError, match="has no best run; give the folder of one on its front: trial="):
-        source.found(tmp_path).__enter__()
+        source.open_source(tmp_path).__enter__()
 
 
 def test_two_measures_have_a_front_and_no_best(tmp_path):
