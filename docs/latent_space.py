@@ -32,6 +32,11 @@ STEPS, MILLISECONDS, REST = 8, 90, 500
 WIDTH = 1000
 """Of the picture, in pixels."""
 
+LAY_OUT = """
+document.querySelectorAll("*").forEach((element) => { element.style.contentVisibility = "visible"; });
+document.getElementById("latent-space").scrollIntoView();
+"""
+"""What is off the screen gets its true height, so that nothing moves between two frames."""
 SHOW = """
 const [from, to, part] = document.querySelectorAll("#latent-space .walk input");
 [from.value, to.value, part.value] = arguments;
@@ -73,13 +78,18 @@ def _codes(run: Run) -> list[int]:
 def _frames(browser: Browser, page: Path, numbers: list[int]) -> Iterator[tuple[bytes, int]]:
     """Yield the frames of all walks as PNG, and the milliseconds of each."""
     browser.open(page.as_uri(), width=1440)
-    browser.run("document.getElementById('latent-space').scrollIntoView()")
+    browser.run(LAY_OUT)
     browser.wait("document.querySelector('.latent .marker')?.getAttribute('cx')")
+    _picture(browser)  # the first one lays the page out anew
     for start, end in pairwise(numbers):
         for step in range(STEPS):
             browser.run(SHOW, start, end, step / STEPS)
-            picture = browser.cdp("Page.captureScreenshot", captureBeyondViewport=True, clip=browser.run(PLACE))["data"]
-            yield base64.b64decode(picture), MILLISECONDS if step else REST
+            yield _picture(browser), MILLISECONDS if step else REST
+
+
+def _picture(browser: Browser) -> bytes:
+    taken = browser.cdp("Page.captureScreenshot", captureBeyondViewport=True, clip=browser.run(PLACE))
+    return base64.b64decode(taken["data"])
 
 
 def _small(image: Image.Image) -> Image.Image:
