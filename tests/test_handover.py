@@ -115,8 +115,12 @@ FAULTS = [None, restart_the_controller, set_the_node_down_and_up, requeue_a_task
 
 
 def start_what_waits_for_its_time(sweep):
-    """Let tasks that were put back start now: Slurm would wait for two minutes."""
-    for task in jobs_of(sweep).values():
+    """Let tasks that were put back start now: Slurm would wait for two minutes.
+
+    Not while the node still ends an earlier start of one: Slurm would drain it because of the duplicate.
+    """
+    is_ending = any(each.info["name"] == "slurmstepd" for each in psutil.process_iter(["name"]))
+    for task in [] if is_ending else jobs_of(sweep).values():
         if task.state == "PENDING" and task.reason == "BeginTime":
             ask("scontrol", "update", f"JobId={task.number}", "StartTime=now")
     return not queue(sweep)
