@@ -77,7 +77,7 @@ def server(folder, backend=None):
         running.kill()
 
 
-# --- a proxy that answers what it is told to -------------------------------------------------------------------------
+# --- a proxy that answers as a test wants it --------------------------------------------------------------------
 
 
 class Proxy:

@@ -93,7 +93,7 @@ def test_a_run_whose_disk_is_full_says_so_and_goes_on_to_the_same_bits_when_ther
 
 
 class Filling(observers.NoTracker):
-    """Fills the disk to its last byte once three epochs are told."""
+    """Fills the disk to its last byte once three epochs are reported."""
 
     def __init__(self, disk):
         self.disk, self.epochs = disk, 0

@@ -1,4 +1,4 @@
-"""However a run ends, its folder and MLflow say how: at once where its process can, else when somebody looks."""
+"""However a run ends, its folder and MLflow say how: at once where its process can, else when a command looks."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Files from a stranger: no payload runs, nothing outside is read or written, no size exhausts the memory."""
+"""Untrusted files: no payload runs, nothing outside is read or written, no size exhausts the memory."""
 
 import ast
 import json
@@ -285,7 +285,7 @@ def test_an_interpolation_is_refused_and_never_resolved(monkeypatch, poison):
     assert "hunter2" not in str(error.value)
 
 
-def test_reproducing_a_strangers_run_does_not_look_into_the_folder_it_names(tmp_path):
+def test_reproducing_an_untrusted_run_does_not_look_into_the_folder_it_names(tmp_path):
     from vae_exp.reproduce import _ours
 
     theirs = config(data=DigitsConfig(root=str(tmp_path / "private")))

@@ -75,8 +75,8 @@ def test_a_module_imports_only_from_its_own_level_or_below(file):
 def test_a_library_is_imported_only_in_the_rooms_it_belongs_to(file):
     room = room_of(name_of(file))
     roots = {name.split(".")[0] for name in imports(file)}
-    strangers = {library for library, rooms in ONLY_IN.items() if library in roots and room not in rooms}
-    assert not strangers
+    misplaced = {library for library, rooms in ONLY_IN.items() if library in roots and room not in rooms}
+    assert not misplaced
 
 
 def test_no_modules_import_each_other_in_a_circle():

@@ -328,8 +328,8 @@ def with_codes(model, scale):
 
 
 def test_a_model_is_measured_in_every_respect(digits):
-    told = []
-    found = measured(digits, config(), say=told.append)
+    messages = []
+    found = measured(digits, config(), say=messages.append)
     estimates = {f"{split}/{part}" for split in ("val", "test") for part in BOTH_PARTS}
     estimates |= {f"{split}/{name}" for split in ("val", "test") for name in ("negative_log_density_iw7", "ess_iw7")}
     estimates |= {"index_code_mutual_information", "marginal_kl_to_prior", "sample_confidence", "real_confidence"}
@@ -344,7 +344,7 @@ def test_a_model_is_measured_in_every_respect(digits):
     expected = estimates | {f"{name}_se" for name in estimates} | shares | {f"{name}_interval" for name in shares}
     assert found.keys() == expected | others
     json.dumps(found, allow_nan=False)
-    assert "importance-weighted estimate, 20 of 20 test images" in told
+    assert "importance-weighted estimate, 20 of 20 test images" in messages
     assert found["measured_on"] == "test"
     assert found["test/loss"] == pytest.approx(found["test/reconstruction"] + found["test/kl"])
     assert sum(found["kl_per_dimension"]) == pytest.approx(found["test/kl"], rel=1e-5)

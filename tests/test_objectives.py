@@ -123,9 +123,9 @@ def test_effective_samples_are_the_square_of_the_sum_over_the_sum_of_squares():
 
 
 def test_the_estimator_tells_how_far_it_is_and_survives_tiny_likelihoods():
-    told = []
-    found = estimate_log_likelihood(LinearGaussian(), images(7) + 1000, 200, source(), told.append).log_likelihood
-    assert told == [2, 4, 6, 7]
+    counts = []
+    found = estimate_log_likelihood(LinearGaussian(), images(7) + 1000, 200, source(), counts.append).log_likelihood
+    assert counts == [2, 4, 6, 7]
     torch.testing.assert_close(found, LinearGaussian().log_likelihood(images(7) + 1000))
     assert (found < -1e5).all()
 

@@ -1,4 +1,4 @@
-"""The page with the report: what is drawn, what is shown, and what a stranger's files can do to it."""
+"""The page with the report: what is drawn, what is shown, and what untrusted files can do to it."""
 
 import base64
 import hashlib
@@ -45,7 +45,7 @@ def test_the_page_needs_no_network_and_lets_only_its_own_script_run(tmp_path):
 
 
 def hostile(path):
-    """Make a sweep that holds a payload wherever a stranger can put one."""
+    """Make a sweep that holds a payload wherever an untrusted folder can hold one."""
     folder = path / PAYLOAD
     made = sweep(folder, [(config(dim), {"losses": [(float(dim), 1.0)]}) for dim in (2, 10, 4)])
     first, second = (made.folder(job) for job in made.jobs()[:2])
@@ -55,7 +55,7 @@ def hostile(path):
     return folder, ["python", PAYLOAD, SCRIPT]
 
 
-def test_what_strangers_wrote_is_text_in_the_page(tmp_path):
+def test_untrusted_text_is_shown_as_text(tmp_path):
     folder, command = hostile(tmp_path)
     text = page(folder, command)
     assert "<img src=x" not in text

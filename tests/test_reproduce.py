@@ -222,8 +222,8 @@ def test_other_data_is_refused(origin, tmp_path):
 
 
 def test_tracking_and_the_folder_of_data_are_the_callers():
-    stranger = MlflowConfig(experiment="a stranger's")
-    saved = dataclasses.replace(CONFIG, tracking=stranger, data=DigitsConfig(root="/a/strangers/folder"))
+    untrusted = MlflowConfig(experiment="another user's")
+    saved = dataclasses.replace(CONFIG, tracking=untrusted, data=DigitsConfig(root="/another/users/folder"))
     ours = _ours(saved, [])
     assert ours.tracking == MlflowConfig(experiment="vae_exp")
     assert ours.data.root is None

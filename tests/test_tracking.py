@@ -1,4 +1,4 @@
-"""What MLflow has of a run: everything, once, truthfully, and nothing that a stranger's folder asks for."""
+"""What MLflow has of a run: everything, once, truthfully, and nothing that an untrusted folder asks for."""
 
 import json
 import os
@@ -56,7 +56,9 @@ def finished(place):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        patch.setenv("MLFLOW_RUN_ID", "0123456789abcdef0123456789abcdef")  # a stranger's, which must not be written to
+        patch.setenv(
+            "MLFLOW_RUN_ID", "0123456789abcdef0123456789abcdef"
+        )  # of another run: not to be written to
         return whole_run(place / "finished", tracking=experiment("one"))
 
 
@@ -180,11 +182,11 @@ def test_what_was_sent_but_not_noted_is_not_there_twice(place, store):
     """A process can die between the server's answer and the note of it: everything is then sent again."""
     folder = whole_run(place / "twice", tracking=experiment("twice"))
     note = folder.path / "mlflow.json"
-    told = json.loads(note.read_text())
+    receipt = json.loads(note.read_text())
     for forgotten in ({"epochs": 0, "files": {}, "ended": []}, {"run_id": None, "epochs": 0, "files": {}, "ended": []}):
-        for server in told["shown"].values():
+        for server in receipt["shown"].values():
             server |= forgotten
-        note.write_text(json.dumps(told))
+        note.write_text(json.dumps(receipt))
         reconcile(experiment("twice"), [folder])
         assert_complete(store, runs(store, "twice")["latent_dim=2"], folder)
 
@@ -306,23 +308,23 @@ def test_markup_in_a_name_is_shown_as_it_is():
     assert r"\[a\]\(javascript:alert\(1\)\)" in escaped
 
 
-# --- what a stranger's folder or run asks for ------------------------------------------------------------------------
+# --- what an untrusted folder or run asks for -----------------------------------------------------------------------
 
 
 def test_a_server_that_only_the_folder_names_is_named_and_never_asked(place, capsys):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0.2)
-        stranger = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        other_server = f"http://127.0.0.1:{listener.getsockname()[1]}"
         folder = whole_run(place / "strange", tracking=experiment("strange"))
         note = folder.path / "mlflow.json"
-        told = json.loads(note.read_text())
-        told["shown"] = {stranger: told["shown"].popitem()[1]}
-        note.write_text(json.dumps(told))
+        receipt = json.loads(note.read_text())
+        receipt["shown"] = {other_server: receipt["shown"].popitem()[1]}
+        note.write_text(json.dumps(receipt))
         reconcile(experiment("strange"), [folder])
         Run(folder.path, label="anew", tracking=experiment("strange")).start().finish()
         with pytest.raises(TimeoutError):
             listener.accept()
-    assert stranger in capsys.readouterr().err
+    assert other_server in capsys.readouterr().err
     assert set(runs(MlflowClient(f"sqlite:///{place / 'mlflow.db'}"), "strange")) == {"latent_dim=2", "anew"}
 
 
@@ -358,8 +360,8 @@ def test_a_run_comes_back_as_a_folder(finished, store, tmp_path):
 
 
 @pytest.fixture
-def strange_run(store, tmp_path):
-    """A run of a stranger's, with the folder of its artifacts."""
+def untrusted_run(store, tmp_path):
+    """An untrusted run, with the folder of its artifacts."""
 
     def make(location=None):
         number = store.create_experiment(f"strange {tmp_path.name}", location or (tmp_path / "art").as_uri())
@@ -371,8 +373,8 @@ def strange_run(store, tmp_path):
     return make
 
 
-def test_a_link_among_the_artifacts_is_refused(strange_run, tmp_path):
-    run_id, artifacts = strange_run()
+def test_a_link_among_the_artifacts_is_refused(untrusted_run, tmp_path):
+    run_id, artifacts = untrusted_run()
     (tmp_path / "secret").write_text("secret: 1")
     (artifacts / "config.yaml").symlink_to(tmp_path / "secret")
     with pytest.raises(UserError, match="must not be a link"):
@@ -380,8 +382,8 @@ def test_a_link_among_the_artifacts_is_refused(strange_run, tmp_path):
     assert not list((tmp_path / "fetched").iterdir())
 
 
-def test_a_linked_folder_among_the_artifacts_is_refused(strange_run, tmp_path):
-    run_id, artifacts = strange_run()
+def test_a_linked_folder_among_the_artifacts_is_refused(untrusted_run, tmp_path):
+    run_id, artifacts = untrusted_run()
     (artifacts / "config.yaml").write_text("a: 1")
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "best.safetensors").write_text("secret")
@@ -390,8 +392,8 @@ def test_a_linked_folder_among_the_artifacts_is_refused(strange_run, tmp_path):
         fetch_run(run_id, tmp_path / "fetched")
 
 
-def test_an_artifact_that_is_too_large_is_refused_before_anything_is_copied(strange_run, tmp_path):
-    run_id, artifacts = strange_run()
+def test_an_artifact_that_is_too_large_is_refused_before_anything_is_copied(untrusted_run, tmp_path):
+    run_id, artifacts = untrusted_run()
     (artifacts / "config.yaml").write_text("a: 1")
     with (artifacts / "metrics.jsonl").open("wb") as file:
         file.truncate(2**40)  # a file with a hole: it takes no room here
@@ -400,18 +402,18 @@ def test_an_artifact_that_is_too_large_is_refused_before_anything_is_copied(stra
     assert not list((tmp_path / "fetched").iterdir())
 
 
-def test_artifacts_at_an_address_of_the_strangers_are_not_fetched(strange_run, tmp_path):
+def test_artifacts_at_an_address_that_the_run_names_are_not_fetched(untrusted_run, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0.2)
-        run_id, _ = strange_run(f"http://127.0.0.1:{listener.getsockname()[1]}/x")
+        run_id, _ = untrusted_run(f"http://127.0.0.1:{listener.getsockname()[1]}/x")
         with pytest.raises(UserError, match="artifacts must be in one of"):
             fetch_run(run_id, tmp_path / "fetched")
         with pytest.raises(TimeoutError):
             listener.accept()
 
 
-def test_a_run_that_is_none_of_ours_or_does_not_exist_is_refused(strange_run, tmp_path, monkeypatch):
-    run_id, _ = strange_run()
+def test_a_run_that_is_none_of_ours_or_does_not_exist_is_refused(untrusted_run, tmp_path, monkeypatch):
+    run_id, _ = untrusted_run()
     with pytest.raises(UserError, match=r"must have config\.yaml"):
         fetch_run(run_id, tmp_path / "fetched")
     with pytest.raises(UserError, match="can't be read from"):

@@ -188,7 +188,7 @@ def test_a_loss_that_is_not_finite_is_told_with_its_epoch_and_step(lr):
         train_epoch(start(config), IMAGES, config)
 
 
-def judged(*objectives, config=CONFIG):
+def updated_with(*objectives, config=CONFIG):
     """Return after each epoch whether it was the best yet and whether training is over."""
     training, seen = start(config), []
     for training.epoch, objective in enumerate(objectives, start=1):
@@ -197,19 +197,19 @@ def judged(*objectives, config=CONFIG):
 
 
 def test_the_best_epoch_is_the_earliest_of_the_lowest():
-    seen, training = judged(3.0, 2.0, 2.0, 1.0, 1.5)
+    seen, training = updated_with(3.0, 2.0, 2.0, 1.0, 1.5)
     assert [best for best, _ in seen] == [True, True, False, True, False]
     assert (training.best_epoch, training.best_objective) == (4, 1.0)
 
 
 def test_training_stops_when_patience_is_over_and_not_before():
-    seen, training = judged(3.0, 2.0, 2.0, 2.0)
+    seen, training = updated_with(3.0, 2.0, 2.0, 2.0)
     assert [over for _, over in seen] == [False, False, False, True]
     assert training.stopped_early(CONFIG)
 
 
 def test_training_stops_after_its_last_epoch():
-    seen, training = judged(5.0, 4.0, 3.0, 2.0, 1.0)
+    seen, training = updated_with(5.0, 4.0, 3.0, 2.0, 1.0)
     assert [over for _, over in seen] == [False, False, False, False, True]
     assert not training.stopped_early(CONFIG)
 
@@ -217,13 +217,13 @@ def test_training_stops_after_its_last_epoch():
 def test_no_epoch_of_a_warm_up_is_the_best_and_patience_begins_after_it():
     objective, trainer = ElboConfig(warmup_epochs=3), dataclasses.replace(CONFIG.trainer, epochs=9)
     config = dataclasses.replace(CONFIG, objective=objective, trainer=trainer)
-    seen, training = judged(1.0, 2.0, 3.0, 9.0, 9.5, 9.0, config=config)
+    seen, training = updated_with(1.0, 2.0, 3.0, 9.0, 9.5, 9.0, config=config)
     assert seen == [(False, False)] * 3 + [(True, False), (False, False), (False, True)]
     assert (training.best_epoch, training.best_objective) == (4, 9.0)
 
 
 def test_an_objective_of_an_extension_says_from_which_epoch_it_is_final():
-    seen, training = judged(1.0, 2.0, 3.0)
+    seen, training = updated_with(1.0, 2.0, 3.0)
     assert [best for best, _ in seen] == [True, False, False]
     training.objective = SimpleNamespace(first_final_epoch=4)
     training.epoch, training.best_epoch, training.best_objective = 3, 0, math.inf
@@ -265,14 +265,14 @@ def test_a_saved_run_whose_warm_up_never_ends_goes_on_and_its_plan_and_copies_to
 
 
 def test_without_a_validation_split_the_last_epoch_is_the_best_and_nothing_stops_early():
-    seen, training = judged(None, None, None, None)
+    seen, training = updated_with(None, None, None, None)
     assert seen == [(True, False)] * 4
     assert training.best_epoch == 4
 
 
 def test_without_patience_nothing_stops_early():
     config = dataclasses.replace(CONFIG, trainer=dataclasses.replace(CONFIG.trainer, patience=None))
-    seen, _ = judged(1.0, 2.0, 3.0, 4.0, config=config)
+    seen, _ = updated_with(1.0, 2.0, 3.0, 4.0, config=config)
     assert not any(over for _, over in seen)
 
 

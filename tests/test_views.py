@@ -97,20 +97,20 @@ def test_views_of_a_person_are_left_alone_and_the_newest_twenty_sweeps_kept(stor
     own = {"theirs": "[]", "vae_exp_sweep_broken": "{", "other": '{"name": "n", "createdAt": 1, "state": "{}"}'}
     for key, text in own.items():
         store.set_experiment_tag(number, views.TAG + key, text)
-    told = [receipts.new("twenty", f"sweep {count}", None) for count in range(22)]
-    for receipt in told[:2]:
+    written = [receipts.new("twenty", f"sweep {count}", None) for count in range(22)]
+    for receipt in written[:2]:
         views.keep_sweep(store, number, receipt, charts.state(sweep=receipt.label))
-    changed = views.TAG + views.OF_SWEEP + told[0].token
+    changed = views.TAG + views.OF_SWEEP + written[0].token
     theirs = json.loads(store.get_experiment(number).tags[changed]) | {"updatedAt": 2**42, "name": "mine"}
     store.set_experiment_tag(number, changed, json.dumps(theirs))
-    for receipt in [*told, told[0]]:
+    for receipt in [*written, written[0]]:
         views.keep_sweep(store, number, receipt, charts.state(sweep=f"{receipt.label}, again"))
     tags = store.get_experiment(number).tags
     assert {key: tags[views.TAG + key] for key in own} == own
     assert json.loads(tags[changed]) == theirs
     kept = [tag for tag in tags if tag.startswith(views.TAG + views.OF_SWEEP)]
     assert len(kept) == 20 + len(["changed", "broken"])
-    assert all(views.TAG + views.OF_SWEEP + receipt.token in tags for receipt in told[-20:])
+    assert all(views.TAG + views.OF_SWEEP + receipt.token in tags for receipt in written[-20:])
 
 
 def test_a_view_that_mlflow_refuses_costs_the_sweep_nothing_else(place, store, caplog):
@@ -128,10 +128,10 @@ def test_a_run_of_version_0_1_goes_on_under_the_names_that_it_began_with(place, 
     run.train(2)
     run.finish("interrupted")
     note = run.folder.path / "mlflow.json"
-    told = json.loads(note.read_text())
-    for server in told["shown"].values():
+    receipt = json.loads(note.read_text())
+    for server in receipt["shown"].values():
         del server["names"], server["view"], server["folder"]  # version 0.1 wrote none of them
-    note.write_text(json.dumps(told))
+    note.write_text(json.dumps(receipt))
     again = Run(run.folder.path, tracking=experiment("old")).start()
     again.train(2)
     again.finish()

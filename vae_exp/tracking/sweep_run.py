@@ -109,8 +109,8 @@ def _status(states: Counter[State]) -> str:
 
 def _keep_view(client: MlflowClient, store: Store, receipt: Receipt, jobs: Jobs, outcome: Outcome) -> str | None:
     """Write the view of the charts of the jobs; return its key, None where no job is shown yet."""
-    told = [(receipts.read(folder.path).get(store.shown), folder) for _, folder in jobs]
-    shown = [(each, folder) for each, folder in told if each and each.run_id]
+    found = [(receipts.read(folder.path).get(store.shown), folder) for _, folder in jobs]
+    shown = [(each, folder) for each, folder in found if each and each.run_id]
     if not shown:
         return None
     swept = [key for key in outcome.swept if content.is_parameter(key)]
