@@ -93,8 +93,14 @@ def test_the_store_holds_every_point_of_every_job_once(sweep, store, tracked):
     for job in folder.jobs():
         run, records = tracked[job.label], folder.folder(job).records()
         assert run.info.status == "FINISHED"
-        for key in ("train/loss", "val/loss", "test/reconstruction", "test/kl"):
-            points = store.get_metric_history(run.info.run_id, key)
+        names = {
+            "train/loss": "loss/train",
+            "val/loss": "loss/val",
+            "test/reconstruction": "loss_reconstruction/test",
+            "test/kl": "loss_kl/test",
+        }
+        for key, name in names.items():
+            points = store.get_metric_history(run.info.run_id, name)
             written = [(record["epoch"], record[key], record["timestamp"]) for record in records]
             assert sorted((point.step, point.value, point.timestamp) for point in points) == written
         assert run.data.params["model.latent_dim"] == str(job.config["model"]["latent_dim"])

@@ -133,7 +133,7 @@ def test_a_database_that_is_locked_removed_and_emptied_under_a_run_misses_nothin
     client = MlflowClient(f"sqlite:///{database}")
     (shown,) = client.search_runs([client.get_experiment_by_name("vae_exp").experiment_id])
     assert shown.info.status == "KILLED"
-    points = client.get_metric_history(shown.info.run_id, "val/loss")
+    points = client.get_metric_history(shown.info.run_id, "loss/val")
     assert sorted(point.step for point in points) == list(range(1, len(RunFolder(tmp_path / "run").records()) + 1))
 
 

@@ -56,9 +56,7 @@ def finished(place):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        patch.setenv(
-            "MLFLOW_RUN_ID", "0123456789abcdef0123456789abcdef"
-        )  # of another run: not to be written to
+        patch.setenv("MLFLOW_RUN_ID", "0123456789abcdef0123456789abcdef")  # of another run: not to be written to
         return whole_run(place / "finished", tracking=experiment("one"))
 
 
