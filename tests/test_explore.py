@@ -94,7 +94,7 @@ def test_a_rectangle_in_the_scatter_and_a_row_of_a_table_choose_the_same_way(pag
     x, y, width, height = middle(browser, ".scatter .plane")
     drag(browser, (x - width, y - height), (x, y + height))
     drag(browser, (x - width / 4, y - height / 2 + 2), (x + width / 2 - 2, y + height / 2 - 2))
-    browser.wait(f"{STATUS}.includes('chosen')")
+    browser.wait(f"{STATUS}.includes('selected')")
     assert browser.wait("document.querySelectorAll('.choice li').length") == 2
     browser.run("document.querySelector('tr[data-runs=\"0 1\"] input').click()")
     browser.wait("document.querySelectorAll('.choice li').length === 0")
