@@ -211,7 +211,7 @@ def test_tuples_start_the_same_run_again(tmp_path):
 def test_what_is_no_run_is_named(tmp_path):
     with pytest.raises(UserError, match=r"nowhere is not a run: it has no config\.yaml"):
         vae_exp.load_run(tmp_path / "nowhere")
-    with pytest.raises(UserError, match=r"is no run: it has no config\.yaml"):
+    with pytest.raises(UserError, match=r"is not a run: it has no config\.yaml"):
         vae_exp.load_run(tmp_path, allow_unfinished=True)
 
 
