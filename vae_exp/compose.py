@@ -30,6 +30,7 @@ from vae_exp.errors import UserError, complain, one_line, short
 from vae_exp.first_line import say_run
 from vae_exp.help import chosen_keys
 from vae_exp.registry import schemas
+from vae_exp.storage.paths import require_path
 
 CONF = next(path for path in (Path(__file__).parent / "conf", Path(__file__).parents[1] / "conf") if path.is_dir())
 """The YAML files: inside the package when it was installed as a wheel, beside it in a checkout."""
@@ -92,13 +93,13 @@ class CheckFirst(Callback):
             refuse_unsupported(config.hydra, is_sweep=False)
             refuse_unknown(config)
             typed = to_config(config)
-            say_run(config.hydra.overrides.task, typed.data.name, Path(config.hydra.run.dir))
+            path = require_path(config.hydra.run.dir, "hydra.run.dir")
+            say_run(config.hydra.overrides.task, typed.data.name, path)
             from vae_exp.preparation import prepare  # importing torch takes seconds; the schema needs none
             from vae_exp.storage import room
-            from vae_exp.storage.paths import require_path
             from vae_exp.storage.run_folder import RunFolder
 
-            folder = RunFolder(require_path(config.hydra.run.dir, "hydra.run.dir"))
+            folder = RunFolder(path)
             prepare(typed, folder)
             room.require_room(folder.path)  # for Hydra's own record, of a run that is finished too
         except UserError as error:

@@ -18,6 +18,7 @@ from vae_exp.loaded_run import image_shape, read_config
 from vae_exp.loading import open_run, require_finished
 from vae_exp.machine.environment import Session
 from vae_exp.searching.record import record_file
+from vae_exp.storage.paths import require_path
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import is_sweep
 from vae_exp.terminal import shown
@@ -52,11 +53,12 @@ def open_source(run: str | Path) -> Iterator[Source]:
 
     Raises UserError when there is none, or it is unfinished.
     """
-    if record_file(Path(run)).is_file():
-        yield _of_search(Path(run))
+    path = require_path(run, "the folder")
+    if record_file(path).is_file():
+        yield _of_search(path)
         return
-    if is_sweep(Path(run)):
-        compared = compare(read_runs([Path(run)]))
+    if is_sweep(path):
+        compared = compare(read_runs([path]))
         best = best_run(compared)
         if best is None or compared.best is None:
             raise UserError(f"{run} has no best run to export: {compared.why_unranked}; give the folder of a run")
