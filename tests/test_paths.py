@@ -33,9 +33,8 @@ def test_a_path_that_is_too_long_is_refused_in_one_line(name, tmp_path, monkeypa
         main()
     said = capsys.readouterr()
     assert (ended.value.code, said.err.count("\n")) == (2, 1)
-    assert said.out.count("\n") == (
-        key in ("data.root", "job 1 of 2")
-    )  # the first line of `train`, before data is read
+    is_announced = key in ("data.root", "job 1 of 2")  # by the first line of `train`, which comes before data is read
+    assert said.out.count("\n") == is_announced
     assert said.err.startswith(f"error: {key}")
     assert "must be a path that can be opened" in said.err
     assert "File name too long" in said.err
