@@ -150,7 +150,7 @@ def test_a_job_that_fails_stops_no_other_and_is_in_the_table(tmp_path):
 def test_what_is_no_sweep_is_named(sweep, tmp_path):
     with pytest.raises(UserError, match="is a run, not a sweep; read it with load_run"):
         vae_exp.load_sweep(sweep.runs[0].folder)
-    with pytest.raises(UserError, match=r"is no sweep: it has no sweep\.json"):
+    with pytest.raises(UserError, match=r"is not a sweep: it has no sweep\.json"):
         vae_exp.load_sweep(tmp_path)
 
 
