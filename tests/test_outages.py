@@ -92,7 +92,7 @@ def test_a_server_that_is_down_at_the_start_is_named_and_gets_everything_when_it
         said += capsys.readouterr().err
         return f"{running.uri} can't be used: Connection refused" in said
 
-    wait_until(is_named)
+    wait_until(is_named, seconds=10)  # what is promised: nobody is there to be waited for
     run.train(2)
     running.start().wait()
     wait_until(sent(run, 2))
