@@ -25,6 +25,11 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def is_listening(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 class Server:
     """`mlflow server --workers 1`, whose store and artifacts outlive its process."""
 
@@ -60,11 +65,14 @@ class Server:
         os.killpg(self.process.pid, number)
 
     def kill(self):
+        """Return when nobody listens: the workers die a moment after their parent, and reset what they had accepted."""
         if self.process is not None:
             with contextlib.suppress(ProcessLookupError):
                 self.signal(signal.SIGKILL)
             self.process.wait()
             self.process = None
+        while is_listening(self.port):
+            time.sleep(0.01)
 
 
 @contextlib.contextmanager
