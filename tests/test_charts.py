@@ -57,6 +57,13 @@ def test_the_loss_is_drawn_against_the_value_in_its_order_with_a_line_for_each_o
     assert lines["beta=0.5, test"].get_ydata().tolist() == [21.5, 41.5, 81.5]
 
 
+def test_a_row_without_a_key_stands_at_a_dash(tmp_path):
+    for name, objective in (("a", ElboConfig(beta=0.25)), ("b", ElboConfig(beta=4.0)), ("c", IwaeConfig(samples=1))):
+        write(tmp_path / name, config(objective=objective), [(9.0, 9.0)])
+    axes = axes_of(loss_by_value, compared(*(tmp_path / name for name in "abc")))
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0.25", "4.0", "–"]
+
+
 def test_three_swept_keys_give_a_chart_with_the_best_configuration_on_top_and_two_keys_do_not(tmp_path, crossed):
     models = [config(dim, objective=ElboConfig(beta=beta)) for dim in (2, 4) for beta in (0.5, 1.0)]
     configs = [

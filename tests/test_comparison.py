@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from compared import config, sweep, write
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 from scipy import stats
 
@@ -15,8 +17,10 @@ from vae_exp import load_sweep
 from vae_exp.comparison import cells, compare, read_runs, report
 from vae_exp.comparison.answer import sentence
 from vae_exp.comparison.intervals import interval, paired
+from vae_exp.comparison.notes import notes
 from vae_exp.comparison.table import best_run
-from vae_exp.config import DigitsConfig, ElboConfig, ImagesConfig, IwaeConfig
+from vae_exp.comparison.values import texts_of
+from vae_exp.config import AdamConfig, DigitsConfig, ElboConfig, ImagesConfig, IwaeConfig
 from vae_exp.config.trainer import TrainerConfig
 from vae_exp.errors import UserError
 from vae_exp.sweeping import conclusion
@@ -118,7 +122,7 @@ def test_a_run_that_is_not_finished_is_shown_with_its_state_and_left_out(tmp_pat
     ]
     assert found.rows[0].interval("val/loss").mean == 10.0
     assert found.best is found.rows[0]
-    assert "2 of 3 runs are not finished and left out of means and ranking." in found.notes()
+    assert "2 of 3 runs are not finished and left out of means and ranking." in notes(found)
 
 
 def test_without_a_finished_run_nothing_is_the_best_and_that_is_said(tmp_path):
@@ -160,8 +164,8 @@ def test_different_seeds_in_the_rows_are_said(tmp_path):
     sweep(tmp_path / "unequal", jobs(losses))
     sweep(tmp_path / "equal", jobs({key: value for key, value in losses.items() if key[1] == 1}))
     said = "Rows have different seeds; Δ uses those that both rows have."
-    assert said in compared(tmp_path / "unequal").notes()
-    assert said not in compared(tmp_path / "equal").notes()
+    assert said in notes(compared(tmp_path / "unequal"))
+    assert said not in notes(compared(tmp_path / "equal"))
 
 
 def test_of_two_runs_with_one_seed_the_first_counts_and_that_is_said(tmp_path):
@@ -170,7 +174,7 @@ def test_of_two_runs_with_one_seed_the_first_counts_and_that_is_said(tmp_path):
     found = compared(tmp_path / "a", tmp_path / "b")
     assert not found.has_seeds
     assert found.rows[0].interval("val/loss").mean == 1.0
-    assert any("the first finished one is used" in note for note in found.notes())
+    assert any("the first finished one is used" in note for note in notes(found))
     assert [found.run_label(run) for run in found.runs] == ["a", "b"]
 
 
@@ -197,7 +201,7 @@ def test_rows_with_different_objectives_are_ranked_by_the_estimate_that_all_have
     assert (found.ranked_by, found.amount) == ("val/nll_iw100", "test/nll_iw100")
     assert [row.config["objective.beta"] for row in found.ranked] == [0.5, 1.0, 4.0]
     assert found.against_best(found.rows[2]).mean == 5.0
-    assert any("so val/nll_iw100 ranks them" in note for note in found.notes())
+    assert any("so val/nll_iw100 ranks them" in note for note in notes(found))
     assert sentence(found).startswith("beta=0.5 has the lowest validation NLL (K=100): 92.0 nats")
     header, rows = cells.table(found, cells.BRIEF)
     assert header[2:5] == ["val NLL, K=100", "NLL, K=100", "Δ to ★"]
@@ -208,7 +212,7 @@ def test_rows_with_different_objectives_are_ranked_by_the_estimate_that_all_have
 def test_without_an_estimate_that_all_have_the_plain_elbo_ranks_and_the_notes_say_whom_it_favours(tmp_path):
     found = betas(tmp_path)
     assert found.best.config["objective.beta"] == 1.0
-    assert any("which favours those trained on it (beta=1) by construction" in note for note in found.notes())
+    assert any("which favours those trained on it (beta=1) by construction" in note for note in notes(found))
     write(tmp_path / "0.5", config(objective=ElboConfig(beta=0.5)), [], **{"val/nll_iw7": 1.0})
     assert compared(*(tmp_path / str(beta) for beta in (0.5, 1.0))).ranked_by == "val/loss"
 
@@ -219,7 +223,7 @@ def test_the_same_objective_is_ranked_by_the_loss_and_a_warm_up_changes_nothing_
     found = compared(tmp_path / "a", tmp_path / "b")
     assert found.keys == ["objective.warmup_epochs"]
     assert found.ranked_by == "val/loss"
-    assert not any("different objectives" in note for note in found.notes())
+    assert not any("different objectives" in note for note in notes(found))
 
 
 def test_a_measure_near_its_ceiling_is_written_as_a_bound_without_an_interval(tmp_path):
@@ -255,6 +259,38 @@ def test_a_label_leaves_out_what_follows_from_an_option_and_what_another_option_
     header, rows = cells.table(found, [])
     assert header[:2] == ["beta", "objective"]
     assert [row[0].text for row in rows] == ["★ 0.25", "4.0", "–"]
+    np.testing.assert_equal(found.frame()["objective.beta"].to_numpy(), [0.25, 4.0, np.nan])
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0.004285843683559294, 1e-05, 4.0, 0.25], ["0.004286", "1e-05", "4.0", "0.25"]),
+        ([0.0012345678, 0.0012345612, 0.5], ["0.00123457", "0.00123456", "0.5"]),
+        ([0.1, 0.1 + 2**-55], ["0.1", "0.10000000000000003"]),
+        ([1.0001, 1.00012, 1.0], ["1.0001", "1.00012", "1.0"]),
+        ([123456, None, True, [1, 32], "sgd"], ["123456", "null", "true", "[1,32]", "sgd"]),
+        ([math.inf, 0.0, -0.12345], ["inf", "0.0", "-0.1235"]),
+    ],
+)
+def test_a_number_has_four_digits_or_as_many_as_tell_it_from_the_others(values, expected):
+    assert texts_of(values) == expected
+
+
+@given(st.lists(st.floats(allow_nan=False), unique=True))
+def test_different_numbers_never_look_the_same(values):
+    texts = texts_of(values)
+    assert len(set(texts)) == len(values)
+    assert texts_of(reversed(values)) == texts[::-1]
+
+
+def test_labels_and_tables_have_short_numbers_and_the_csv_has_all_their_digits(tmp_path):
+    rates = (0.004285843683559294, 0.0001638840313648612)
+    sweep(tmp_path, [(config(optimizer=AdamConfig(lr=lr)), {"losses": [(1.0, 1.0)]}) for lr in rates])
+    found = compared(tmp_path)
+    assert list(map(found.label, found.rows)) == ["lr=0.004286", "lr=0.0001639"]
+    assert [row[0].text for row in cells.table(found, [])[1]] == ["★ 0.004286", "0.0001639"]
+    assert found.frame()["optimizer.lr"].tolist() == list(rates)
 
 
 def test_a_key_has_its_short_name_unless_two_would_be_called_the_same(tmp_path):

@@ -12,7 +12,7 @@ from compared import compared, config, sweep, write
 from vae_exp.comparison import curve_data, report, run_data
 from vae_exp.comparison.rendering import block
 from vae_exp.comparison.searched import Searched, Tried
-from vae_exp.config import AdamConfig
+from vae_exp.config import AdamConfig, ElboConfig, IwaeConfig
 
 STATUS = "document.querySelector('.choice [role=status]').textContent"
 CHOSEN = "[...document.querySelectorAll('tr.chosen')].map(row => row.querySelector('th').innerText.trim())"
@@ -212,6 +212,16 @@ def test_the_data_has_a_column_for_what_differs_and_for_each_measure_and_one_cur
     assert data["epochs"] == {"3": [1, 2, 3]}
     assert data["foremost"] == [1, 0, 2]
     assert data["best"] == 1
+
+
+def test_a_key_that_an_option_lacks_has_no_value_in_its_runs_and_stays_a_number_in_the_others(tmp_path):
+    objectives = [ElboConfig(beta=1.0), ElboConfig(beta=4.0), IwaeConfig(samples=1)]
+    for name, objective in zip("abc", objectives, strict=True):
+        write(tmp_path / name, config(objective=objective), losses(2, 0))
+    data = written(report.page(tmp_path, compared(*(tmp_path / name for name in "abc")), ["python"]))
+    columns = {column["key"]: column["values"] for column in data["columns"]}
+    assert columns["objective.beta"] == [1, 4, None]
+    assert columns["objective.name"] == ["elbo", "elbo", "iwae"]
 
 
 def test_a_long_curve_keeps_a_hundred_epochs_the_first_and_the_last_among_them_and_says_so(tmp_path):

@@ -68,7 +68,8 @@ def _first_of(comparison: Comparison, best: Row, other: Row) -> str:
     lowest = f"{name} has the lowest validation {_quantity(comparison)}"
     single = "" if gap.has_seeds else ", one seed"
     if math.isnan(gap.interval.half):
-        return f"{lowest}: {_amount(comparison, best)}{single}; the error of the difference to {behind} is not known"
+        why = "no standard error is saved"
+        return f"{lowest}: {_amount(comparison, best)}{single}; the difference to {behind} may be noise, since {why}"
     if not gap.is_decided:
         noise = "seed noise" if gap.has_seeds else "the error over images"
         signed = f"{gap.interval.mean:+.1f} ± {gap.interval.half:.1f}".replace("-", "−")
@@ -146,12 +147,3 @@ def _images(comparison: Comparison) -> str | None:
     counts = {run.images.get(split) for run in comparison.runs if run.is_finished}
     count = counts.pop() if len(counts) == 1 else None
     return None if count is None else f"{count:,} {_measured(comparison)} images"
-
-
-def notes(comparison: Comparison) -> list[str]:
-    """Return notes on how to read the sentence and the table, a sentence each."""
-    found = comparison.notes()
-    has_errors = any(f"{amount_measure(comparison)}_se" in run.measures for run in comparison.runs)
-    if not comparison.has_seeds and has_errors:
-        found.append("One seed: ± is the standard error over images and says nothing about other seeds.")
-    return found

@@ -11,7 +11,6 @@ from vae_exp.comparison.columns import COVERAGES, NATS, describe
 from vae_exp.comparison.intervals import Interval
 from vae_exp.comparison.rows import Row
 from vae_exp.comparison.table import RANKED_BY, Comparison
-from vae_exp.config.identity import format_value
 from vae_exp.progress_text import roughly
 from vae_exp.storage.records import BOUNDS
 
@@ -81,9 +80,9 @@ def _runs(comparison: Comparison, row: Row) -> Cell:
 
 def _value(comparison: Comparison, key: str) -> Callable[[Row], Cell]:
     def cell(row: Row) -> Cell:
-        value = row.config.get(key, "–")  # of an option that another configuration has chosen
+        value, text = row.value(key), comparison.text(key, row)
         star = "★ " if key == comparison.keys[0] and is_starred(comparison, row) else ""
-        return Cell(star + format_value(value), value if type(value) in (int, float) else format_value(value))
+        return Cell(star + text, value if type(value) in (int, float) else text)
 
     return cell
 

@@ -17,6 +17,7 @@ from vae_exp.comparison.curve_data import curve_data
 from vae_exp.comparison.decoders import decoders
 from vae_exp.comparison.gallery import MOST_PICTURES, galleries
 from vae_exp.comparison.intervals import Interval
+from vae_exp.comparison.notes import notes
 from vae_exp.comparison.rows import Row
 from vae_exp.comparison.run_data import run_data
 from vae_exp.comparison.runs import Run, read_runs
@@ -115,7 +116,7 @@ def _head(folder: Path, comparison: Comparison, command: Sequence[str]) -> dict[
     return {
         "sentence": answer.sentence(comparison),
         "context": answer.context(comparison),
-        "notes": answer.notes(comparison),
+        "notes": notes(comparison),
         "name": printable(folder.resolve().name),
         "shared": _shared(comparison),
         "command": printable(shlex.join(map(str, command))),

@@ -10,6 +10,7 @@ from typing import Any
 
 from vae_exp.comparison.intervals import Interval, interval
 from vae_exp.comparison.runs import Run
+from vae_exp.comparison.values import MISSING
 from vae_exp.storage.run_folder import STATES
 
 
@@ -24,6 +25,10 @@ class Row:
     def finished(self) -> list[Run]:
         """Return the finished runs."""
         return [run for run in self.runs if run.is_finished]
+
+    def value(self, key: str) -> Any:
+        """Return the value of a dotted key; MISSING where another option has the key."""
+        return self.config.get(key, MISSING)
 
     def best(self, measure: str) -> Run | None:
         """Return the finished run with the lowest measure, the earlier of two; None where no run is finished."""

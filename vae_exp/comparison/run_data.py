@@ -97,14 +97,18 @@ def _keys(comparison: Comparison) -> list[Column]:
     """Return the keys that differ, and the seed if there are several."""
     found = []
     for key in comparison.keys:
-        values = [run.config.get(key) for run in comparison.runs]
-        are_all = are_numbers(values)
-        log = are_all and is_log(values_of(comparison.rows, key))
-        shown = values if are_all else [printable(format_value(value)) for value in values]
+        rows = [row for row in comparison.rows if key in row.config]
+        is_number = are_numbers(values_of(rows, key))
+        log = is_number and is_log(values_of(rows, key))
+        shown = [_shown(run.config[key], is_number) if key in run.config else None for run in comparison.runs]
         found.append(Column(key, printable(comparison.short(key)), printable(key), shown, True, log))
     if len({run.seed for run in comparison.runs}) > 1:
         found.append(Column("seed", "seed", "Seed of the run.", [run.seed for run in comparison.runs], True))
     return found
+
+
+def _shown(value: Any, is_number: bool) -> Any:
+    return value if is_number else printable(format_value(value))
 
 
 def _measures(comparison: Comparison) -> list[Column]:

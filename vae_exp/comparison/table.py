@@ -16,6 +16,7 @@ import pandas as pd
 from vae_exp.comparison.intervals import Interval, paired
 from vae_exp.comparison.rows import Row
 from vae_exp.comparison.runs import Run
+from vae_exp.comparison.values import texts_of
 from vae_exp.config.identity import format_value
 from vae_exp.storage.records import BOUNDS
 from vae_exp.storage.run_folder import RunFolder
@@ -147,7 +148,18 @@ class Comparison:
     def label(self, row: Row) -> str:
         """Return the label of a configuration: `latent_dim=2, beta=4.0`, by the keys that it has."""
         own = [key for key in self.keys if key in row.config]
-        return ", ".join(f"{self.short(key)}={format_value(row.config[key])}" for key in own) or "all runs"
+        return ", ".join(f"{self.short(key)}={self.text(key, row)}" for key in own) or "all runs"
+
+    def text(self, key: str, row: Row) -> str:
+        """Return a row's value of a key that differs, with as few digits as tell it from the other rows' values."""
+        return self._texts[key][id(row)]
+
+    @cached_property
+    def _texts(self) -> dict[str, dict[int, str]]:
+        """Return the texts of the values of each key, by the identity of the row."""
+        rows = self.rows
+        places = [id(row) for row in rows]
+        return {key: dict(zip(places, texts_of(row.value(key) for row in rows), strict=True)) for key in self.keys}
 
     def run_label(self, run: Run) -> str:
         """Return the label of a run: that of its configuration, and its seed if there are several."""
@@ -183,7 +195,7 @@ class Comparison:
         return pd.DataFrame([self._cells(row) for row in self.rows])
 
     def _cells(self, row: Row) -> dict[str, Any]:
-        values = {key: row.config.get(key) for key in self.keys}
+        values = {key: row.config.get(key, math.nan) for key in self.keys}
         cells = {key: value if type(value) in (int, float) else format_value(value) for key, value in values.items()}
         cells |= {"states": row.states, "runs": len(row.finished), "best": row is self.best}
         for measure in self.measures:
@@ -195,35 +207,6 @@ class Comparison:
             cells |= {f"{self.amount}_vs_best": against.mean}
             cells |= {f"{self.amount}_vs_best_ci95": against.half} if self.has_seeds else {}
         return cells
-
-    def notes(self) -> list[str]:
-        """Return notes on how to read the table, a sentence each."""
-        left_out = sum(not run.is_finished for run in self.runs)
-        found = []
-        if left_out:
-            verb = "is" if left_out == 1 else "are"
-            found.append(f"{left_out} of {len(self.runs)} runs {verb} not finished and left out of means and ranking.")
-        if self.best is not None and len(self.rows) > 1:
-            found.append(f"★ has the lowest {self.ranked_by}; Δ is the {self.amount} of another row minus that of ★.")
-        if self.best is not None and self.objectives:
-            found.append(self._note_on_objectives())
-        if self.has_seeds:
-            found.append("± is half the 95 % confidence interval of the mean over seeds; Δ is paired by seed.")
-        if self.has_repeats:
-            found.append("Some configurations have several runs with one seed; the first finished one is used.")
-        if len({tuple(sorted(run.seed for run in row.finished)) for row in self.rows if row.finished}) > 1:
-            found.append("Rows have different seeds; Δ uses those that both rows have.")
-        return found
-
-    def _note_on_objectives(self) -> str:
-        """Return a note on the ranking of different objectives."""
-        what = f"Rows have different objectives ({', '.join(self.objectives)})"
-        if self.ranked_by == RANKED_BY:
-            return (
-                f"{what}, and not all have val/nll_iwK with the same K: {RANKED_BY}, the plain negative ELBO, ranks"
-                " them, which favours those trained on it (beta=1) by construction."
-            )
-        return f"{what}: the plain ELBO would favour beta=1 by construction, so {self.ranked_by} ranks them."
 
 
 def best_run(comparison: Comparison) -> RunFolder | None:

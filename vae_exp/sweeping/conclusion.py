@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vae_exp.comparison import Comparison, answer, cells, compare, report
+from vae_exp.comparison.notes import notes
 from vae_exp.comparison.runs import Run, planned_runs
 from vae_exp.comparison.table import best_run
 from vae_exp.config import TrackingConfig
@@ -93,7 +94,7 @@ def show(comparison: Comparison, console: Console) -> None:
     draw(console)
     draw(wide, fitting)
     draw(console)
-    for note in answer.notes(comparison):
+    for note in notes(comparison):
         say(console, note)
     if fitting is not tables[0]:
         say(console, "The terminal is too narrow for all columns; the report has them.")

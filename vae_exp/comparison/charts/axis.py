@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from vae_exp.comparison.rows import Row
-from vae_exp.config.identity import format_value
+from vae_exp.comparison.values import texts_of
 
 LETTER = 6.6
 """Width of a letter of a tick, in a chart's units."""
@@ -21,7 +21,7 @@ TICKS = 330
 
 def values_of(rows: Sequence[Row], key: str) -> list[Any]:
     """Return the values of a key: numbers in ascending order, others in the rows' order."""
-    found = list({repr(row.config.get(key)): row.config.get(key) for row in rows}.values())
+    found = list({repr(row.value(key)): row.value(key) for row in rows}.values())
     return sorted(found) if are_numbers(found) else found
 
 
@@ -46,7 +46,7 @@ def places_of(values: Sequence[Any]) -> list[float]:
 def lay_out(axes: Axes, values: Sequence[Any]) -> None:
     """Scale the horizontal axis for these values, and label as many of them as don't overlap."""
     places = places_of(values)
-    names = [format_value(value) for value in values]
+    names = texts_of(values)
     if are_numbers(values) and is_log(values):
         axes.set_xscale("log")
     position = np.log(places) if axes.get_xscale() == "log" else np.array(places)

@@ -15,7 +15,7 @@ from vae_exp.comparison.charts.chart import Chart, Entry, blank
 from vae_exp.comparison.intervals import Interval
 from vae_exp.comparison.rows import Row
 from vae_exp.comparison.table import Comparison
-from vae_exp.config.identity import format_value
+from vae_exp.comparison.values import texts_of
 from vae_exp.figures.colours import SPLITS, Shade, configurations
 
 LOSS = "test/loss"
@@ -38,10 +38,10 @@ def loss_by_value(comparison: Comparison) -> Chart | None:
     values = values_of(rows, along)
     legend, seen, shades = [], [], _line_shades(rows, others)
     for number, value in enumerate(values_of(rows, others[0]) if others else [None]):
-        chosen = [row for row in rows if not others or row.config.get(others[0]) == value]
-        chosen.sort(key=lambda row: values.index(row.config.get(along)))
-        places = [places_of(values)[values.index(row.config.get(along))] for row in chosen]
-        name = f"{comparison.short(others[0])}={format_value(value)}, " if others else ""
+        chosen = [row for row in rows if not others or row.value(others[0]) == value]
+        chosen.sort(key=lambda row: values.index(row.value(along)))
+        places = [places_of(values)[values.index(row.value(along))] for row in chosen]
+        name = f"{comparison.short(others[0])}={comparison.text(others[0], chosen[0])}, " if others else ""
         for measure, dashes in DASHES.items():
             split = measure.partition("/")[0]
             shade = shades[number] if others else SPLITS[split]
@@ -76,11 +76,11 @@ def _course(comparison: Comparison, along: str, rows: Sequence[Row]) -> str:
     """Return a description of the test loss: `test loss falls from 162.6 at latent_dim=2 to 138.5 at 4`."""
     first, last = rows[0], rows[-1]
     one, other = first.interval(LOSS).mean, last.interval(LOSS).mean
-    at = f"{comparison.short(along)}={format_value(first.config.get(along))}"
+    at = f"{comparison.short(along)}={comparison.text(along, first)}"
     if first is last:
         return f"test loss is {one:.1f} at {at}"
     way = "falls" if other < one else "rises"
-    return f"test loss {way} from {one:.1f} at {at} to {other:.1f} at {format_value(last.config.get(along))}"
+    return f"test loss {way} from {one:.1f} at {at} to {other:.1f} at {comparison.text(along, last)}"
 
 
 def _nats(comparison: Comparison) -> str:
@@ -126,10 +126,10 @@ def heat_map(comparison: Comparison) -> Chart | None:
     ys, xs = values_of(rows, down), values_of(rows, across)
     losses = np.full((len(ys), len(xs)), math.nan)
     for row in rows:
-        losses[ys.index(row.config.get(down)), xs.index(row.config.get(across))] = row.interval(LOSS).mean
+        losses[ys.index(row.value(down)), xs.index(row.value(across))] = row.interval(LOSS).mean
     figure = blank(max(150, 44 * len(ys) + 60))
     axes = figure.subplots()
-    names: dict[str, Any] = {"xticklabels": list(map(format_value, xs)), "yticklabels": list(map(format_value, ys))}
+    names: dict[str, Any] = {"xticklabels": texts_of(xs), "yticklabels": texts_of(ys)}
     names |= {"annot_kws": {"size": 10}, "cbar_kws": {"label": "test loss, nats"}}
     sns.heatmap(losses, annot=True, fmt=".1f", cmap="viridis_r", ax=axes, linewidths=1, **names)
     axes.tick_params(axis="y", labelrotation=0)
