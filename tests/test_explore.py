@@ -1,5 +1,6 @@
 """The views of a report's runs: one choice, which all of them share and the address holds, in a real browser."""
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from browser import needs_axe, needs_browser
 from compared import compared, config, sweep, write
 
-from vae_exp.comparison import curve_data, report, run_data
+from vae_exp.comparison import curve_data, report, run_data, search_answer, search_data
 from vae_exp.comparison.rendering import block
 from vae_exp.comparison.searched import Searched, Tried
 from vae_exp.config import AdamConfig, ElboConfig, IwaeConfig
@@ -297,6 +298,36 @@ def test_a_search_has_columns_for_its_rungs_and_what_was_spent_and_its_scatter_i
     assert columns["val/loss, epoch 1"] == [None, 9, 9]
     assert columns["val/loss, epoch 3"] == [None, 8, None]
     assert data["starts"] == ["search.spent", "search.val/loss"]
+
+
+def test_the_page_of_a_search_begins_with_its_lowest_trial_and_what_it_cost_and_its_table_has_the_rungs(tmp_path):
+    jobs = [(config(dim), {"losses": losses(dim, 0, epochs)}) for dim, epochs in ((2, 1), (4, 3), (8, 1))]
+    sweep(tmp_path, jobs)
+    comparison = compared(tmp_path)
+    found = dataclasses.replace(searched(comparison.runs), summary=["3 trials: 1 finished.", "Trained <3> to epoch 1"])
+    text = report.page(tmp_path, comparison, ["python"], found)
+    sentence = "latent_dim=4 has the lowest val/loss of 3 trials: 8.00 nats per image, test loss 27.0"
+    assert f"<h1>{sentence}</h1>" in text
+    assert f"<title>{sentence}</title>" in text
+    assert '<p class="small">Trained &lt;3&gt; to epoch 1</p>' in text
+    table = search_data.shown(comparison, found)
+    assert [column.name for column in table] == ["trial", "rung", "val/loss, last rung"]
+    rows = [[column.cell(row).text for column in table] for row in comparison.rows]
+    assert rows == [["0", "1", "–"], ["1", "3", "8.00"], ["2", "1", "9.00"]]
+    assert ">search</th>" in text
+
+
+def test_a_search_whose_lowest_trial_is_not_finished_says_at_which_epoch_that_was(tmp_path):
+    jobs = [(config(dim), {"losses": losses(dim, 0), "state": "paused"}) for dim in (2, 4, 8)]
+    sweep(tmp_path, jobs)
+    comparison = compared(tmp_path)
+    said = search_answer.sentence(comparison, searched(comparison.runs))
+    assert said == "latent_dim=4 has the lowest val/loss of 3 trials: 8.00 nats per image at epoch 3"
+    two = searched(comparison.runs, ("val/reconstruction", "val/kl"))
+    said = "1 of 3 trials is on the Pareto front of val/reconstruction and val/kl at epoch 3"
+    assert search_answer.sentence(comparison, two) == said
+    nothing = dataclasses.replace(two, trials=[dataclasses.replace(each, values=[None]) for each in two.trials])
+    assert search_answer.sentence(comparison, nothing) == "No trial has a value yet"
 
 
 def test_the_scatter_of_a_search_for_two_measures_begins_with_both(tmp_path):

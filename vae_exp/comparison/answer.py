@@ -109,6 +109,14 @@ def _quantity(comparison: Comparison) -> str:
     return f"{ESTIMATES[called][0]} (K={samples})" if samples else called
 
 
+def loss_text(comparison: Comparison, row: Row) -> str | None:
+    """Return `test loss 138.5 ± 1.5`, in nats per image; None where no run of the row is finished."""
+    if not row.by_seed(amount_measure(comparison)):
+        return None
+    amount = _amount(comparison, row).removesuffix(" nats per image")
+    return f"{_measured(comparison)} {_quantity(comparison)} {amount}"
+
+
 def _amount(comparison: Comparison, row: Row) -> str:
     """Return a row's loss with its interval over seeds or, with one seed, its standard error over images."""
     measure = amount_measure(comparison)

@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vae_exp.comparison import answer, cells, charts, columns, rendering, search_data
+from vae_exp.comparison import answer, cells, charts, columns, rendering, search_answer, search_data
 from vae_exp.comparison.cells import Column
 from vae_exp.comparison.charts.chart import row_shades
 from vae_exp.comparison.curve_data import curve_data
@@ -84,14 +84,14 @@ def page(folder: Path, comparison: Comparison, command: Sequence[str], searched:
     decoded = decoders(comparison)
     drawn = charts.draw(comparison, searched)
     shades = [shade for chart, _ in drawn.values() for shade in chart.shades] + row_shades(comparison)
-    values = _head(folder, comparison, command)
+    values = _head(folder, comparison, command, searched)
     values |= {"charts": drawn, "has_front": searched is not None, "decoders": decoded}
     if len(comparison.runs) == 1:
         template, data = "run.html", run_data(comparison)
         values |= _run_page(comparison)
     else:
         template, data = "comparison.html", _data(comparison, searched)
-        values |= _comparison_page(comparison) | {"has_columns": len(data["columns"]) > 1}
+        values |= _comparison_page(comparison, searched) | {"has_columns": len(data["columns"]) > 1}
     render = partial(rendering.render, template, shades, **values)
     latent = [rendering.block("latent-data", decoded.found)] if decoded.found else []
     blocks = [rendering.block("runs-data", data), *latent]
@@ -111,12 +111,12 @@ def _data(comparison: Comparison, searched: Searched | None) -> dict[str, Any]:
     return run_data(comparison, search_data.columns(comparison, searched), search_data.starts(searched))
 
 
-def _head(folder: Path, comparison: Comparison, command: Sequence[str]) -> dict[str, Any]:
+def _head(folder: Path, comparison: Comparison, command: Sequence[str], searched: Searched | None) -> dict[str, Any]:
     """Return what every page begins and ends with."""
     return {
-        "sentence": answer.sentence(comparison),
+        "sentence": search_answer.sentence(comparison, searched) if searched else answer.sentence(comparison),
         "context": answer.context(comparison),
-        "notes": notes(comparison),
+        "notes": [*(map(printable, searched.summary) if searched else ()), *notes(comparison)],
         "name": printable(folder.resolve().name),
         "shared": _shared(comparison),
         "command": printable(shlex.join(map(str, command))),
@@ -125,8 +125,11 @@ def _head(folder: Path, comparison: Comparison, command: Sequence[str]) -> dict[
     }
 
 
-def _comparison_page(comparison: Comparison) -> dict[str, Any]:
+def _comparison_page(comparison: Comparison, searched: Searched | None) -> dict[str, Any]:
     shown = cells.columns(comparison, columns.known(comparison))
+    if searched:
+        at = sum(not column.group for column in shown)
+        shown[at:at] = search_data.shown(comparison, searched)
     groups = [(name, len(list(members))) for name, members in groupby(column.group for column in shown)]
     folding = {name: f"group-{i}" for i, (name, _) in enumerate(groups)}
     return {

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from functools import partial
 
+from vae_exp.comparison.cells import Cell
+from vae_exp.comparison.cells import Column as Shown
+from vae_exp.comparison.rows import Row
 from vae_exp.comparison.run_data import Column
 from vae_exp.comparison.searched import Searched, Tried
 from vae_exp.comparison.table import Comparison
 
 SPENT = "search.spent"
+GROUP = "search"
+"""The topic of the columns in the table of configurations."""
 
 
 def columns(comparison: Comparison, found: Searched) -> list[Column]:
@@ -30,6 +37,21 @@ def columns(comparison: Comparison, found: Searched) -> list[Column]:
             for rung in range(len(found.rungs))
         ),
     ]
+
+
+def shown(comparison: Comparison, found: Searched) -> list[Shown]:
+    """Return the columns of a search in the table of configurations: trial, last rung, and its measures there."""
+    first = columns(comparison, found)
+    chosen = [first[0], first[1], *first[3 : 3 + len(found.measures)]]
+    return [Shown(each.name, GROUP, each.meaning, partial(_cell, comparison, each)) for each in chosen]
+
+
+def _cell(comparison: Comparison, column: Column, row: Row) -> Cell:
+    """Return the value of a row, whose runs are of one trial."""
+    value = column.values[comparison.number(row.runs[0])]
+    if value is None:
+        return Cell("–", math.inf)
+    return Cell(f"{value:.2f}" if isinstance(value, float) else str(value), value)
 
 
 def starts(found: Searched) -> list[str]:

@@ -39,6 +39,8 @@ class Searched:
     """How much each key decides which trials are among the best of the first rung; empty where that is not known."""
     front: Sequence[int]
     """Numbers of the trials on the Pareto front of the last rung."""
+    summary: Sequence[str] = ()
+    """The states of the trials, the epochs spent, and the command that trains the best again, a line each."""
 
     def at(self, rung: int) -> list[tuple[Tried, Sequence[float]]]:
         """Return the trials with a value at a rung (the first is 0), and that value."""

@@ -32,6 +32,7 @@ def searched(findings: Findings) -> Searched:
         spent=[spent[-1] for spent in _spent(findings)],
         importances=importances(findings),
         front=[trial.number for trial in findings.front],
+        summary=findings.summary,
     )
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections import Counter
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from vae_exp.comparison import cells, compare, report
+from vae_exp.comparison import Comparison, answer, cells, compare, report, search_answer
 from vae_exp.comparison.runs import planned_runs
+from vae_exp.comparison.table import RANKED_BY
 from vae_exp.config.saved import load_config
 from vae_exp.searching.charts import searched
 from vae_exp.searching.findings import Findings
@@ -18,6 +18,7 @@ from vae_exp.searching.options import PREFIX
 from vae_exp.searching.planning import shortened
 from vae_exp.searching.search import Search
 from vae_exp.searching.trials import Trial
+from vae_exp.storage.run_folder import RunFolder
 from vae_exp.storage.sweep_folder import Job
 from vae_exp.sweeping.conclusion import axes, show_places
 from vae_exp.sweeping.slurm_record import ended_early
@@ -34,66 +35,56 @@ def conclude(search: Search, command: list[str], resume: str, console: Console) 
     `command` planned the last trials; `resume` is the command that resumes the search.
     """
     findings = Findings(search)
-    draw(console)
-    _show_table(findings, console)
-    for line in summary(findings):
-        say(console, line)
     jobs = [job for trial in search.trials for job in trial.jobs if not job.refused]
+    comparison = compare(planned_runs(search.sweep, jobs))
+    draw(console)
     if jobs:
-        _show_runs(findings, command, console)
+        for line in _said(findings, comparison):
+            say(console, line)
+        draw(console)
+    _show_table(findings, console)
+    for line in findings.summary:
+        say(console, line)
+    if jobs:
+        _publish(findings, comparison, command, console)
     for line in next_commands(findings, resume):  # last, where a user who stopped the search looks for it
         say(console, line)
     return 0 if findings.is_over else 1
 
 
-def _show_runs(findings: Findings, command: list[str], console: Console) -> None:
+def _said(findings: Findings, comparison: Comparison) -> tuple[str, str]:
+    """Return the sentence about what was found, and what all runs share."""
+    return search_answer.sentence(comparison, searched(findings)), answer.context(comparison)
+
+
+def _publish(findings: Findings, comparison: Comparison, command: list[str], console: Console) -> None:
     """Write the report, and show the runs and the search in MLflow."""
     search = findings.search
     jobs = [job for trial in search.trials for job in trial.jobs if not job.refused]
     tracking = load_config(jobs[0].config, str(search.sweep.plan_file)).tracking
-    runs = planned_runs(search.sweep, jobs)
-    comparison = compare(runs)
     page = report.write(search.sweep.path, comparison, command, searched(findings))
-    folders = [run.folder for run in runs]
+    folders = [run.folder for run in comparison.runs]
     is_reached = reconcile(tracking, folders)
     set_tags(tracking, ((search.sweep.folder(job), _tags(findings, job)) for job in jobs))
     labelled = [(job.label, folder) for job, folder in zip(jobs, folders, strict=True)]
-    best = search.sweep.folder(findings.ranking[0].jobs[0]) if findings.ranking else None
-    said = ("\n".join(summary(findings)[2:3]), "\n".join(summary(findings)[:2]))
     if is_reached:
-        outcome = Outcome(said, cells.plain(comparison), best, *axes(comparison), findings.is_over)
+        sentence, shared = _said(findings, comparison)
+        said = (sentence, " ".join([f"{shared}.", *findings.summary[:2]]))
+        outcome = Outcome(said, cells.plain(comparison), _best(findings), *axes(comparison), findings.is_over)
         show_sweep(tracking, search.sweep.path, labelled, outcome)
     show_places(page, tracking, folders, search.sweep.path, console)
+
+
+def _best(findings: Findings) -> RunFolder | None:
+    """Return the folder of the first run of the best trial; None where no trial has the lowest validation loss."""
+    is_loss = list(findings.search.record.options.measures) == [RANKED_BY]
+    return findings.search.sweep.folder(findings.ranking[0].jobs[0]) if is_loss and findings.ranking else None
 
 
 def _tags(findings: Findings, job: Job) -> dict[str, str]:
     """Return the number of a run's trial, and the epoch of the last rung that it reached."""
     rungs = [rung.epoch for rung in findings.rungs if any(trial.number == job.trial for trial in rung.trials)]
     return {"trial": str(job.trial), "rung": str(rungs[-1])}
-
-
-def summary(findings: Findings) -> list[str]:
-    """Return the states of the trials, the epochs spent, and the best trial, a line each."""
-    search = findings.search
-    states = Counter(findings.state(trial) for trial in search.trials)
-    counts = ", ".join(f"{count} {state}" for state, count in states.most_common())
-    rungs = ", ".join(f"{len(rung.trials)} to epoch {rung.epoch}" for rung in findings.rungs)
-    share = 100 * findings.spent / max(findings.of_all, 1)
-    lines = [
-        f"{len(search.trials)} trials: {counts}.",
-        f"Trained {rungs}: {findings.spent} epochs, {share:.0f} % of the {findings.of_all} of training all.",
-    ]
-    return lines + (_best(findings) if findings.is_over and findings.ranking else [])
-
-
-def _best(findings: Findings) -> list[str]:
-    chosen = findings.ranking[:1] if len(findings.search.record.options.measures) == 1 else findings.front
-    what = "Best" if len(findings.search.record.options.measures) == 1 else "On the front"
-    lines: list[str] = []
-    for trial in chosen:
-        lines += [f"{what}: trial {trial.number}. Train it alone, to the same weights, with:"]
-        lines += [f"  {shlex.join(findings.command(trial))}"]
-    return lines
 
 
 def next_commands(findings: Findings, resume: str) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -95,6 +97,29 @@ class Findings:
             return "diverged"
         states = [folder.state() for folder in folders]
         return next((state for state in states if state != "finished"), "finished")
+
+    @property
+    def summary(self) -> list[str]:
+        """Return the states of the trials, the epochs spent, and how to train what was found again, a line each."""
+        states = Counter(self.state(trial) for trial in self.search.trials)
+        counts = ", ".join(f"{count} {state}" for state, count in states.most_common())
+        rungs = ", ".join(f"{len(rung.trials)} to epoch {rung.epoch}" for rung in self.rungs)
+        share = 100 * self.spent / max(self.of_all, 1)
+        lines = [
+            f"{len(self.search.trials)} trials: {counts}.",
+            f"Trained {rungs}: {self.spent} epochs, {share:.0f} % of the {self.of_all} of training all.",
+        ]
+        return lines + (self._again() if self.is_over else [])
+
+    def _again(self) -> list[str]:
+        """Return the commands that train the best trial, or those on the front, to the same weights."""
+        has_one = len(self.search.record.options.measures) == 1
+        what, trials = ("Best", self.ranking[:1]) if has_one else ("On the front", self.front)
+        lines = list[str]()
+        for trial in trials:
+            lines += [f"{what}: trial {trial.number}. Train it alone, to the same weights, with:"]
+            lines += [f"  {shlex.join(self.command(trial))}"]
+        return lines
 
     def command(self, trial: Trial) -> list[str]:
         """Return the command that trains a trial's first run again, to the same bits."""
