@@ -1,7 +1,7 @@
 """How soon Chromium shows a report, and how smoothly an axis is brushed in it: `python -m benchmarks.brushing REPORT`.
 
-REPORT is the `report.html` of several runs; the targets are meant for a thousand. It needs chromedriver, as the tests
-of pages do.
+REPORT is the `report.html` of several runs; the targets are set for a thousand. Needs chromedriver, as the tests of the
+report do.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 BRUSH = """
 const strip = document.querySelectorAll(".axis .strip")[1];
 strip.scrollIntoView({ block: "center" });
-strip.setPointerCapture = () => {};  // no pointer is there to be captured
+strip.setPointerCapture = () => {};  // a synthetic event has no pointer to capture
 const box = strip.getBoundingClientRect(), times = [];
 const send = (type, part) => strip.dispatchEvent(new PointerEvent(type, {
   clientX: box.left + box.width / 2, clientY: box.bottom - part * box.height, bubbles: true, buttons: 1 }));
@@ -33,7 +33,7 @@ return new Promise((done) => {
   requestAnimationFrame(step);
 });
 """
-"""Drags up and down an axis, a step each frame, and returns the frames a second."""
+"""Drags along an axis, one step per frame, and returns the frames per second."""
 FRAMES = 60
 LOADED = "return performance.getEntriesByType('navigation')[0].loadEventEnd / 1000"
 

@@ -1,4 +1,4 @@
-"""How many images a second the report decodes in the page, in Chromium: `python -m benchmarks.decoding`."""
+"""How many images per second the report's decoder computes in Chromium: `python -m benchmarks.decoding`."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from vae_exp.models import build_model
 from vae_exp.models.vae import Shape
 
 TARGET = 30
-"""Images a second of the default model: as many as a hand that drags a point can see."""
-IMAGES, WARMING = 300, 50
+"""Images per second of the default model: enough for the image to follow a point that is dragged."""
+IMAGES, WARM_UP = 300, 50
 MODELS: dict[str, tuple[ModelConfig, Shape]] = {
     "the default model, 28×28": (ConvConfig(), (1, 28, 28)),
     "conv on colour images, 32×32": (ConvConfig(channels=[3, 32, 64], latent_dim=16), (3, 32, 32)),
     "conv with three layers, 64×64": (ConvConfig(channels=[1, 32, 64, 64], latent_dim=16), (1, 64, 64)),
     "mlp, 28×28": (MlpConfig(), (1, 28, 28)),
 }
-"""Fresh models: they take as long as trained ones."""
+"""The models are untrained: they take as long as trained ones."""
 
 SCRIPTS = Path(rendering.__file__).parent / "page" / "scripts"
 TIMING = """
@@ -41,7 +41,7 @@ function time() {
   decode(z);
   return performance.now() - began;
 }
-Array.from({ length: WARMING }, time);
+Array.from({ length: WARM_UP }, time);
 const times = Array.from({ length: IMAGES }, time);
 document.title = JSON.stringify(times.sort((a, b) => a - b));
 """
@@ -67,15 +67,15 @@ def main() -> None:
 
 
 def _data(config: ModelConfig, shape: Shape) -> dict[str, Any]:
-    """Return what a page holds of a fresh model's decoder."""
+    """Return the decoder of an untrained model as a page holds it."""
     weights = build_model(config, shape, seed=0).state_dict()
     return decoder(config, layers(config, shape), {name: tensor.numpy() for name, tensor in weights.items()})
 
 
 def _times(chromium: str, data: dict[str, Any]) -> list[float]:
-    """Return the milliseconds of each image, in ascending order, as a page of its own measures them."""
+    """Measure in a new page how long each image takes; return the milliseconds in ascending order."""
     parts = "".join((SCRIPTS / f"{name}.js").read_text(encoding="utf-8") for name in ("packing", "decoder"))
-    script = parts + TIMING.replace("WARMING", str(WARMING)).replace("IMAGES", str(IMAGES))
+    script = parts + TIMING.replace("WARM_UP", str(WARM_UP)).replace("IMAGES", str(IMAGES))
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "page.html"
         page.write_text(f"<!doctype html>{rendering.block('decoder-data', data)}<script>{script}</script>")

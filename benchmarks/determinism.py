@@ -1,6 +1,6 @@
 """What determinism costs on this CPU: training steps with each flag on and off, in turn, in CPU time of one thread.
 
-`python benchmarks/determinism.py` prints the ratio of the medians and of the quartiles. A GPU has more to lose
+`python benchmarks/determinism.py` prints the median and the quartiles of the extra time. A GPU may lose more
 (`cudnn.benchmark`, atomic additions) and is not measured here.
 """
 
@@ -23,25 +23,25 @@ CONFIG = Config()
 
 
 def use_algorithms(on: bool) -> None:
-    """Ask for deterministic algorithms or not; new tensors stay unfilled."""
+    """Turn deterministic algorithms on or off."""
     torch.use_deterministic_algorithms(on)
 
 
 def fill(on: bool) -> None:
-    """Fill new tensors with NaN or not, under deterministic algorithms."""
+    """Turn the filling of new tensors with NaN on or off; deterministic algorithms are on."""
     torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = on  # type: ignore[attr-defined]  # as torch has it
+    torch.utils.deterministic.fill_uninitialized_memory = on  # type: ignore[attr-defined]  # torch does not declare it
 
 
 def seconds(training: Training, images: torch.Tensor) -> float:
-    """Return the CPU time of some steps."""
+    """Return the CPU time of training on `images`."""
     began = time.process_time()
     train_epoch(training, images, CONFIG)
     return time.process_time() - began
 
 
 def compare(switch: Callable[[bool], None]) -> None:
-    """Print how much longer a step takes with a flag than without."""
+    """Print how much longer a step takes with a flag than without it."""
     make_deterministic(1)
     training = Training.start(build_model(CONFIG.model, (1, 28, 28), 0), CONFIG)
     images = torch.randint(0, 256, (STEPS * CONFIG.trainer.batch_size, 1, 28, 28), dtype=torch.uint8)

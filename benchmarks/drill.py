@@ -1,7 +1,7 @@
 """`python -m benchmarks.drill`: a sweep of a thousand real jobs, planned, killed, resumed, extended and concluded.
 
-Each job is a small network on digits that is built, evaluated and saved, and not trained. The commands are those that
-a person types, imports included; the first is killed with SIGKILL when half of its jobs have begun.
+Each job builds, evaluates and saves a small network on digits and does not train it. The commands are those that a user
+types, imports included; the first is killed with SIGKILL when half of its jobs have started.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from benchmarks.tables import table
 from vae_exp.storage.sweep_folder import SweepFolder
 
 EXTRA = 10
-"""Jobs that the sweep is extended by."""
+"""Jobs that the sweep is extended by, after it was resumed."""
 PAUSE = 0.1
-"""Seconds between two looks at a running sweep."""
+"""Seconds between two checks of a running sweep."""
 
 
 def main() -> None:
@@ -51,7 +51,7 @@ def drill(folder: Path, jobs: int) -> list[tuple[str, str, str]]:
 
 
 def _watch(folder: Path, arguments: Sequence[str], kill_at: int | None = None) -> tuple[str, str]:
-    """Run a command to its end, or kill it when so many jobs have begun."""
+    """Run a command to its end, or kill it when `kill_at` jobs have started; return the two times, as text."""
     before, first = _begun(folder), None
     began = time.perf_counter()
     with (folder / "printed").open("w", encoding="utf-8") as printed:

@@ -1,6 +1,6 @@
-"""`python -m vae_exp.train` with a clock: `first_step RESULT OVERRIDE…`, and `first_step RESULT -m OVERRIDE…` to sweep.
+"""Time `python -m vae_exp.train`: `first_step RESULT OVERRIDE…`, and `first_step RESULT -m OVERRIDE…` for a sweep.
 
-A run by itself is stopped after its first step, as by Ctrl-C.
+A single run is stopped after its first step, as if by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ import time
 
 import psutil
 
-from benchmarks.worker import answer
+from benchmarks.worker import write_result
 from vae_exp import train
 from vae_exp.observers import NoProgress
 from vae_exp.sweeping import job
 
 
 class Clock(NoProgress):
-    """Notes when the first step of a job ended, and when the job before it had drawn its last picture."""
+    """Records when the first step of each job ended, and when each job had drawn its last figure."""
 
-    firsts: list[float] = []  # noqa: RUF012 - every job's clock writes into the same lists
+    firsts: list[float] = []  # noqa: RUF012 - the clocks of all jobs write into the same lists
     ends: list[float] = []  # noqa: RUF012
 
     def __init__(self, *_: object) -> None:
@@ -44,7 +44,7 @@ def main() -> None:
     with contextlib.suppress(SystemExit):
         train.main()
     further = [first - end for first, end in zip(Clock.firsts[1:], Clock.ends, strict=False)]
-    answer(result, {"first": Clock.firsts[0] - began, "further": further})
+    write_result(result, {"first": Clock.firsts[0] - began, "further": further})
 
 
 if __name__ == "__main__":

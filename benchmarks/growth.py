@@ -1,4 +1,4 @@
-"""`python -m benchmarks.growth`: how cost grows, as tables and as one figure each in `benchmarks/figures/`."""
+"""`python -m benchmarks.growth`: how training time grows, as tables and as figures in `benchmarks/figures/`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.worker import measure
 
 FIGURES = Path(__file__).parent / "figures"
 IMAGES = 60_000
-"""Images of an epoch: as many as MNIST's."""
+"""Images of an epoch: MNIST's training images."""
 NAMES = {
     "latent_dim": "latent_dim",
     "batch_size": "batch size, images",
@@ -25,8 +25,8 @@ PARALLEL = (1, 2)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="times that each step is measured; the median counts")
-    parser.add_argument("--jobs", type=int, nargs="+", default=JOBS, help="numbers of jobs of the sweeps")
+    parser.add_argument("--rounds", type=int, default=3, help="measurements of each step; the median is shown")
+    parser.add_argument("--jobs", type=int, nargs="+", default=JOBS, help="jobs of each sweep")
     options = parser.parse_args()
     FIGURES.mkdir(exist_ok=True)
     print(machine.describe())
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def _steps(rounds: int) -> None:
-    """Show training epochs a second against each of four sizes."""
+    """Show training epochs per second against each of four sizes."""
     points = measure("steps", str(rounds))["points"]
     for axis, name in NAMES.items():
         chosen = [point for point in points if point["axis"] == axis]
@@ -62,7 +62,7 @@ def _sweeps(jobs: Sequence[int]) -> None:
 def _draw(
     name: str, title: str, x_label: str, y_label: str, x: Sequence[int], series: dict[str, Sequence[float]]
 ) -> None:
-    """Write one small figure. Speeds have logarithmic axes: what doubles the work halves the height."""
+    """Write one small figure. A single series, a rate, gets logarithmic axes."""
     import matplotlib
 
     matplotlib.use("agg")

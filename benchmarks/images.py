@@ -1,4 +1,4 @@
-"""The images that both sides of the comparison train on, as torchvision reads them."""
+"""The images that both sides of the comparison train on, in torchvision's layout."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RAW = Path("MNIST") / "raw"
 
 
 def full_mnist(root: str | None) -> Path | None:
-    """Return the folder with all of MNIST: `root`, else that of VAE_EXP_DATA; None where it isn't there."""
+    """Return the folder that holds all of MNIST, `root` or else VAE_EXP_DATA; None if neither does."""
     for folder in filter(None, (root, os.environ.get("VAE_EXP_DATA"))):
         if (Path(folder) / RAW / "train-images-idx3-ubyte").is_file():
             return Path(folder).absolute()
@@ -23,7 +23,7 @@ def full_mnist(root: str | None) -> Path | None:
 
 
 def write_mnist_5k(root: Path) -> Path:
-    """Write the embedded digits' training and test images in MNIST's files, and return their root."""
+    """Write the training and test images of the embedded digits as MNIST's files; return their root."""
     splits = data.load(Mnist5kConfig())
     (root / RAW).mkdir(parents=True)
     for part, split in (("train", splits.train), ("t10k", splits.test)):
@@ -35,6 +35,6 @@ def write_mnist_5k(root: Path) -> Path:
 
 
 def _write_idx(path: Path, array: NDArray[np.uint8]) -> None:
-    """Write an idx file: the type, the number of axes, their lengths as big-endian integers, the bytes."""
+    """Write an idx file: type, number of axes, their lengths as big-endian integers, bytes."""
     header = bytes([0, 0, 8, array.ndim]) + b"".join(length.to_bytes(4, "big") for length in array.shape)
     path.write_bytes(header + array.tobytes())

@@ -1,6 +1,6 @@
 """The reference experiment as `vae_exp` runs it, with MLflow: `library RESULT ROOT|- EPOCHS SEED`; `-` is mnist_5k.
 
-It is `experiment.run` itself. The functions that an epoch consists of are wrapped in clocks, nothing else is changed.
+This calls `experiment.run`. The functions that an epoch consists of are wrapped in timers; nothing else is changed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import peak_memory
-from benchmarks.worker import answer
+from benchmarks.worker import write_result
 from vae_exp import compose, experiment, tracking
 from vae_exp.experiment import Experiment
 from vae_exp.observers import NoProgress
@@ -29,17 +29,17 @@ PARTS = {
     "record": (Experiment, "_append"),
     "samples": (Experiment, "_draw_step"),
 }
-"""What an epoch consists of beside its training steps, in the thread that trains."""
+"""What an epoch does in the training thread besides its training steps."""
 
 
 class Clock(NoProgress):
-    """Notes when each step and each epoch ended, and how long each part took."""
+    """Records when each step and each epoch ended, and how long each part took."""
 
     def __init__(self) -> None:
         self.steps: list[list[float]] = []
         self.whole: list[float] = []
         self.parts: dict[str, list[float]] = defaultdict(list)  # seconds of each epoch
-        self.sends: list[float] = []  # seconds of the processor that each sending to MLflow took
+        self.sends: list[float] = []  # CPU seconds of each time that something was sent to MLflow
         self.began = 0.0
 
     def begin(self) -> None:
@@ -89,13 +89,13 @@ def main(result: str, root: str, epochs: str, seed: str) -> None:
         clock.wrap(owner, method, functools.partial(clock.add, name), time.perf_counter)
     clock.wrap(Sender, "send", clock.sends.append, time.thread_time)
     source = ["trainer.patience=null"] if root == "-" else ["experiment=reference", f"data.root={root}"]
-    # Drawing all figures and measuring everything else comes after the training that is timed here.
+    # All figures and the final measures come after the training that is timed here.
     rest = [f"trainer.epochs={epochs}", f"seed={seed}", "figures.which=[samples]", "evaluation.final=false"]
     config = compose.defaults([*source, *rest])
     folder = RunFolder(Path("run"))
     experiment.run(config, folder.path, tracking.connect(config.tracking, "benchmark", None), clock)
     found = {"steps": clock.steps, "whole": clock.whole, "parts": clock.parts, "sends": clock.sends}
-    answer(result, found | {"test_loss": folder.records()[-1]["test/loss"], "peak_memory": peak_memory()})
+    write_result(result, found | {"test_loss": folder.records()[-1]["test/loss"], "peak_memory": peak_memory()})
 
 
 if __name__ == "__main__":

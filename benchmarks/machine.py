@@ -1,4 +1,4 @@
-"""The machine that a benchmark ran on: what it is, how fast it multiplies matrices, and what a process took of it."""
+"""The machine that a benchmark ran on: what it is, how fast it multiplies matrices, and how much memory was used."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import psutil
 import torch
 
 SIDES = (512, 1024, 2048)
-"""Sides of the square matrices that are multiplied."""
+"""Sides of the square matrices that are multiplied, of which the fastest counts."""
 MEGABYTE = 10**6
 
 
@@ -28,7 +28,7 @@ def describe() -> str:
 
 
 def matrix_product_rate(seconds: float = 0.5) -> float:
-    """Return the float32 matrix-product rate in GFLOP/s: the median for each side, of the side that is fastest.
+    """Return the float32 matrix-product rate in GFLOP/s: the median rate of the side that is fastest.
 
     Takes about `seconds` for each side.
     """
@@ -47,7 +47,7 @@ def _rate(side: int, seconds: float) -> float:
 
 
 def peak_memory() -> float:
-    """Return the most physical memory that this process has had, in MB."""
+    """Return this process's peak physical memory in MB."""
     if sys.platform == "win32":
         return psutil.Process().memory_info().peak_wset / MEGABYTE
     import resource

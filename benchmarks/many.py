@@ -1,4 +1,4 @@
-"""One row of `benchmarks.scale` in a process of its own: `many RESULT ROW JOBS`, in an empty folder."""
+"""Measure one row of `benchmarks.scale`, in an empty folder: `many RESULT ROW JOBS`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hydra.types import RunMode
 from rich.console import Console
 
 import vae_exp
-from benchmarks.worker import answer
+from benchmarks.worker import write_result
 from vae_exp import compose, experiment
 from vae_exp.comparison import read_runs
 from vae_exp.config.saved import load_config
@@ -35,7 +35,7 @@ SWEEP = Path("sweep")
 
 
 def grid(jobs: int, more: int = 0) -> list[str]:
-    """Return the keys of so many jobs: ten seeds of each learning rate, and `more` times as many seeds."""
+    """Return the overrides of a sweep of `jobs` jobs: ten seeds, and `more`, for each learning rate."""
     rates = ",".join(f"{(number + 1) * 1e-5:.6g}" for number in range(max(1, jobs // 10)))
     return [f"optimizer.lr={rates}", f"seed=range({10 + more})", *EMPTY]
 
@@ -53,7 +53,7 @@ def planned(given: Sequence[str], known: Sequence[Job] = ()) -> list[Job]:
 
 
 def planning(jobs: int) -> dict[str, float]:
-    planned(grid(10))  # imports what is imported late
+    planned(grid(10))  # so that lazy imports are not measured
     began = time.process_time()
     SweepFolder(SWEEP).write_plan(planned(grid(jobs)), [])
     return {"seconds": time.process_time() - began}
@@ -105,7 +105,7 @@ def _timed(call: Callable[[], object]) -> float:
 
 
 def _fill(sweep: SweepFolder, jobs: Sequence[Job], options: Sequence[str]) -> None:
-    """Give each job the folder of one that was really run, so that a thousand are there in a minute."""
+    """Give each job a copy of one run that was really trained: training a thousand would take too long."""
     config = load_config(jobs[0].config, "the plan")
     real = Path("real")
     experiment.run(compose.override(config, list(options), "options"), real)
@@ -140,4 +140,4 @@ def parallel(jobs: int) -> dict[str, float]:
 
 if __name__ == "__main__":
     rows = {row.__name__: row for row in (planning, overhead, extending, concluding, tracking, parallel)}
-    answer(sys.argv[1], rows[sys.argv[2]](int(sys.argv[3])))
+    write_result(sys.argv[1], rows[sys.argv[2]](int(sys.argv[3])))

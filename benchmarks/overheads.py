@@ -1,4 +1,4 @@
-"""`python -m benchmarks.overheads`: what a run costs before its first step, between two jobs, and for its figures."""
+"""`python -m benchmarks.overheads`: time before the first step of a run, between two jobs, and for all figures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", help="root of torchvision's MNIST (default: VAE_EXP_DATA, else mnist_5k)")
-    parser.add_argument("--repetitions", type=int, default=3, help="fresh stores, and starts on an existing one")
+    parser.add_argument(
+        "--repetitions", type=int, default=3, help="starts with a new store, and as many with an existing one"
+    )
     return parser.parse_args()
 
 
@@ -38,8 +40,8 @@ def _starts(mnist: Path | None, repetitions: int) -> list[Row]:
     seconds: dict[bool, list[float]] = {True: [], False: []}
     for _ in range(repetitions):
         with tempfile.TemporaryDirectory() as folder:
-            for is_fresh in (True, False):
-                seconds[is_fresh].append(measure("first_step", *source, *SHORT, cwd=Path(folder))["first"])
+            for is_new in (True, False):
+                seconds[is_new].append(measure("first_step", *source, *SHORT, cwd=Path(folder))["first"])
     return [
         below("start to first step, existing store", statistics.median(seconds[False]), 8, "s", _range(seconds[False])),
         below("start to first step, fresh store", statistics.median(seconds[True]), 12, "s", _range(seconds[True])),
@@ -47,7 +49,7 @@ def _starts(mnist: Path | None, repetitions: int) -> list[Row]:
 
 
 def _sweep() -> list[Row]:
-    """Return how long a further job takes from the end of the one before to the end of its own first step."""
+    """Return the time from the end of a job to the end of the next job's first step."""
     seeds = f"seed={','.join(map(str, range(JOBS)))}"
     further = measure("first_step", "-m", seeds, *SHORT)["further"]
     return [below("each further job of a sweep", statistics.median(further), 1, "s", _range(further))]

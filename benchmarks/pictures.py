@@ -1,11 +1,11 @@
-"""All figures of a run: `pictures RESULT ROOT|- LATENT_DIM`; `-` is mnist_5k. The model is a fresh one."""
+"""Draw all figures of an untrained model: `pictures RESULT ROOT|- LATENT_DIM`; `-` is mnist_5k."""
 
 from __future__ import annotations
 
 import sys
 import time
 
-from benchmarks.worker import answer
+from benchmarks.worker import write_result
 from vae_exp import compose, data, figures
 from vae_exp.models import build_model
 from vae_exp.randomness import make_deterministic
@@ -29,7 +29,7 @@ def main(result: str, root: str, latent_dim: str) -> None:
         lambda name, *_: written.update({name: time.perf_counter() - began}),
         lambda _: None,
     )
-    answer(result, {"seconds": time.perf_counter() - began, "written": written})
+    write_result(result, {"seconds": time.perf_counter() - began, "written": written})
 
 
 if __name__ == "__main__":

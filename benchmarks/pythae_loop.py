@@ -1,6 +1,6 @@
-"""pythae's own trainer on the networks, data and optimizer of `small`: `python -m benchmarks.pythae_loop [EPOCHS]`.
+"""pythae's trainer with the networks, data and optimizer of `small`: `python -m benchmarks.pythae_loop [EPOCHS]`.
 
-It needs an environment of its own: `python -m pip install pythae`. Where that is missing, one line says so.
+Needs an environment with pythae: `python -m pip install pythae`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from vae_exp.randomness import make_deterministic
 
 
 def main(epochs: int) -> None:
-    """Print the processor time of an epoch of pythae's trainer, of ours, and their ratio."""
+    """Print the processor time of a step of pythae's trainer and of ours, and their ratio."""
     if importlib.util.find_spec("pythae") is None:
         return print("pythae is not installed here: python -m pip install pythae")
     make_deterministic(1)
@@ -35,7 +35,7 @@ def main(epochs: int) -> None:
 
 
 def pythae_seconds(epochs: int) -> float:
-    """Return the processor time of so many epochs of pythae's trainer, its setting up left out."""
+    """Return the processor time of `epochs` epochs of pythae's trainer, without its preparation."""
     from pythae.models import VAE, VAEConfig
     from pythae.trainers import BaseTrainer, BaseTrainerConfig
 
@@ -61,7 +61,7 @@ def pythae_seconds(epochs: int) -> float:
 
 
 def networks() -> tuple[Any, Any]:
-    """Return the small networks as pythae takes them; its decoder gives probabilities."""
+    """Return the small networks as pythae expects them; its decoder returns probabilities."""
     from pythae.models.base.base_utils import ModelOutput
     from pythae.models.nn import BaseDecoder, BaseEncoder
 

@@ -1,6 +1,6 @@
 """`python -m benchmarks.scale`: what sweeps of a thousand jobs cost, imports left out, as a table with targets.
 
-`--jobs 50` runs every row with fewer jobs: that shows that they work, and its numbers mean nothing.
+`--jobs 50` runs every row with fewer jobs. That only checks that they work: the targets are for a thousand.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from benchmarks.worker import measure
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--jobs", type=int, default=1000, help="jobs of a sweep; a plan to read has ten times as many")
+    parser.add_argument(
+        "--jobs", type=int, default=1000, help="jobs of a sweep; the row `overhead` plans ten times as many"
+    )
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), help="which rows to measure")
     options = parser.parse_args()
     print(machine.describe())

@@ -1,8 +1,9 @@
-"""`python -m benchmarks.search`: how near a search comes to the true best of a space, and for how many epochs.
+"""`python -m benchmarks.search`: how close a search comes to the true best of a space, and for how many epochs.
 
-Trains all configurations of a space of small models on digits to their end, then searches it with five seeds. Beside
-the searches stand, for the same epochs, random search that trains each trial to its end, and Optuna's TPE with its
-successive-halving pruner. The runs of these two are read from the table of all: a run is the same whoever trains it.
+Trains all configurations of a space of small models on digits to the last epoch, then searches the space with five
+seeds. For comparison, with the same number of epochs: random search that trains each trial to the last epoch, and
+Optuna's TPE with its successive-halving pruner. These two need no training: their losses are read from the table of all
+configurations, since a configuration always gives the same run.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import vae_exp
-from benchmarks import machine, rivals
-from benchmarks.rivals import Course, Losses
+from benchmarks import baselines, machine
+from benchmarks.baselines import Course, Losses
 from benchmarks.tables import Row, below, show
 from vae_exp.searching import charts
 from vae_exp.searching.from_python import record_of
@@ -36,14 +37,14 @@ SPACE = {
     "optimizer.lr": [3e-4, 1e-3, 3e-3, 1e-2],
 }
 NATS, SHARE, PROPOSING = 1.0, 0.2, 0.1
-"""The targets, medians: nats above the true best, share of all epochs, CPU seconds of a proposal."""
+"""Targets: nats above the true best and share of all epochs (medians), CPU seconds per proposal."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--epochs", type=int, default=40, help="epochs of a run that is trained to its end")
-    parser.add_argument("--trials", type=int, default=48, help="trials of a search, of the 64 configurations")
-    parser.add_argument("--seeds", type=int, default=5, help="searches")
+    parser.add_argument("--epochs", type=int, default=40, help="epochs of a run")
+    parser.add_argument("--trials", type=int, default=48, help="trials of a search, out of 64 configurations")
+    parser.add_argument("--seeds", type=int, default=5, help="searches, each with its own seed")
     options = parser.parse_args()
     print(machine.describe())
     with tempfile.TemporaryDirectory() as scratch:
@@ -62,7 +63,7 @@ def config(epochs: int) -> vae_exp.Config:
 
 
 def _compare(scratch: Path, epochs: int, trials: int, seeds: Sequence[int]) -> None:
-    """Print the table, and draw the courses."""
+    """Print the table and draw the course of each search."""
     began = time.perf_counter()
     full = vae_exp.search(
         config(epochs), SPACE, scratch / "all", trials=64, factor=None, sampler="random", progress=False
@@ -74,8 +75,8 @@ def _compare(scratch: Path, epochs: int, trials: int, seeds: Sequence[int]) -> N
     budget = round(statistics.median(course.spent for course in searches))
     space = full.findings.search.record.space
     others = {
-        "random search": [rivals.random_search(losses, budget, seed) for seed in seeds],
-        "Optuna's TPE and pruner": [rivals.pruned(space, losses, budget, seed) for seed in seeds],
+        "random search": [baselines.random_search(losses, budget, seed) for seed in seeds],
+        "Optuna's TPE and pruner": [baselines.tpe_with_pruner(space, losses, budget, seed) for seed in seeds],
     }
     rows = [
         below("search: CPU seconds of a proposal, mean of 200", _proposing(scratch, 200), PROPOSING, "s"),
@@ -91,7 +92,7 @@ def _losses(full: LoadedSearch) -> Losses:
     """Return the lowest validation loss of each configuration up to each epoch."""
     search = full.findings.search
     return {
-        rivals.key(trial.point): list(
+        baselines.key(trial.point): list(
             itertools.accumulate((record["val/loss"] for record in search.sweep.folder(trial.jobs[0]).records()), min)
         )
         for trial in search.trials
@@ -99,7 +100,7 @@ def _losses(full: LoadedSearch) -> Losses:
 
 
 def _row(name: str, courses: Sequence[Course], best: float, limit: float | None) -> Row:
-    """Return how far above the true best the searches of a kind ended."""
+    """Return the row of one kind of search: how far above the true best it ended."""
     above = [course.value - best for course in courses]
     what = f"{name}: nats above the true best, median"
     detail = f" ({', '.join(f'{value:.2f}' for value in sorted(above))})"
@@ -110,7 +111,7 @@ def _row(name: str, courses: Sequence[Course], best: float, limit: float | None)
 
 
 def _draw(kinds: Mapping[str, Sequence[Course]], best: float, whole: int) -> None:
-    """Write the courses: nats above the true best against the share of all epochs, a line a seed."""
+    """Draw nats above the true best against the share of all epochs, one line per seed."""
     import matplotlib
 
     matplotlib.use("agg")
@@ -136,12 +137,12 @@ def _draw(kinds: Mapping[str, Sequence[Course]], best: float, whole: int) -> Non
 
 
 def _proposing(scratch: Path, trials: int) -> float:
-    """Return the CPU seconds that a search spends on each proposal, its plan and its folder, without any training."""
+    """Return the CPU seconds of a proposal with its plan and folder; the trials get a made-up loss and no training."""
     sweep, spent = SweepFolder(scratch / "proposing"), 0.0
     space = {"model.latent_dim": range(2, 257), "optimizer.lr": "tag(log,interval(1e-4,1e-1))"}
-    asked = record_of(config(1), space, Options(trials=trials, factor=None))
+    record = record_of(config(1), space, Options(trials=trials, factor=None))
 
-    def answered(jobs: Sequence[Job], until: int) -> None:
+    def finish(jobs: Sequence[Job], until: int) -> None:
         nonlocal spent
         began = time.process_time()
         for job in jobs:
@@ -157,7 +158,7 @@ def _proposing(scratch: Path, trials: int) -> float:
 
     began = time.process_time()
     with sweep.locked():
-        open_search(sweep, asked, []).run(answered)
+        open_search(sweep, record, []).run(finish)
     return (time.process_time() - began - spent) / trials
 
 

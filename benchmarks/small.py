@@ -1,7 +1,7 @@
-"""`python -m benchmarks.training --small`: the loop where a step is so short that Python is most of it.
+"""`python -m benchmarks.training --small`: training steps so short that most of the time is Python's.
 
 A small MLP on scikit-learn's digits, batches of 20, one thread. Both sides train in turn, an epoch each, in one
-process; what counts is its processor time, so that other programs disturb the ratio little.
+process. Processor time is measured, so that other programs affect the ratio little.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CONFIG = Config(
 )
 PIXELS = 64
 TARGET = 1.15
-"""Times the bare loop's step."""
+"""The longest step that is allowed, as a multiple of the plain loop's."""
 WARM_EPOCHS = 5
 PAIRS = 100
 """Pairs of epochs that are timed."""
@@ -52,7 +52,7 @@ class BareVae(nn.Module):
 
 
 def bare_epoch(model: BareVae, optimizer: torch.optim.Optimizer, images: Tensor) -> float:
-    """Train one epoch on floats (N, 1, 8, 8) as few lines of PyTorch do; return the mean loss in nats."""
+    """Train one epoch on floats (N, 1, 8, 8) in a few lines of PyTorch; return the mean loss in nats."""
     model.train()
     total = 0.0
     for indices in torch.randperm(len(images)).split(CONFIG.trainer.batch_size):
@@ -69,7 +69,7 @@ def bare_epoch(model: BareVae, optimizer: torch.optim.Optimizer, images: Tensor)
 
 
 def main(rounds: int) -> None:
-    """Print the table: both steps, and their ratio over `rounds` pairs of epochs."""
+    """Print the time of a step of both sides, and their ratio over `rounds` pairs of epochs."""
     print(f"{machine.describe()}\ndigits, {CONFIG.model.name}, batches of {CONFIG.trainer.batch_size}\n")
     make_deterministic(1)
     keep_freed_memory()
@@ -95,7 +95,7 @@ def main(rounds: int) -> None:
 
 
 def sides() -> tuple[Callable[[], object], Callable[[], object], int]:
-    """Return what trains one epoch of each side, and how many steps an epoch has."""
+    """Return a function for each side that trains one epoch, and the number of steps in an epoch."""
     splits = data.load(CONFIG.data)
     images, batch_size = splits.train.images, CONFIG.trainer.batch_size
     model = BareVae(CONFIG.model.hidden[0], CONFIG.model.latent_dim)  # type: ignore[attr-defined]  # an MlpConfig

@@ -1,4 +1,4 @@
-"""Seconds of a training step as something grows: `steps RESULT ROUNDS`."""
+"""Time a training step for each of several model, batch and image sizes: `steps RESULT ROUNDS`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import torch
 
-from benchmarks.worker import answer
+from benchmarks.worker import write_result
 from vae_exp.config import Config, ConvConfig, TrainerConfig
 from vae_exp.machine.memory import keep_freed_memory
 from vae_exp.models import build_model
@@ -18,7 +18,7 @@ from vae_exp.randomness import make_deterministic
 from vae_exp.training import Training, train_epoch
 
 STEPS = 8
-"""Steps that are timed together, where they are as small as the reference's; larger ones are fewer."""
+"""Steps that are timed together at the reference's size; of larger ones there are fewer."""
 FEWEST = 2
 SIDE, BATCH_SIZE = 28, 100
 
@@ -31,7 +31,7 @@ WIDTHS = (8, 16, 32, 64, 128)
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    """One training step to be timed."""
+    """A training step to be timed."""
 
     axis: str
     x: int
@@ -41,11 +41,11 @@ class Point:
     width: int = 32
 
     def cost(self) -> float:
-        """Return about how many steps of the reference this one takes."""
+        """Estimate how many steps of the reference this one costs."""
         return self.batch_size / BATCH_SIZE * (self.side / SIDE) ** 2 * max(1.0, self.width / 32) ** 2
 
     def seconds(self) -> float:
-        """Return the seconds of a step, over a few of them after one that is not counted."""
+        """Return the mean seconds of a step, after one that is not timed."""
         steps = max(FEWEST, round(STEPS / self.cost()))
         model = ConvConfig(latent_dim=self.latent_dim, channels=[1, self.width, 2 * self.width])
         config = Config(model=model, trainer=TrainerConfig(batch_size=self.batch_size))
@@ -70,7 +70,7 @@ def main(result: str, rounds: str) -> None:
     keep_freed_memory()
     every = list(points())
     seconds = [[point.seconds() for point in every] for _ in range(int(rounds))]
-    answer(
+    write_result(
         result,
         {
             "points": [

@@ -1,4 +1,4 @@
-"""Seconds of whole sweeps, as commands: `sweeping RESULT JOBS PARALLEL`; every job is one epoch of mnist_5k."""
+"""Time a whole sweep as a command: `sweeping RESULT JOBS PARALLEL`; every job trains one epoch on mnist_5k."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-from benchmarks.worker import answer
+from benchmarks.worker import write_result
 
 SHORT = ("trainer.epochs=1", "figures.which=[]", "evaluation.final=false")
 
@@ -17,7 +17,7 @@ def main(result: str, jobs: str, parallel: str) -> None:
     command = [sys.executable, "-m", "vae_exp.train", "-m", seeds, *SHORT, *launcher]
     began = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    answer(result, {"seconds": time.perf_counter() - began})
+    write_result(result, {"seconds": time.perf_counter() - began})
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Results as Markdown, to be read in a terminal and pasted into `benchmarks/README.md`."""
+"""Results as Markdown tables, for the terminal and for `benchmarks/README.md`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Row:
-    """One number that was measured, and what it should be."""
+    """One measured number and its target."""
 
     what: str
     measured: str
@@ -32,15 +32,15 @@ def table(rows: Sequence[Sequence[str]], heading: Sequence[str]) -> None:
 
 
 def below(what: str, value: float, limit: float, unit: str, detail: str = "") -> Row:
-    """Return the row of a number that has to stay below a limit."""
+    """Return the row of a number that must be below a limit."""
     return Row(what, f"{_short(value)} {unit}{detail}", f"< {limit:g} {unit}", value < limit)
 
 
 def at_least(what: str, value: float, limit: float, unit: str, detail: str = "") -> Row:
-    """Return the row of a number that has to reach a limit."""
+    """Return the row of a number that must reach a limit."""
     return Row(what, f"{_short(value)} {unit}{detail}", f"≥ {limit:g} {unit}", value >= limit)
 
 
 def _short(value: float) -> str:
-    """Return three digits, or all before the point."""
+    """Format a number with three significant digits, or all digits before the decimal point."""
     return f"{value:.3g}" if value < 1000 else f"{value:.0f}"

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.training`: vae_exp against a plain PyTorch loop, and against the machine."""
+"""`python -m benchmarks.training`: vae_exp against a plain PyTorch loop, and against the machine's matrix products."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from benchmarks.tutorial import BATCH_SIZE, TutorialVae, loss_of
 from benchmarks.worker import measure
 
 BLOCK = 35
-"""Steps that are compared with as many of the other side's, for the ratio's spread."""
+"""Steps that are compared with as many of the other side, for the spread of the ratio."""
 WARM_STEPS = 140
-"""Steps at the beginning, rounded up to epochs, that are not timed: MLflow is being imported, memory is mapped."""
+"""First steps, rounded up to epochs, that are not timed: MLflow is being imported and memory mapped."""
 SAMPLES_EVERY = 10
-"""Epochs between two drawings of samples (`trainer.checkpoint_every`); a short run sees only the first."""
+"""Epochs between two drawings of samples (`trainer.checkpoint_every`); a short run has only the first."""
 
 Found = dict[str, Any]
 
@@ -56,13 +56,13 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--small", action="store_true", help="a small MLP on 8×8 digits instead, about a minute")
     parser.add_argument(
-        "--tricks", action="store_true", help="each trick of the step apart instead, also with AVX2 alone"
+        "--tricks", action="store_true", help="each optimization of the step by itself instead, also with AVX2 only"
     )
     return parser.parse_args()
 
 
 def _measure(root: Path, is_5k: bool, epochs: int, pairs: int) -> tuple[list[float], list[Found], list[Found]]:
-    """Return the machine's rates in between, and what each side's runs found."""
+    """Return the machine's matrix-product rates between the runs, and the results of each side's runs."""
     rates, plain, ours = [machine.matrix_product_rate()], [], []
     for seed in range(pairs):
         plain.append(measure("tutorial", str(root), str(epochs), str(seed)))
@@ -94,7 +94,7 @@ def _rows(rates: list[float], plain: list[Found], ours: list[Found], is_full: bo
 
 
 def _warm(steps: int) -> int:
-    """Return how many epochs of so many steps are not timed."""
+    """Return how many epochs of `steps` steps are not timed."""
     return -(-WARM_STEPS // steps)
 
 
@@ -104,13 +104,13 @@ def _timed(found: Found, of_each_epoch: list[Any]) -> list[Any]:
 
 
 def _step(found: Found) -> float:
-    """Return the mean seconds of a training step, what lies between two steps included."""
+    """Return the mean seconds of a training step, including the time between two steps."""
     epochs = _timed(found, found["steps"])
     return sum(ends[-1] for ends in epochs) / sum(map(len, epochs))
 
 
 def _spread(plain: list[Found], ours: list[Found]) -> str:
-    """Return the ratio of each pair of runs, and in what range most blocks of steps lie."""
+    """Return the ratio of each pair of runs, and the range of 80 % of the blocks of steps."""
     pairs = ", ".join(f"{_step(a) / _step(b):.2f}" for a, b in zip(plain, ours, strict=True))
     ratios = [
         before / after
@@ -131,7 +131,7 @@ def _blocks(found: Found) -> list[float]:
 
 
 def _flop() -> int:
-    """Return the floating-point operations of a training step's products; a multiplication and an addition are two."""
+    """Return the floating-point operations of a training step's products, additions included."""
     model = TutorialVae()
     with FlopCounterMode(display=False) as counter:
         loss_of(model, torch.rand(BATCH_SIZE, 1, 28, 28)).backward()
@@ -139,9 +139,9 @@ def _flop() -> int:
 
 
 def _shares(ours: list[Found], is_full: bool) -> list[Row]:
-    """Return what share of an epoch is no training, part by part.
+    """Return the share of an epoch that is not training, part by part.
 
-    The tracker sends in a thread of its own: what it takes of the processor counts as if training had waited for it.
+    The tracker sends in its own thread: its processor time counts as if training had waited for it.
     """
     whole = statistics.mean(seconds for found in ours for seconds in _timed(found, found["whole"]))
     shares = {}
@@ -149,7 +149,7 @@ def _shares(ours: list[Found], is_full: bool) -> list[Row]:
         shares[name] = statistics.mean(seconds for found in ours for seconds in _timed(found, found["parts"][name]))
     drawn = (found["parts"]["samples"][0] for found in ours)  # after the first epoch and every tenth
     shares["samples"] = statistics.mean(drawn) / SAMPLES_EVERY
-    # The first sending opens the store, the last one sends the files.
+    # The first one opens the store, the last one sends the files.
     shares["tracking"] = statistics.mean(seconds for found in ours for seconds in found["sends"][1:-1])
     parts = ", ".join(f"{name} {100 * seconds / whole:.2g}" for name, seconds in shares.items())
     share, what = 100 * sum(shares.values()) / whole, "(b)'s evaluation, checkpoints, tracking: share of an epoch"
@@ -157,7 +157,7 @@ def _shares(ours: list[Found], is_full: bool) -> list[Row]:
 
 
 def _losses(plain: Sequence[float], ours: Sequence[float]) -> Row:
-    """Return both sides' test losses. They agree where their means differ by no more than seeds do, or by 2 %."""
+    """Return both sides' test losses. Their means may differ by as much as seeds do, or by 2 %."""
     a, b = statistics.mean(plain), statistics.mean(ours)
     noise = max(max(plain) - min(plain), max(ours) - min(ours), 0.02 * a)
     shown = " and ".join(", ".join(f"{loss:.2f}" for loss in losses) for losses in (plain, ours))

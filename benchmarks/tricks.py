@@ -1,8 +1,7 @@
-"""Each trick of the default model's step apart, and what the processor has to do with it: `tricks RESULT ROUNDS`.
+"""What each optimization of the default model's training step gains, by instruction set: `tricks RESULT ROUNDS`.
 
-Steps with and without one trick in turn, in processor time of one thread. `python -m benchmarks.training --tricks`
-calls this with all instructions of the processor and, where that is more, with AVX2 alone, as torch and oneDNN let one
-ask.
+Trains steps with and without one of them in turn, in processor time of one thread. `python -m benchmarks.training
+--tricks` runs this with all instructions of the processor and, where it has more, restricted to AVX2.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from torch import nn
 
 from benchmarks import machine
 from benchmarks.tables import table
-from benchmarks.worker import answer, measure
+from benchmarks.worker import measure, write_result
 from vae_exp.config import Config
 from vae_exp.machine.memory import keep_freed_memory
 from vae_exp.models import Vae, build_model
@@ -30,11 +29,11 @@ STEPS = 5
 """Steps that are timed together."""
 ROUNDS = 30
 AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
-"""What keeps torch's own kernels, oneDNN and MKL from more than AVX2."""
+"""Environment variables that restrict torch's own kernels, oneDNN and MKL to AVX2."""
 
 
-def plainly(model: Vae, ours: type[nn.Module], plain: Callable[[nn.Module], nn.Module]) -> Vae:
-    """Put torch's own layer where the decoder has ours, with the same weights."""
+def use_torch_layers(model: Vae, ours: type[nn.Module], plain: Callable[[nn.Module], nn.Module]) -> Vae:
+    """Replace our layers of the decoder by torch's own, with the same weights."""
     assert isinstance(model.decoder, nn.Sequential)
     for place, layer in enumerate(model.decoder):
         if type(layer) is ours:
@@ -52,15 +51,15 @@ def _transposed(layer: nn.Module) -> nn.Module:
 
 
 WITHOUT: dict[str, Callable[[Vae], Vae]] = {
-    "the last layer as a matrix product": lambda model: plainly(model, NarrowConv2d, _conv),
-    "the bias of transposed convolutions apart": lambda model: plainly(model, TransposedConv2d, _transposed),
+    "the last layer as a matrix product": lambda model: use_torch_layers(model, NarrowConv2d, _conv),
+    "the bias of transposed convolutions apart": lambda model: use_torch_layers(model, TransposedConv2d, _transposed),
     "channels-last": lambda model: model.to(memory_format=torch.contiguous_format),
 }
-"""What takes one trick out of a model."""
+"""Functions that take one optimization out of a model."""
 
 
 def show(rounds: int) -> None:
-    """Print how much longer a step takes without each trick, by instruction set."""
+    """Print how much longer a step takes without each optimization, by instruction set."""
     print(f"{machine.describe()}\n")
     every = torch.backends.cpu.get_cpu_capability()
     sets: Sequence[tuple[str, dict[str, str]]] = [(every, {})] + ([("AVX2", AVX2)] if every != "AVX2" else [])
@@ -84,11 +83,11 @@ def main(result: str, rounds: str) -> None:
     with_all, ratios = [], {}
     for trick, without in WITHOUT.items():
         other = _training(without)
-        seconds(ours, images), seconds(other, images)  # memory is mapped, kernels are chosen
+        seconds(ours, images), seconds(other, images)  # not timed: maps memory and chooses kernels
         pairs = [(seconds(ours, images), seconds(other, images)) for _ in range(int(rounds))]
         with_all += [a for a, _ in pairs]
         ratios[trick] = [b / a for a, b in pairs]
-    answer(result, {"step": statistics.median(with_all) / STEPS, "ratios": ratios})
+    write_result(result, {"step": statistics.median(with_all) / STEPS, "ratios": ratios})
 
 
 def _training(change: Callable[[Vae], Vae]) -> Training:
@@ -96,7 +95,7 @@ def _training(change: Callable[[Vae], Vae]) -> Training:
 
 
 def seconds(training: Training, images: torch.Tensor) -> float:
-    """Return the processor time of some steps."""
+    """Return the processor time of training on `images`."""
     began = time.process_time()
     train_epoch(training, images, CONFIG)
     return time.process_time() - began

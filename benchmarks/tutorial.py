@@ -1,6 +1,6 @@
 """The reference experiment as a tutorial would write it in plain PyTorch: `tutorial RESULT ROOT EPOCHS SEED`.
 
-Same architecture, loss, optimizer and initialisation as `vae_exp`; none of its care for speed.
+The architecture, loss, optimizer and initialisation are those of `vae_exp`; nothing is optimized for speed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from benchmarks.machine import peak_memory
-from benchmarks.worker import answer
+from benchmarks.worker import write_result
 
 BATCH_SIZE, LATENT_DIM = 100, 2
 
@@ -57,7 +57,7 @@ def loss_of(model: TutorialVae, images: Tensor) -> Tensor:
 
 
 def train(model: TutorialVae, optimizer: torch.optim.Optimizer, loader: DataLoader) -> list[float]:
-    """Train one epoch; return the seconds since its beginning at the end of each step."""
+    """Train one epoch; return the seconds from its start to the end of each step."""
     model.train()
     began, ends, total = time.perf_counter(), [], 0.0
     for images, _ in loader:
@@ -91,7 +91,7 @@ def main(result: str, root: str, epochs: str, seed: str) -> None:
         steps.append(train(model, optimizer, training))
         loss = test(model, testing)
         whole.append(time.perf_counter() - began)
-    answer(result, {"steps": steps, "whole": whole, "test_loss": loss, "peak_memory": peak_memory()})
+    write_result(result, {"steps": steps, "whole": whole, "test_loss": loss, "peak_memory": peak_memory()})
 
 
 if __name__ == "__main__":

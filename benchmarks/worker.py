@@ -1,4 +1,4 @@
-"""Processes of their own: each measurement starts a fresh one and reads back what it found."""
+"""Run each measurement in a new process and read its result."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def measure(
 ) -> dict[str, Any]:
     """Run `python -m benchmarks.<module> RESULT <arguments>` and return the JSON that it wrote to the file RESULT.
 
-    It starts in the folder `cwd`, by default a new one that is deleted, and shows its runs in the MLflow store there;
-    `environment` is added to its variables.
+    The process starts in the folder `cwd`, by default a new one that is deleted afterwards, and sends its runs to the
+    MLflow store there. `environment` is added to its environment variables.
     """
     variables = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
     variables |= environment or {}
@@ -35,6 +35,6 @@ def measure(
         return found
 
 
-def answer(result: str, found: dict[str, Any]) -> None:
-    """Write what was found where `measure` reads it."""
+def write_result(result: str, found: dict[str, Any]) -> None:
+    """Write the result where `measure` reads it."""
     Path(result).write_text(json.dumps(found))

@@ -60,7 +60,7 @@ def medmnist(folder, *shape, labels=None):
     return npz(folder, **arrays, **(labels or given))
 
 
-def test_a_file_as_medmnist_has_them_is_its_splits_and_its_labels(tmp_path):
+def test_the_splits_and_labels_of_a_medmnist_file_are_read(tmp_path):
     splits = load(medmnist(tmp_path, 6, 6), val_fraction=0.1, test_fraction=0.2)
     assert [sorted(numbers(split)) for _, split in splits.items()] == [
         list(range(20)),
@@ -85,7 +85,7 @@ def dsprites(folder, number=40):
     )
 
 
-def test_dsprites_own_file_is_read_without_its_metadata_or_factors(tmp_path, caplog):
+def test_the_dsprites_file_is_read_without_its_metadata_or_factors(tmp_path, caplog):
     caplog.set_level("INFO", "vae_exp")
     splits = load(dsprites(tmp_path), val_fraction=0.1, test_fraction=0.2)
     assert [len(split.images) for _, split in splits.items()] == [28, 4, 8]
@@ -95,21 +95,21 @@ def test_dsprites_own_file_is_read_without_its_metadata_or_factors(tmp_path, cap
     assert "latents_values" in caplog.text
 
 
-def test_a_file_as_keras_has_them_is_read(tmp_path):
+def test_the_splits_and_labels_of_a_keras_file_are_read(tmp_path):
     path = npz(tmp_path, x_train=images(9, 5, 5), y_train=np.arange(9), x_test=images(3, 5, 5), y_test=np.arange(3))
     splits = load(path)
     assert [len(splits.train.images), splits.val, len(splits.test.images)] == [9, None, 3]
     assert splits.train.labels.tolist() == numbers(splits.train)
 
 
-def test_a_split_that_is_not_named_comes_from_the_training_images(tmp_path):
+def test_a_split_that_the_file_lacks_is_taken_from_the_training_images(tmp_path):
     path = npz(tmp_path, train_images=images(20, 5, 5), test_images=images(5, 5, 5, first=20))
     splits = load(path, val_fraction=0.1, test_fraction=0.2)
     assert [len(split.images) for _, split in splits.items()] == [18, 2, 5]
     assert sorted(numbers(splits.train) + numbers(splits.val)) == list(range(20))
 
 
-def test_an_npy_file_has_its_labels_beside_it(tmp_path):
+def test_the_labels_of_an_npy_file_are_read_from_labels_npy_beside_it(tmp_path):
     np.save(tmp_path / "photos.npy", images(6, 5, 5))
     assert load(tmp_path / "photos.npy").train.labels is None
     np.save(tmp_path / "labels.npy", np.array(["cat", "dog", "cat", "ant", "dog", "cat"]))
@@ -120,7 +120,7 @@ def test_an_npy_file_has_its_labels_beside_it(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["C", "F", "big endian"])
-def test_floats_in_either_order_are_rounded_to_256_levels(tmp_path, kind):
+def test_floats_in_any_memory_order_are_rounded_to_256_levels(tmp_path, kind):
     array = np.linspace(0, 1, 4 * 3 * 5).reshape(4, 3, 5)
     array = array.astype(">f4") if kind == "big endian" else np.asarray(array, order=kind)
     np.save(tmp_path / "x.npy", array)
@@ -161,18 +161,18 @@ def test_booleans_and_bytes_of_0_and_1_are_black_and_white(tmp_path):
     assert first.digest == second.digest
 
 
-def test_one_bright_pixel_in_another_split_says_that_0_and_1_are_levels(tmp_path):
+def test_zeros_and_ones_are_grey_levels_if_another_split_has_a_brighter_pixel(tmp_path):
     path = npz(tmp_path, train_images=np.ones((4, 3, 3), np.uint8), test_images=np.full((2, 3, 3), 2, np.uint8))
     assert load(path).train.images.unique().tolist() == [1]
 
 
-def test_gaps_in_the_numbers_of_labels_are_closed(tmp_path):
+def test_labels_are_renumbered_without_gaps(tmp_path):
     splits = load(npz(tmp_path, images=images(6, 3, 3), labels=np.array([7, 0, 7, -2, 0, 99])))
     assert splits.classes == ("-2", "0", "7", "99")
     assert splits.train.labels.tolist() == [[2, 1, 2, 0, 1, 3][number] for number in numbers(splits.train)]
 
 
-def test_a_label_of_several_tasks_is_chosen_by_its_column(tmp_path):
+def test_label_column_chooses_one_of_several_columns_of_labels(tmp_path):
     tasks = np.stack([np.zeros(8), np.arange(8) % 2], axis=1).astype(int)
     path = npz(tmp_path, images=images(8, 3, 3), labels=tasks)
     assert "choose one with data.label_column, 0 to 1" in refusal(path)
@@ -181,7 +181,7 @@ def test_a_label_of_several_tasks_is_chosen_by_its_column(tmp_path):
     assert refusal(path, label_column=2).startswith("data.label_column must be below 2, the columns of ")
 
 
-def test_the_digest_does_not_depend_on_how_the_pixels_were_stored(tmp_path):
+def test_the_digest_does_not_depend_on_the_type_and_order_of_stored_pixels(tmp_path):
     levels = np.arange(8 * 24, dtype=np.uint8).reshape(8, 4, 6)
     digests = set()
     for i, array in enumerate((levels, levels / 255, np.asfortranarray(levels), levels[..., None], levels[:, None])):
@@ -231,20 +231,20 @@ def test_the_digest_does_not_depend_on_how_the_pixels_were_stored(tmp_path):
         ),
     ],
 )
-def test_arrays_that_are_no_data_set_are_refused_by_name(tmp_path, arrays, said):
+def test_arrays_that_are_not_a_data_set_are_refused_with_the_name_of_the_file(tmp_path, arrays, said):
     path = npz(tmp_path, **arrays)
     assert refusal(path).startswith(str(path))
     assert said in refusal(path)
 
 
-def test_keys_that_mean_nothing_for_the_file_are_refused(tmp_path):
+def test_keys_that_do_not_apply_to_the_file_are_refused(tmp_path):
     np.save(tmp_path / "x.npy", images(5, 4, 4))
     said = "data.layout must be null for images of three axes, got 'nhwc' for 5×4×4"
     assert refusal(tmp_path / "x.npy", layout="nhwc") == said
     assert refusal(tmp_path / "x.npy", label_column=0).startswith("data.label_column must be null")
 
 
-def test_a_file_that_is_missing_unset_or_of_another_kind_is_refused(tmp_path):
+def test_a_root_that_is_unset_missing_or_not_an_array_file_is_refused(tmp_path):
     (tmp_path / "x.csv").touch()
     for path in (tmp_path / "x.npz", tmp_path / "x.csv", tmp_path):
         assert refusal(path) == f"data.root must be a .npz or .npy file that exists, got '{path}'"
@@ -275,7 +275,7 @@ def header(shape, descr="|u1"):
         (b"", "can't be read"),
     ],
 )
-def test_a_header_is_not_believed(tmp_path, suffix, content, said):
+def test_a_false_header_is_refused(tmp_path, suffix, content, said):
     path = tmp_path / f"x{suffix}"
     if suffix == ".npy":
         path.write_bytes(content)
@@ -285,7 +285,7 @@ def test_a_header_is_not_believed(tmp_path, suffix, content, said):
     assert said in refusal(path)
 
 
-def test_an_array_larger_than_the_memory_is_refused_with_both_numbers_before_it_is_read(tmp_path):
+def test_an_array_larger_than_the_free_memory_is_refused_before_it_is_read(tmp_path):
     path = tmp_path / "x.npy"
     with path.open("wb") as file:
         file.write(header((2**21, 1024, 1024)))
@@ -315,7 +315,7 @@ def test_a_zip_file_that_unpacks_to_more_or_less_than_it_claims_is_refused(tmp_p
         assert re.search("it (has more than|ends after)|Bad CRC", refusal(path))
 
 
-def test_a_zip_bomb_is_refused_by_what_it_would_take(tmp_path):
+def test_a_zip_bomb_is_refused(tmp_path):
     path = tmp_path / "x.npz"
     size = 2**32 - 1024
     head = header((size - 128, 1, 1))
@@ -364,14 +364,14 @@ def read_or_refuse(path):
 
 @quick
 @given(st.data())
-def test_a_damaged_file_is_read_or_named(tmp_path, draws):
+def test_a_damaged_array_file_is_read_or_refused_by_name(tmp_path, draws):
     read_or_refuse(damaged(tmp_path, draws))
 
 
 @pytest.mark.faults
 @long
 @given(st.data())
-def test_many_damaged_files_are_read_or_named(tmp_path, draws):
+def test_many_damaged_array_files_are_read_or_refused_by_name(tmp_path, draws):
     read_or_refuse(damaged(tmp_path, draws))
 
 
@@ -387,7 +387,7 @@ headers = st.one_of(
 
 @quick
 @given(headers, st.binary(max_size=40), st.sampled_from([b"\1\0", b"\2\0", b"\3\0"]))
-def test_no_header_makes_the_reader_take_more_than_the_file_holds(tmp_path, text, body, version):
+def test_no_header_makes_the_reader_allocate_more_than_the_file_holds(tmp_path, text, body, version):
     length = struct.pack("<H" if version == b"\1\0" else "<I", len(text))
     path = tmp_path / "x.npy"
     path.write_bytes(b"\x93NUMPY" + version + length + text + body)

@@ -45,14 +45,14 @@ def sweep(tmp_path):
         (lambda plan: {"version": 1, "jobs": plan["jobs"]}, "must have .*command"),
     ],
 )
-def test_a_damaged_plan_of_version_1_is_named_with_the_rule_that_it_breaks(sweep, damage, rule):
+def test_the_error_of_a_damaged_plan_of_version_1_names_the_file_and_the_rule(sweep, damage, rule):
     sweep.plan_file.write_text(json.dumps(damage(json.loads(sweep.plan_file.read_text()))))
     with pytest.raises(UserError, match=rf"sweep\.json.*{rule}"):
         sweep.jobs()
 
 
 @pytest.mark.process
-def test_a_damaged_plan_of_version_1_is_refused_by_every_command_and_nothing_is_changed(sweep, tmp_path):
+def test_every_command_refuses_a_damaged_plan_of_version_1_and_changes_nothing(sweep, tmp_path):
     sweep.plan_file.write_bytes(sweep.plan_file.read_bytes()[:-200])
     before = contents(sweep.path)
     extend = ["train", "-m", "model.latent_dim=2,3,4", "data=digits", "tracking=none", "hydra.sweep.dir=sweep"]
@@ -65,7 +65,7 @@ def test_a_damaged_plan_of_version_1_is_refused_by_every_command_and_nothing_is_
 
 
 @pytest.mark.process
-def test_a_sweep_of_no_jobs_is_refused_and_nothing_is_made(tmp_path):
+def test_a_sweep_without_jobs_is_refused_and_creates_nothing(tmp_path):
     done = run(tmp_path, "train", "-m", "seed=range(0,0)", "data=digits", "tracking=none")
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()

@@ -37,7 +37,7 @@ def axes_of(chart, comparison):
     return chart_of(chart, comparison).figure.axes[0]
 
 
-def test_two_swept_keys_give_a_heat_map_with_each_number_at_its_place(crossed):
+def test_two_swept_keys_give_a_heat_map_with_each_loss_in_its_cell(crossed):
     axes = axes_of(heat_map, crossed)
     xs, ys = ([label.get_text() for label in labels] for labels in (axes.get_xticklabels(), axes.get_yticklabels()))
     assert (xs, ys) == (["2", "4", "8"], ["0.5", "4.0"]) or (xs, ys) == (["0.5", "4.0"], ["2", "4", "8"])
@@ -48,7 +48,7 @@ def test_two_swept_keys_give_a_heat_map_with_each_number_at_its_place(crossed):
     assert len(axes.texts) == 6
 
 
-def test_the_loss_is_drawn_against_the_value_in_its_order_with_a_line_for_each_other_value(crossed):
+def test_the_loss_is_drawn_against_one_key_with_a_line_for_each_value_of_the_other(crossed):
     axes = axes_of(loss_by_value, crossed)
     assert [label.get_text() for label in axes.get_xticklabels()] == ["2", "4", "8"]
     lines = {name: handle[0] for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)}
@@ -64,7 +64,7 @@ def test_a_row_without_a_key_stands_at_a_dash(tmp_path):
     assert [label.get_text() for label in axes.get_xticklabels()] == ["0.25", "4.0", "–"]
 
 
-def test_three_swept_keys_give_a_chart_with_the_best_configuration_on_top_and_two_keys_do_not(tmp_path, crossed):
+def test_only_three_swept_keys_give_a_chart_of_configurations_with_the_best_on_top(tmp_path, crossed):
     models = [config(dim, objective=ElboConfig(beta=beta)) for dim in (2, 4) for beta in (0.5, 1.0)]
     configs = [
         dataclasses.replace(each, trainer=TrainerConfig(batch_size=size)) for each in models for size in (10, 20)
@@ -83,7 +83,7 @@ def test_three_swept_keys_give_a_chart_with_the_best_configuration_on_top_and_tw
     assert chart_of(loss_by_configuration, crossed) is None
 
 
-def test_the_learning_curves_hold_every_epoch_and_those_of_unfinished_runs_are_dotted(tmp_path):
+def test_learning_curves_show_every_epoch_and_are_dotted_for_unfinished_runs(tmp_path):
     write(tmp_path / "a", config(2), [(9.0, 9.0), (8.0, 8.0)])
     write(tmp_path / "b", config(4), [(7.0, 7.0), (6.0, 6.0)], state="failed")
     chart = chart_of(learning_curves, compared(tmp_path / "a", tmp_path / "b"))
@@ -94,7 +94,7 @@ def test_the_learning_curves_hold_every_epoch_and_those_of_unfinished_runs_are_d
     assert chart.seen == "val/loss of 2 runs, which end between 6.0 (latent_dim=4) and 8.0 (latent_dim=2)"
 
 
-def test_reconstruction_and_kl_of_each_run_are_a_point_where_there_are_two(tmp_path):
+def test_two_or_more_runs_are_points_of_reconstruction_against_kl(tmp_path):
     write(tmp_path / "a", config(2), [(9.0, 9.0)], kl=4.0)
     write(tmp_path / "b", config(4), [(9.0, 8.0)], kl=6.0)
     both = compared(tmp_path / "a", tmp_path / "b")
@@ -103,7 +103,7 @@ def test_reconstruction_and_kl_of_each_run_are_a_point_where_there_are_two(tmp_p
     assert chart_of(reconstruction_against_kl, compared(tmp_path / "a")) is None
 
 
-def test_points_of_rate_and_distortion_are_joined_in_the_order_of_the_objectives_value(tmp_path):
+def test_points_of_rate_and_distortion_are_joined_in_order_of_the_objective_parameter(tmp_path):
     """Two values of latent_dim make two lines along beta, whatever the order of the runs; `iwae` has none."""
     for dim, beta, kl in ((2, 4.0, 3.0), (4, 1.0, 9.0), (2, 1.0, 6.0), (4, 4.0, 5.0)):
         write(tmp_path / f"{dim}_{beta}", config(dim, objective=ElboConfig(beta=beta)), [(9.0, 20.0)], kl=kl)
@@ -140,7 +140,7 @@ def learning_rates(path, values):
     ("values", "scale"),
     [([1e-4, 1e-3, 1e-2], "log"), ([1e-3, 1.1e-3, 1.2e-3, 2e-2], "log"), ([0.1, 0.2, 0.3], "linear")],
 )
-def test_a_swept_number_stands_at_its_place_on_an_axis_whose_ticks_never_collide(tmp_path, values, scale):
+def test_a_swept_number_is_drawn_to_scale_and_tick_labels_never_overlap(tmp_path, values, scale):
     figure = chart_of(loss_by_value, learning_rates(tmp_path, values)).figure
     (axes,) = figure.axes
     assert axes.get_xscale() == scale
@@ -151,7 +151,7 @@ def test_a_swept_number_stands_at_its_place_on_an_axis_whose_ticks_never_collide
     assert {axes.get_xticks()[0], axes.get_xticks()[-1]} == {values[0], values[-1]}
 
 
-def test_ticks_that_would_collide_are_left_out_but_the_ends_are_kept():
+def test_tick_labels_that_would_overlap_are_left_out_but_both_ends_are_kept():
     assert apart([0, 5, 10, 50, 95, 100], [10] * 6) == [0, 2, 3, 5]
     assert apart([0], [1000]) == [0]
 
@@ -160,17 +160,17 @@ def test_ticks_that_would_collide_are_left_out_but_the_ends_are_kept():
     ("values", "expected"),
     [([2, 4, 8, 16], True), ([2, 4, 6], False), ([0, 1, 10], False), ([1, 50], True), ([2, 4], False)],
 )
-def test_numbers_that_multiply_get_a_log_axis(values, expected):
+def test_numbers_that_grow_by_a_factor_get_a_log_axis(values, expected):
     assert is_log(values) == expected
 
 
-def test_a_chart_says_in_words_what_is_seen(tmp_path):
+def test_a_chart_describes_itself_in_words(tmp_path):
     assert chart_of(loss_by_value, learning_rates(tmp_path, [0.001, 0.01])).seen == (
         "test loss falls from 100.0 at lr=0.001 to 99.0 at 0.01"
     )
 
 
-def test_charts_are_inline_with_letters_as_text_ids_of_their_own_and_the_colours_of_the_theme(crossed):
+def test_charts_are_inline_svg_with_real_text_unique_ids_and_theme_colours(crossed):
     drawn = charts.draw(crossed)
     whole = "".join(svg for _, svg in drawn.values())
     found = re.findall(r'\bid="([^"]+)"', whole)
@@ -220,7 +220,7 @@ def search_charts():
         return of_search(found(*trials, importances={"model.hidden": 0.25, "optimizer.lr": 0.75}))
 
 
-def test_the_course_of_a_search_steps_down_and_marks_where_a_rung_begins(search_charts):
+def test_the_course_of_a_search_steps_down_and_marks_the_start_of_each_rung(search_charts):
     steps, points, begun = search_charts["search_course"].figure.axes[0].lines
     assert steps.get_drawstyle() == "steps-post"
     assert steps.get_xydata().tolist() == [[1, 50], [2, 40], [6, 30], [8, 30]]
@@ -229,7 +229,7 @@ def test_the_course_of_a_search_steps_down_and_marks_where_a_rung_begins(search_
     assert search_charts["search_course"].seen.endswith("50.0 with 1 of 8 epochs spent, 30.0 with 6")
 
 
-def test_each_rung_has_its_colour_against_a_key_and_what_is_far_above_stands_at_the_edge(search_charts):
+def test_each_rung_has_its_colour_and_outliers_are_drawn_at_the_edge(search_charts):
     chart = search_charts["search_key_0"]
     (axes,) = chart.figure.axes
     assert axes.get_xscale() == "log"
@@ -243,7 +243,7 @@ def test_each_rung_has_its_colour_against_a_key_and_what_is_far_above_stands_at_
     assert texts == ["[16]", "[8,8]"]
 
 
-def test_the_most_important_key_is_on_top_and_the_chart_says_what_it_can_not_tell(search_charts):
+def test_the_most_important_key_is_on_top_and_the_chart_states_its_limits(search_charts):
     (axes,) = search_charts["search_importance"].figure.axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["optimizer.lr", "model.hidden"]
     assert [bar.get_width() for bar in axes.patches] == [0.75, 0.25]
@@ -251,7 +251,7 @@ def test_the_most_important_key_is_on_top_and_the_chart_says_what_it_can_not_tel
     assert "search_front" not in search_charts
 
 
-def test_two_measures_have_a_front_that_is_joined_and_numbered():
+def test_the_front_of_two_measures_is_joined_by_a_line_and_numbered():
     values = {1: (20.0, 5.0), 2: (10.0, 9.0), 3: (30.0, 9.5)}
     trials = [tried(number, 1e-3, "[16]", (40.0, 3.0), value) for number, value in values.items()]
     with style():
@@ -262,6 +262,6 @@ def test_two_measures_have_a_front_that_is_joined_and_numbered():
     assert "search_importance" not in charts
 
 
-def test_a_search_without_a_value_has_no_charts():
+def test_a_search_without_values_has_no_charts():
     empty = dataclasses.replace(found(tried(1, 1e-3, "[16]", None)), course=[])
     assert of_search(empty) == {}

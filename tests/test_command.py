@@ -51,7 +51,7 @@ def tracked(sweep, store):
     return {run.info.run_name: run for run in store.search_runs([experiment.experiment_id])}
 
 
-def test_the_sweep_ends_with_a_table_its_folder_the_interface_and_a_link(sweep):
+def test_a_sweep_ends_by_printing_its_table_folder_and_mlflow_command(sweep):
     done, folder = sweep
     for text in (
         "latent_dim",
@@ -64,7 +64,7 @@ def test_the_sweep_ends_with_a_table_its_folder_the_interface_and_a_link(sweep):
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_every_job_leaves_everything_that_the_contract_names(sweep):
+def test_every_job_writes_all_documented_files(sweep):
     _, folder = sweep
     for job in folder.jobs():
         run = folder.folder(job)
@@ -78,7 +78,7 @@ def test_every_job_leaves_everything_that_the_contract_names(sweep):
     assert {"sweep.json", "comparison.csv", "report.html"} <= {file.name for file in folder.path.iterdir()}
 
 
-def test_what_hydra_saved_is_what_ran(sweep):
+def test_the_configuration_that_hydra_saves_is_the_one_that_ran(sweep):
     _, folder = sweep
     for job in folder.jobs():
         run = folder.folder(job)
@@ -118,7 +118,7 @@ def test_the_store_holds_the_artifacts_of_every_job(sweep, store, tracked):
         assert yaml.safe_load(downloaded.read_text(encoding="utf-8")) == run.read_config()
 
 
-def test_a_model_of_the_sweep_comes_back_as_it_was_saved(sweep):
+def test_a_model_of_the_sweep_can_be_loaded_and_sampled(sweep):
     import vae_exp
 
     _, folder = sweep
@@ -135,7 +135,7 @@ def test_a_model_of_the_sweep_comes_back_as_it_was_saved(sweep):
         (["-m", "seed=0,0"], "error: two jobs of this sweep are the same experiment"),
     ],
 )
-def test_what_is_refused_says_why_in_one_line_and_makes_nothing(tmp_path, arguments, complaint):
+def test_a_refused_command_prints_one_line_and_creates_nothing(tmp_path, arguments, complaint):
     done = train(tmp_path, *arguments)
     assert done.returncode == 2
     assert complaint in done.stderr
@@ -153,7 +153,7 @@ def test_a_refused_command_changes_nothing_in_an_existing_run(sweep):
     assert {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file()} == before
 
 
-def test_a_loss_that_is_not_finite_ends_the_run_as_failed_and_keeps_the_last_checkpoint(tmp_path):
+def test_a_loss_that_is_not_finite_ends_the_run_as_failed(tmp_path):
     done = train(tmp_path, *SMALL, "optimizer=sgd", "optimizer.lr=1e30", "tracking=none")
     assert done.returncode == 1
     (outputs,) = (tmp_path / "outputs").iterdir()

@@ -38,7 +38,7 @@ def jobs(losses, **options):
 # --- intervals -------------------------------------------------------------------------------------------------------
 
 
-def test_the_interval_of_two_values_is_the_one_derived_by_hand():
+def test_the_interval_of_two_values_equals_the_one_derived_by_hand():
     found = interval([1.0, 3.0])  # s = √2, s/√2 = 1, t of one degree of freedom is tan(0.475 π) = 12.706…
     assert found.mean == 2.0
     assert found.half == pytest.approx(math.tan(0.475 * math.pi), rel=1e-9)
@@ -46,7 +46,7 @@ def test_the_interval_of_two_values_is_the_one_derived_by_hand():
 
 
 @pytest.mark.parametrize("n", [2, 3, 10])
-def test_the_interval_is_scipys(n):
+def test_the_interval_equals_scipys(n):
     values = np.random.default_rng(n).normal(100, 5, n)
     found = interval(list(values))
     low, high = stats.t.interval(0.95, n - 1, loc=values.mean(), scale=stats.sem(values))
@@ -59,21 +59,21 @@ def test_one_value_gives_no_interval_and_none_gives_no_mean():
     assert all(map(math.isnan, (one.half, none.mean, none.half)))
 
 
-def test_a_constant_shift_has_a_zero_width_interval_however_noisy_the_seeds_are():
+def test_a_constant_shift_has_an_interval_of_width_zero_whatever_the_seed_noise():
     noise = {0: 1024.0, 1: -512.0, 2: 64.0}
     found = paired({seed: value + 3 for seed, value in noise.items()}, noise)
     assert (found.mean, found.half, found.values) == (3.0, 0.0, 3)
     assert interval(list(noise.values())).half > 1000
 
 
-def test_pairing_takes_the_seeds_that_both_have():
+def test_pairing_uses_the_seeds_that_both_have():
     assert paired({0: 5.0, 1: 7.0, 2: 100.0}, {1: 6.0, 0: 4.0, 9: 0.0}).values == 2
 
 
 # --- the best --------------------------------------------------------------------------------------------------------
 
 
-def test_the_best_is_best_by_validation_and_never_by_test(tmp_path):
+def test_the_best_is_chosen_by_validation_loss_and_never_by_test_loss(tmp_path):
     sweep(tmp_path, jobs({(2, 0): (10.0, 1.0), (4, 0): (9.0, 50.0)}))
     found = compared(tmp_path)
     assert found.label(found.best) == "latent_dim=4"
@@ -81,17 +81,17 @@ def test_the_best_is_best_by_validation_and_never_by_test(tmp_path):
     assert found.against_best(found.rows[0]).mean == -49.0
 
 
-def test_of_two_equally_good_rows_the_earlier_is_the_best(tmp_path):
+def test_of_two_equal_rows_the_earlier_is_the_best(tmp_path):
     sweep(tmp_path, jobs({(4, 0): (9.0, 5.0), (2, 0): (9.0, 1.0), (8, 0): (9.0, 0.0)}))
     assert compared(tmp_path).best.config["model.latent_dim"] == 4
 
 
-def test_the_best_run_is_the_best_rows_seed_with_the_lowest_validation_loss(tmp_path):
+def test_the_best_run_is_the_seed_of_the_best_row_with_the_lowest_validation_loss(tmp_path):
     sweep(tmp_path, jobs({(2, 0): (8.0, 1.0), (2, 1): (6.0, 9.0), (4, 0): (5.0, 1.0), (4, 1): (20.0, 1.0)}))
     assert best_run(compared(tmp_path)).path.name.startswith("latent_dim=2,seed=1_")
 
 
-def test_the_numbers_are_those_of_the_best_epoch(tmp_path):
+def test_the_losses_are_those_of_the_best_epoch(tmp_path):
     write(tmp_path / "run", config(), [(5.0, 6.0), (3.0, 4.0), (9.0, 9.0)], best_epoch=2)
     assert compared(tmp_path / "run").runs[0].measures["val/loss"] == 3.0
 
@@ -110,7 +110,7 @@ def test_the_difference_to_the_best_is_paired_by_seed(tmp_path):
 
 
 @pytest.mark.parametrize("state", ["running", "failed", "interrupted", "planned"])
-def test_a_run_that_is_not_finished_is_shown_with_its_state_and_left_out(tmp_path, state):
+def test_an_unfinished_run_is_shown_with_its_state_and_left_out_of_means(tmp_path, state):
     planned = jobs({(2, 0): (10.0, 10.0), (2, 1): (12.0, 12.0), (4, 0): (1.0, 1.0)})
     planned[1] = (planned[1][0], {"losses": [(0.0, 0.0)], "state": state})
     planned[2] = (planned[2][0], None if state == "planned" else {"losses": [(0.0, 0.0)], "state": state})
@@ -125,14 +125,14 @@ def test_a_run_that_is_not_finished_is_shown_with_its_state_and_left_out(tmp_pat
     assert "2 of 3 runs are not finished and left out of means and ranking." in notes(found)
 
 
-def test_without_a_finished_run_nothing_is_the_best_and_that_is_said(tmp_path):
+def test_without_a_finished_run_there_is_no_best_and_the_answer_says_so(tmp_path):
     sweep(tmp_path, [(config(), None), (config(4), None)])
     found = compared(tmp_path)
     assert found.best is None
     assert sentence(found) == "No run is finished"
 
 
-def test_different_data_sets_are_compared_and_said_and_not_ranked(tmp_path):
+def test_runs_on_different_data_sets_are_compared_but_not_ranked(tmp_path):
     write(tmp_path / "a", config(), [(1.0, 1.0)])
     write(tmp_path / "b", config(data=DigitsConfig(binarize="dynamic")), [(2.0, 2.0)])
     found = compared(tmp_path / "a", tmp_path / "b")
@@ -141,7 +141,7 @@ def test_different_data_sets_are_compared_and_said_and_not_ranked(tmp_path):
     assert "can't be ranked, and these differ: data.binarize" in sentence(found)
 
 
-def test_one_configuration_on_different_images_is_two_rows_told_apart_by_their_digest(tmp_path):
+def test_one_configuration_on_different_images_gives_a_row_for_each_data_digest(tmp_path):
     for name in ("a", "b"):
         data = ImagesConfig(root=str(tmp_path / name))
         write(tmp_path / f"run_{name}", config(data=data), [(1.0, 1.0)], digest=name * 64)
@@ -151,7 +151,7 @@ def test_one_configuration_on_different_images_is_two_rows_told_apart_by_their_d
     assert found.best is None
 
 
-def test_without_validation_images_no_row_is_the_best_and_that_is_said(tmp_path):
+def test_without_validation_images_there_is_no_best_and_the_answer_says_so(tmp_path):
     sweep(tmp_path, jobs({(2, 0): (None, 10.0), (4, 0): (None, 9.0)}))
     found = compared(tmp_path)
     assert found.best is None
@@ -159,7 +159,7 @@ def test_without_validation_images_no_row_is_the_best_and_that_is_said(tmp_path)
     assert found.rows[1].interval("test/loss").mean == 9.0
 
 
-def test_different_seeds_in_the_rows_are_said(tmp_path):
+def test_different_seeds_in_the_rows_are_noted(tmp_path):
     losses = {(2, 0): (1.0, 1.0), (2, 1): (1.0, 1.0), (4, 1): (2.0, 2.0), (4, 2): (2.0, 2.0)}
     sweep(tmp_path / "unequal", jobs(losses))
     sweep(tmp_path / "equal", jobs({key: value for key, value in losses.items() if key[1] == 1}))
@@ -168,7 +168,7 @@ def test_different_seeds_in_the_rows_are_said(tmp_path):
     assert said not in notes(compared(tmp_path / "equal"))
 
 
-def test_of_two_runs_with_one_seed_the_first_counts_and_that_is_said(tmp_path):
+def test_of_two_runs_with_the_same_seed_the_first_is_used_and_a_note_says_so(tmp_path):
     for name, loss in (("a", 1.0), ("b", 2.0)):
         write(tmp_path / name, config(), [(loss, loss)])
     found = compared(tmp_path / "a", tmp_path / "b")
@@ -179,7 +179,7 @@ def test_of_two_runs_with_one_seed_the_first_counts_and_that_is_said(tmp_path):
 
 
 @pytest.mark.parametrize(("seeds", "kept"), [((0,), True), ((0, 1), False)])
-def test_standard_errors_of_single_runs_are_left_out_where_seeds_are_swept(tmp_path, seeds, kept):
+def test_standard_errors_of_single_runs_are_left_out_if_seeds_are_swept(tmp_path, seeds, kept):
     final = {"test/nll_iw100": 80.0, "test/nll_iw100_se": 0.5}
     sweep(tmp_path, jobs({(2, seed): (1.0, 1.0) for seed in seeds}, **final))
     found = compared(tmp_path)
@@ -196,7 +196,7 @@ def betas(path, **measures):
     return compared(*(path / str(beta) for beta, _, _ in values))
 
 
-def test_rows_with_different_objectives_are_ranked_by_the_estimate_that_all_have(tmp_path):
+def test_rows_with_different_objectives_are_ranked_by_a_likelihood_estimate(tmp_path):
     found = betas(tmp_path, **{"val/nll_iw10": 1.0, "val/nll_iw100": 0.0, "test/nll_iw10": 3.0, "test/nll_iw100": 2.0})
     assert (found.ranked_by, found.amount) == ("val/nll_iw100", "test/nll_iw100")
     assert [row.config["objective.beta"] for row in found.ranked] == [0.5, 1.0, 4.0]
@@ -209,7 +209,7 @@ def test_rows_with_different_objectives_are_ranked_by_the_estimate_that_all_have
     assert best_run(found).path.name == "0.5"
 
 
-def test_without_an_estimate_that_all_have_the_plain_elbo_ranks_and_the_notes_say_whom_it_favours(tmp_path):
+def test_without_a_common_estimate_rows_are_ranked_by_the_plain_elbo_and_a_note_names_whom_it_favours(tmp_path):
     found = betas(tmp_path)
     assert found.best.config["objective.beta"] == 1.0
     assert any("which favours those trained on it (beta=1) by construction" in note for note in notes(found))
@@ -217,7 +217,7 @@ def test_without_an_estimate_that_all_have_the_plain_elbo_ranks_and_the_notes_sa
     assert compared(*(tmp_path / str(beta) for beta in (0.5, 1.0))).ranked_by == "val/loss"
 
 
-def test_the_same_objective_is_ranked_by_the_loss_and_a_warm_up_changes_nothing_of_that(tmp_path):
+def test_rows_with_the_same_objective_are_ranked_by_loss_whatever_their_warm_up(tmp_path):
     for name, objective in (("a", ElboConfig()), ("b", ElboConfig(warmup_epochs=1))):
         write(tmp_path / name, config(objective=objective), [(1.0, 1.0)], **{"val/nll_iw100": 1.0})
     found = compared(tmp_path / "a", tmp_path / "b")
@@ -293,19 +293,19 @@ def test_labels_and_tables_have_short_numbers_and_the_csv_has_all_their_digits(t
     assert found.frame()["optimizer.lr"].tolist() == list(rates)
 
 
-def test_a_key_has_its_short_name_unless_two_would_be_called_the_same(tmp_path):
+def test_a_key_has_its_short_name_unless_two_keys_share_it(tmp_path):
     write(tmp_path / "a", config(), [(1.0, 1.0)])
     run, *_ = read_runs([tmp_path / "a"])
     runs = [dataclasses.replace(run, config={"a.x": i, "b.x": i, "b.y": i}) for i in range(2)]
     assert list(map(compare(runs).short, ("a.x", "b.x", "b.y"))) == ["a.x", "b.x", "y"]
 
 
-def test_rows_stand_in_the_order_in_which_they_were_planned(tmp_path):
+def test_rows_are_in_the_order_of_the_plan(tmp_path):
     sweep(tmp_path, jobs({(dim, seed): (1.0, 1.0) for seed in (1, 0) for dim in (8, 2, 4)}))
     assert [row.config["model.latent_dim"] for row in compared(tmp_path).rows] == [8, 2, 4]
 
 
-def test_load_sweep_is_what_comparison_csv_holds(tmp_path):
+def test_load_sweep_returns_the_table_of_comparison_csv(tmp_path):
     planned = jobs({(dim, seed): (dim + seed / 3, dim - seed / 7) for dim in (2, 4) for seed in (0, 1)})
     sweep(tmp_path, [*planned, (config(8), None)])
     report.write(tmp_path, compared(tmp_path), ["python"])
@@ -314,7 +314,7 @@ def test_load_sweep_is_what_comparison_csv_holds(tmp_path):
     )
 
 
-def test_runs_of_no_epochs_are_compared_without_any_measure(tmp_path):
+def test_runs_of_zero_epochs_are_compared_without_measures(tmp_path):
     sweep(tmp_path, [(config(dim), {"seconds": 0.0}) for dim in (2, 4)])
     report.write(tmp_path, compared(tmp_path), ["python"])
     assert load_sweep(tmp_path).table["states"].tolist() == ["finished", "finished"]
@@ -327,7 +327,7 @@ def test_a_run_given_twice_is_compared_once(tmp_path):
 
 
 @pytest.mark.parametrize("width", [60, 80, 140])
-def test_on_a_terminal_no_line_of_the_table_is_broken_and_what_does_not_fit_is_said(tmp_path, width, capsys):
+def test_the_table_never_breaks_a_line_and_says_if_columns_do_not_fit(tmp_path, width, capsys):
     sweep(tmp_path, jobs({(dim, seed): (100 * dim + seed, 200.5 - seed) for dim in (2, 4) for seed in (0, 1)}))
     conclusion.show(compared(tmp_path), Console(force_terminal=True, width=width, no_color=True))
     lines = capsys.readouterr().out.splitlines()
@@ -338,7 +338,7 @@ def test_on_a_terminal_no_line_of_the_table_is_broken_and_what_does_not_fit_is_s
 # --- damaged, linked and changing ------------------------------------------------------------------------------------
 
 
-def test_a_linked_folder_of_figures_is_refused_in_a_sweep_too(tmp_path):
+def test_a_linked_figures_folder_is_refused_in_a_sweep_too(tmp_path):
     made = sweep(tmp_path / "sweep", jobs({(2, 0): (1.0, 1.0)}))
     (tmp_path / "mine").mkdir()
     made.folder(made.jobs()[0]).figures.symlink_to(tmp_path / "mine")

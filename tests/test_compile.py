@@ -32,7 +32,7 @@ def test_compiled_training_reaches_the_loss_and_weights_of_eager_training():
         torch.testing.assert_close(weights[name], weight, rtol=1e-3, atol=1e-5)
 
 
-def test_compiling_is_asked_for_and_happens(monkeypatch):
+def test_the_model_is_compiled_only_with_trainer_compile(monkeypatch):
     monkeypatch.setattr(torch.nn.Module, "compile", lambda module: pytest.fail("compiled"))
     train(False)
     with pytest.raises(pytest.fail.Exception, match="compiled"):

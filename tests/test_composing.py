@@ -88,7 +88,7 @@ def test_many_jobs_are_composed_as_hydra_composes_them(hydra, composer, override
     require_hydras_outcome(hydra, composer, overrides)
 
 
-def test_the_digest_is_that_of_the_configuration_below_the_values(composer):
+def test_the_base_digest_depends_on_the_groups_and_not_on_the_values(composer):
     assert composer.base_digest(["model=mlp", "seed=1"]) == composer.base_digest(["seed=2", "model=mlp"])
     assert (
         composer.base_digest(["seed=1"]) == composer.base_digest(["model=conv"]) != composer.base_digest(["model=mlp"])
@@ -99,7 +99,7 @@ def test_a_configuration_that_depends_on_the_environment_has_no_digest(composer)
     assert composer.base_digest(["data.root=${oc.env:HOME}"]) is None
 
 
-def test_the_jobs_of_a_command_are_all_combinations_the_last_key_fastest(hydra):
+def test_the_jobs_are_all_combinations_of_values_with_the_last_key_varying_fastest(hydra):
     jobs, swept = jobs_of(hydra, "model.latent_dim=2,4", "trainer.epochs=3", "++seed=range(0,2)")
     assert jobs[:2] == [["model.latent_dim=2", "trainer.epochs=3", f"++seed={seed}"] for seed in (0, 1)]
     assert len(jobs) == 4
@@ -131,17 +131,17 @@ def test_a_command_line_without_jobs_is_refused(hydra, given, said):
         ([], ""),
     ],
 )
-def test_a_run_is_called_by_what_was_given_for_it(overrides, name):
+def test_a_run_is_named_after_its_overrides(overrides, name):
     assert naming.label(overrides) == name
 
 
 @pytest.mark.parametrize("experiment", ["aevb_paper", "iwae_paper", "reference"])
-def test_an_experiment_over_the_defaults_is_what_hydra_composes(experiment):
+def test_an_experiment_over_the_defaults_equals_what_hydra_composes(experiment):
     given = [f"experiment={experiment}", "model.latent_dim=7"]
     assert compose.override(compose.defaults([]), given, "overrides") == compose.defaults(given)
 
 
-def test_an_experiment_replaces_what_it_overrides_and_sets_and_nothing_else():
+def test_an_experiment_changes_only_the_keys_that_it_sets():
     saved = Config(
         model=MlpConfig(), trainer=TrainerConfig(batch_size=7, device="cpu"), figures=FiguresConfig(which=[]), seed=5
     )
@@ -151,6 +151,6 @@ def test_an_experiment_replaces_what_it_overrides_and_sets_and_nothing_else():
     assert (new.figures.which, new.seed) == ([], 5)
 
 
-def test_an_unknown_experiment_is_refused_with_those_that_there_are():
+def test_an_unknown_experiment_is_refused_with_the_known_ones():
     with pytest.raises(UserError, match=r"experiment must be one of aevb_paper, .*, reference, got 'none'"):
         compose.override(Config(), ["experiment=none"], "overrides")

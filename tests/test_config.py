@@ -65,7 +65,7 @@ def schema_classes():
 
 
 @pytest.mark.parametrize("schema", schema_classes(), ids=lambda schema: schema.__name__)
-def test_every_key_has_a_meaning_below_its_declaration_and_in_help(schema):
+def test_every_key_has_a_docstring_that_help_shows(schema):
     for field in dataclasses.fields(schema):
         assert field_docs(schema).get(field.name), f"{schema.__name__}.{field.name} has no docstring"
         assert f"\n    {field.name}: " in schema.__doc__
@@ -119,7 +119,7 @@ def test_yaml_files_hold_values_without_interpolations():
         ("seed=-1", "seed must be at least 0 and below 2**63, got -1"),
     ],
 )
-def test_a_value_out_of_range_is_named_with_its_key_and_rule(composer, override, complaint):
+def test_a_value_out_of_range_is_refused_with_its_key_and_rule(composer, override, complaint):
     with pytest.raises(UserError) as error:
         composer.compose([override])
     assert complaint in str(error.value)
@@ -129,45 +129,45 @@ def test_a_value_out_of_range_is_named_with_its_key_and_rule(composer, override,
 @pytest.mark.parametrize(
     "override", ["model.latent_dims=2", "model.latent_dim=two", "trainer.epochs=1.5", "models=conv"]
 )
-def test_unknown_keys_and_wrong_types_fail_when_composed(override):
+def test_unknown_keys_and_wrong_types_are_refused_by_hydra(override):
     with pytest.raises(ConfigCompositionException):
         composed(override)
 
 
-def test_a_saved_configuration_loads_as_what_it_was():
+def test_a_saved_configuration_loads_unchanged():
     for overrides in ([], ["model=mlp", "objective=iwae"], ["experiment=iwae_paper"], ["data=images", "tracking=none"]):
         chosen = composed(*overrides)
         assert load_config(yaml.safe_load(yaml.safe_dump(as_dict(chosen))), "config.yaml") == chosen
 
 
-def test_a_saved_key_that_this_version_does_not_know_is_named():
+def test_an_unknown_saved_key_is_refused_by_name():
     saved = as_dict(Config())
     saved["model"]["latent_dims"] = 2
     with pytest.raises(UserError, match=r"latent_dims"):
         load_config(saved, "config.yaml")
 
 
-def test_a_saved_option_that_this_version_does_not_know_is_named_with_those_that_exist():
+def test_an_unknown_saved_option_is_refused_with_the_known_ones():
     saved = as_dict(Config())
     saved["model"]["name"] = "transformer"
     with pytest.raises(UserError, match=r"model\.name must be one of conv, mlp, got 'transformer'"):
         load_config(saved, "config.yaml")
 
 
-def test_the_identity_leaves_out_what_may_change_between_two_starts():
+def test_the_identity_leaves_out_keys_that_may_change_between_sessions():
     keys = set(identity(as_dict(Config())))
     assert {"model.latent_dim", "trainer.threads", "evaluation.every", "seed", "data.binarize"} <= keys
     free = {"data.root", "trainer.device", "trainer.epochs", "tracking.experiment", "figures.which"}
     assert keys & free == set()
 
 
-def test_a_key_that_came_later_has_its_default_in_the_identity_of_older_runs():
+def test_a_newer_key_has_its_default_in_the_identity_of_older_runs():
     saved = as_dict(Config())
     del saved["objective"]["free_bits"]
     assert identity_hash(saved) == identity_hash(as_dict(Config()))
 
 
-def test_differences_name_each_key_with_both_values():
+def test_differences_list_each_key_with_both_values():
     old, new = flatten({"a": {"b": 1, "c": 2}}), flatten({"a": {"b": 3, "d": 4}})
     assert differences(old, new) == ["a.b: 1 → 3", "a.c: 2 → -", "a.d: - → 4"]
 

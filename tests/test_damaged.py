@@ -122,18 +122,18 @@ def check_damaged_checkpoint(finished, tmp_path_factory, apply):
 
 @series(100)
 @given(apply=damage())
-def test_a_damaged_checkpoint_is_named_or_holds_what_was_written(finished, tmp_path_factory, apply):
+def test_a_damaged_checkpoint_is_reported_or_reads_as_written(finished, tmp_path_factory, apply):
     check_damaged_checkpoint(finished, tmp_path_factory, apply)
 
 
 @pytest.mark.faults
 @series(20_000)
 @given(apply=damage())
-def test_many_damaged_checkpoints_are_named_or_hold_what_was_written(finished, tmp_path_factory, apply):
+def test_many_damaged_checkpoints_are_reported_or_read_as_written(finished, tmp_path_factory, apply):
     check_damaged_checkpoint(finished, tmp_path_factory, apply)
 
 
-def test_every_flipped_bit_of_the_tensors_and_every_short_file_is_noticed(finished, tmp_path):
+def test_flipped_bits_in_tensors_and_truncated_checkpoints_are_detected(finished, tmp_path):
     content = newest(RunFolder(finished)).read_bytes()
     start = 8 + int.from_bytes(content[:8], "little")
     path = tmp_path / "damaged.safetensors"
@@ -169,7 +169,7 @@ def test_every_flipped_bit_of_the_tensors_and_every_short_file_is_noticed(finish
         ),
     ],
 )
-def test_a_whole_checkpoint_of_something_else_is_named_and_passed_over(folder, change, said):
+def test_an_intact_checkpoint_that_does_not_fit_the_run_is_reported_and_skipped(folder, change, said):
     tensors, state = checkpoint.read(newest(folder), dict)
     change(tensors, state)
     checkpoint.write(newest(folder), tensors, state)
@@ -187,7 +187,7 @@ def strip(record):
 
 
 @pytest.mark.parametrize("victims", [["epoch_0002"], ["epoch_0002", "epoch_0001"], ["best"]])
-def test_a_run_whose_checkpoints_are_damaged_goes_on_to_the_same_bits(folder, tmp_path, victims):
+def test_a_run_with_damaged_checkpoints_continues_to_the_same_bits(folder, tmp_path, victims):
     whole = tmp_path / "whole"
     experiment.run(config(epochs=3), whole)
     for name in victims:
@@ -204,7 +204,7 @@ def test_a_run_whose_checkpoints_are_damaged_goes_on_to_the_same_bits(folder, tm
         assert f"{name}.safetensors is damaged: its content does not match its digest" in folder.log_file.read_text()
 
 
-def test_damaged_best_weights_of_a_finished_run_are_named(folder):
+def test_damaged_best_weights_of_a_finished_run_are_reported(folder):
     path = folder.weights_file("best")
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(Damaged, match=f"^{path} is damaged: "):
@@ -214,7 +214,7 @@ def test_damaged_best_weights_of_a_finished_run_are_named(folder):
 # Metrics
 
 
-def test_a_last_line_torn_anywhere_is_left_out_and_written_again(folder, caplog):
+def test_an_incomplete_last_line_is_dropped_and_written_again(folder, caplog):
     content = folder.metrics_file.read_bytes()
     whole = folder.records()
     second = content.index(b"\n") + 1
@@ -248,7 +248,7 @@ def test_a_last_line_torn_anywhere_is_left_out_and_written_again(folder, caplog)
         (b"\xff\xfe", "can't be read"),
     ],
 )
-def test_a_broken_line_in_the_middle_is_named_before_anything_is_changed(folder, line, said):
+def test_an_invalid_line_of_metrics_is_reported_before_anything_is_changed(folder, line, said):
     lines = folder.metrics_file.read_bytes().splitlines()
     folder.metrics_file.write_bytes(b"\n".join([lines[0], line, lines[1]]) + b"\n")
     before = {path: path.read_bytes() for path in folder.path.rglob("*") if path.is_file()}
@@ -270,14 +270,14 @@ def check_damaged_metrics(finished, scratch, apply):
 
 @series(100)
 @given(apply=damage())
-def test_damaged_metrics_are_named_or_read(finished, scratch, apply):
+def test_damaged_metrics_are_reported_or_read(finished, scratch, apply):
     check_damaged_metrics(finished, scratch, apply)
 
 
 @pytest.mark.faults
 @series(20_000)
 @given(apply=damage())
-def test_many_damaged_metrics_are_named_or_read(finished, scratch, apply):
+def test_many_damaged_metrics_are_reported_or_read(finished, scratch, apply):
     check_damaged_metrics(finished, scratch, apply)
 
 
@@ -286,7 +286,7 @@ def test_many_damaged_metrics_are_named_or_read(finished, scratch, apply):
 
 @pytest.mark.parametrize("path", [("optimizer", "betas", 0), ("model", "scale"), ("seed",)])
 @pytest.mark.parametrize("number", [10**400, -(2**63)])
-def test_a_number_that_nothing_can_hold_is_named(path, number):
+def test_a_saved_number_that_overflows_is_refused_by_its_key(path, number):
     saved = changed(as_dict(config()), path, number)
     said = refusal(load_config, saved, "config.yaml")
     assert said.startswith(f"config.yaml: {'.'.join(path[:2])}")
@@ -373,14 +373,14 @@ def check_changed_file(finished, scratch, sweep, draws):
 
 @series(60)
 @given(draws=st.data())
-def test_a_changed_file_of_a_run_is_refused_in_one_line_or_works(finished, scratch, sweep, draws):
+def test_a_changed_file_of_a_run_or_plan_is_refused_in_one_line_or_usable(finished, scratch, sweep, draws):
     check_changed_file(finished, scratch, sweep, draws)
 
 
 @pytest.mark.faults
 @series(10_000)
 @given(draws=st.data())
-def test_many_changed_files_of_runs_are_refused_in_one_line_or_work(finished, scratch, sweep, draws):
+def test_many_changed_files_of_runs_are_refused_in_one_line_or_usable(finished, scratch, sweep, draws):
     check_changed_file(finished, scratch, sweep, draws)
 
 
@@ -407,7 +407,7 @@ def check_changed_receipt(tmp_path_factory, draws):
 
 
 @pytest.mark.parametrize(("key", "value"), [("epochs", -1), ("epochs", "2"), ("token", "x" * 1000), ("files", [])])
-def test_a_note_with_a_value_that_we_never_write_is_named(tmp_path, key, value):
+def test_a_receipt_with_an_invalid_value_is_refused_by_its_key(tmp_path, key, value):
     receipts.write(tmp_path, "sqlite:///mlflow.db", receipts.new("vae_exp", "run", None))
     data = read_json(tmp_path / "mlflow.json")
     (tmp_path / "mlflow.json").write_text(json.dumps(changed(data, ("shown", "sqlite:///mlflow.db", key), value)))
@@ -418,12 +418,12 @@ def test_a_note_with_a_value_that_we_never_write_is_named(tmp_path, key, value):
 
 @series(100)
 @given(draws=st.data())
-def test_a_changed_note_of_what_a_server_has_is_named_or_read(tmp_path_factory, draws):
+def test_a_changed_receipt_is_reported_or_read(tmp_path_factory, draws):
     check_changed_receipt(tmp_path_factory, draws)
 
 
 @pytest.mark.faults
 @series(10_000)
 @given(draws=st.data())
-def test_many_changed_notes_of_what_a_server_has_are_named_or_read(tmp_path_factory, draws):
+def test_many_changed_receipts_are_reported_or_read(tmp_path_factory, draws):
     check_changed_receipt(tmp_path_factory, draws)

@@ -39,7 +39,7 @@ def numbers(split):
 
 
 @given(st.lists(st.integers(0, 5), min_size=3, max_size=300), st.data())
-def test_splits_are_disjoint_complete_and_as_large_as_asked(labels, draws):
+def test_splits_are_disjoint_complete_and_of_the_given_sizes(labels, draws):
     first = draws.draw(st.integers(0, len(labels)))
     second = draws.draw(st.integers(0, len(labels) - first))
     splits = stratified_split(numbered(labels), np.array(labels), first, second)
@@ -50,7 +50,7 @@ def test_splits_are_disjoint_complete_and_as_large_as_asked(labels, draws):
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=300), st.data())
-def test_splits_hold_each_class_in_proportion(labels, draws):
+def test_splits_keep_the_proportions_of_the_classes(labels, draws):
     size = draws.draw(st.integers(0, len(labels)))
     counts, classes = np.bincount(labels), len(set(labels))
     head = np.bincount(
@@ -61,7 +61,7 @@ def test_splits_hold_each_class_in_proportion(labels, draws):
     assert (np.abs(head - counts * size / len(labels)) <= allowed + 1e-9).all()
 
 
-def test_splits_without_labels_are_shuffled_and_have_none():
+def test_splits_without_labels_are_shuffled():
     first, second = stratified_split(numbered(range(100)), None, 30)
     assert first.labels is None
     assert numbers(first) != sorted(numbers(first))
@@ -73,7 +73,7 @@ def test_splits_without_labels_are_shuffled_and_have_none():
     [(DigitsConfig(), [1257, 180, 360], 8), (Mnist5kConfig(), [3500, 500, 1000], 28)],
     ids=["digits", "mnist_5k"],
 )
-def test_embedded_digits_have_the_sizes_and_pixels_that_the_documentation_says(config, sizes, side):
+def test_embedded_digits_have_the_documented_sizes_and_pixels(config, sizes, side):
     splits = data.load(config)
     assert [len(split.images) for _, split in splits.items()] == sizes
     assert splits.shape == (1, side, side)
@@ -91,7 +91,7 @@ def test_mnist_5k_has_the_same_number_of_each_digit_in_every_split():
     assert [split.labels.bincount().tolist() for _, split in splits.items()] == [[350] * 10, [50] * 10, [100] * 10]
 
 
-def test_digits_are_those_that_scikit_learn_loads():
+def test_digits_equal_those_that_scikit_learn_loads():
     table, theirs = read_table(), load_digits()
     assert np.array_equal(table[:, :-1], theirs.data)
     assert np.array_equal(table[:, -1], theirs.target)
@@ -115,7 +115,7 @@ def test_the_digest_covers_every_pixel_label_and_split():
     assert len(digests) == 6
 
 
-def test_loading_again_gives_the_same_tensors_and_another_folder_other_ones(tmp_path):
+def test_loading_again_returns_the_same_object_unless_the_folder_differs(tmp_path):
     assert data.load(DigitsConfig()) is data.load(DigitsConfig())
     assert data.load(DigitsConfig()) is not data.load(DigitsConfig(root=str(tmp_path)))
 
@@ -129,7 +129,7 @@ def test_moving_to_a_device_moves_every_split():
 # Binarisation
 
 
-def test_a_draw_is_white_as_often_as_the_pixel_is_bright():
+def test_a_drawn_pixel_is_white_with_the_probability_of_its_brightness():
     n, images = 20_000, torch.tensor([0, 1, 64, 128, 254, 255], dtype=torch.uint8).repeat(20_000, 1)
     drawn, p = draw(images, generator(0, "test")), images[0] / 255
     assert set(drawn.unique().tolist()) == {0, 1}
@@ -137,7 +137,7 @@ def test_a_draw_is_white_as_often_as_the_pixel_is_bright():
     assert ((drawn.mean(0) - p).abs() <= 5 * (p * (1 - p) / n).sqrt()).all()
 
 
-def test_a_draw_is_new_each_time_and_the_same_from_the_same_generator():
+def test_draws_differ_each_time_and_repeat_with_their_generator():
     images = torch.full((10, 1, 8, 8), 128, dtype=torch.uint8)
     source = generator(0, "test")
     first, second = draw(images, source), draw(images, source)
@@ -196,7 +196,7 @@ def test_processes_that_start_at_once_without_a_cache_all_get_the_digits(fresh_c
 @pytest.mark.parametrize(
     "damage", [lambda b: b[:-1], lambda b: b + b"\0", lambda b: b"", lambda b: bytes([b[0] ^ 1]) + b[1:]]
 )
-def test_a_damaged_cache_is_noticed_and_the_log_says_so(fresh_cache, caplog, damage):
+def test_a_damaged_cache_is_detected_and_logged(fresh_cache, caplog, damage):
     digits = np.zeros((5000, 785), np.uint8)
     path = fresh_cache / "digits.bin"
     mnist_5k._write_cache(path, digits)
@@ -216,7 +216,7 @@ def test_a_damaged_cache_is_replaced_by_a_whole_one(fresh_cache, caplog):
     assert np.array_equal(mnist_5k._read_cache(cache), digits)
 
 
-def test_without_a_writable_cache_the_digits_are_parsed_and_the_log_says_so(tmp_path, monkeypatch, caplog):
+def test_without_a_writable_cache_the_digits_are_parsed_and_a_warning_is_logged(tmp_path, monkeypatch, caplog):
     digits = mnist_5k.read_digits()
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
@@ -227,7 +227,7 @@ def test_without_a_writable_cache_the_digits_are_parsed_and_the_log_says_so(tmp_
 # The folder
 
 
-def test_the_folder_is_the_key_then_the_environment_then_the_cache(tmp_path, monkeypatch):
+def test_the_data_folder_is_the_key_then_the_environment_variable_then_the_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("VAE_EXP_DATA", str(tmp_path / "environment"))
     assert root_folder(str(tmp_path / "key")) == tmp_path / "key"
     assert root_folder(None) == tmp_path / "environment"
@@ -237,6 +237,6 @@ def test_the_folder_is_the_key_then_the_environment_then_the_cache(tmp_path, mon
 
 
 @pytest.mark.parametrize("root", ["", "\0", "a\nb", "~no such user/data"])
-def test_a_root_that_is_no_path_is_refused_by_name(root):
+def test_a_root_that_is_not_a_path_is_refused_by_its_key(root):
     with pytest.raises(UserError, match=r"\Adata\.root must be a folder, got .*\Z"):
         root_folder(root)

@@ -30,7 +30,7 @@ def images(channels, side, memory_format):
 
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize(("before", "after", "size", "stride"), SHAPES)
-def test_a_transposed_convolution_and_its_gradients_are_torchs(before, after, size, stride, memory_format):
+def test_a_transposed_convolution_and_its_gradients_equal_torchs(before, after, size, stride, memory_format):
     x = images(before, 4, memory_format)
     ours, torchs = (kind(before, after, size, stride).double() for kind in (TransposedConv2d, nn.ConvTranspose2d))
     assert_alike(ours.to(memory_format=memory_format), torchs, x)
@@ -40,13 +40,13 @@ def test_a_transposed_convolution_and_its_gradients_are_torchs(before, after, si
 @pytest.mark.parametrize(
     ("before", "after", "size"), [(16, 1, 4), (12, 3, 2), (9, 1, 3), (4, 4, 1), (8, 1, (4, 2)), (8, 2, (1, 3))]
 )
-def test_a_narrow_convolution_and_its_gradients_are_torchs(before, after, size, memory_format):
+def test_a_narrow_convolution_and_its_gradients_equal_torchs(before, after, size, memory_format):
     x = images(before, 6, memory_format)
     ours, torchs = (kind(before, after, size).double() for kind in (NarrowConv2d, nn.Conv2d))
     assert_alike(ours.to(memory_format=memory_format), torchs, x)
 
 
-def test_the_layers_find_the_sizes_without_data():
+def test_the_layers_work_on_the_meta_device():
     x = torch.zeros(1, 2, 4, 4, device="meta")
     with torch.device("meta"):
         assert TransposedConv2d(2, 3, 3, 2)(x).shape == (1, 3, 9, 9)

@@ -51,7 +51,7 @@ def arrays(vae):
 @pytest.mark.process
 @needs_browser
 @pytest.mark.parametrize("name", NETWORKS)
-def test_a_hundred_images_decoded_in_chromium_are_torchs_to_a_level_of_255(browser, name):
+def test_images_decoded_in_chromium_equal_torchs_within_one_grey_level(browser, name):
     options, shape = NETWORKS[name]
     vae = bright(options, shape)
     z = points(options)
@@ -70,7 +70,7 @@ sides, channels = st.integers(1, 40), st.lists(st.integers(1, 4), min_size=1, ma
 
 @settings(deadline=None)
 @given(st.sampled_from([1, 3]), sides, sides, channels, st.integers(1, 5), st.integers(1, 5))
-def test_the_layers_have_the_names_and_shapes_of_torchs(colours, height, width, widths, kernel_size, stride):
+def test_the_layers_have_the_names_and_shapes_of_the_torch_model(colours, height, width, widths, kernel_size, stride):
     shape = (colours, height, width)
     try:
         options = ConvConfig(channels=[colours, *widths], kernel_size=kernel_size, stride=stride)
@@ -84,13 +84,13 @@ def test_the_layers_have_the_names_and_shapes_of_torchs(colours, height, width, 
     assert found[-1].output == shape
 
 
-def test_the_work_of_the_default_decoder_is_counted_by_hand():
+def test_the_work_of_the_default_decoder_equals_a_count_by_hand():
     linear, last = 2 * 3136, 28 * 28 * 32 * 16
     transposed = 7 * 7 * 64 * 64 * 9 + 15 * 15 * 64 * 32 * 9
     assert sum(layer.work for layer in layers(ConvConfig(), (1, 28, 28))) == linear + transposed + last
 
 
-def test_numbers_are_packed_to_a_65534th_of_the_largest():
+def test_numbers_are_packed_to_16_bits_of_the_largest():
     numbers = np.random.default_rng(0).normal(size=(3, 50)).astype(np.float32)
     text, (factor, zero) = pack([numbers, np.zeros(2, np.float32)])
     integers = np.frombuffer(base64.b64decode(text), "<i2")
@@ -101,7 +101,7 @@ def test_numbers_are_packed_to_a_65534th_of_the_largest():
 # --- what is left out, and what files may hold ----------------------------------------------------------------------
 
 
-def test_codes_have_their_dimensions_by_use_and_their_labels_by_name(tmp_path):
+def test_codes_come_with_dimensions_sorted_by_use_and_named_labels(tmp_path):
     means = torch.tensor([[0.0, 5.0, 1.0], [0.05, -5.0, 3.0]]).repeat(10, 1)
     labels = torch.tensor([1, 0]).repeat(10)
     folder = decodable(
@@ -126,7 +126,7 @@ BAD_WEIGHTS = {
 
 
 @pytest.mark.parametrize("name", BAD_WEIGHTS)
-def test_weights_that_are_not_those_of_the_configuration_are_no_data(tmp_path, name):
+def test_weights_that_do_not_match_the_configuration_are_left_out(tmp_path, name):
     folder = decodable(tmp_path / "run", weights=BAD_WEIGHTS[name])
     found = decoders(compared(folder.path))
     assert found.found == []
@@ -151,7 +151,7 @@ BAD_CODES = {
 
 
 @pytest.mark.parametrize("name", BAD_CODES)
-def test_codes_and_labels_that_are_not_those_of_the_configuration_are_no_data(tmp_path, name):
+def test_codes_and_labels_that_do_not_match_the_configuration_are_left_out(tmp_path, name):
     codes, reason = BAD_CODES[name]
     folder = decodable(tmp_path / "run", codes=codes, classes=["a", "b"])
     found = decoders(compared(folder.path))
@@ -161,7 +161,7 @@ def test_codes_and_labels_that_are_not_those_of_the_configuration_are_no_data(tm
 
 @pytest.mark.parametrize("name", ["checkpoints/best.safetensors", "codes.safetensors"])
 @pytest.mark.parametrize("content", [b"", pickle.dumps({}), b"\xff" * 8 + b"{}", b"\x02" + bytes(7) + b"{}"])
-def test_a_file_that_holds_something_else_is_left_out(tmp_path, name, content):
+def test_a_file_that_is_not_safetensors_is_left_out(tmp_path, name, content):
     folder = decodable(tmp_path / "run")
     (folder.path / name).write_bytes(content)
     found = decoders(compared(folder.path))
@@ -175,7 +175,7 @@ def test_linked_weights_are_not_read(tmp_path):
     assert decoders(compared(folder.path)).notes == ["No decoder: best.safetensors is damaged."]
 
 
-def test_labels_too_many_to_be_named_are_left_out_and_their_codes_are_not(tmp_path):
+def test_too_many_labels_are_left_out_but_their_codes_are_kept(tmp_path):
     folder = decodable(tmp_path / "run", codes={"labels": torch.full((30,), 2**62)})
     (found,) = decoders(compared(folder.path)).found
     assert "labels" not in found["codes"]
@@ -191,13 +191,13 @@ def test_labels_too_many_to_be_named_are_left_out_and_their_codes_are_not(tmp_pa
         (MlpConfig(hidden=[10**9]), (1, 28, 28), "more than 100 million"),
     ],
 )
-def test_a_network_that_a_page_can_not_run_is_left_out_with_the_reason(options, shape, reason):
+def test_a_network_that_a_page_can_not_run_is_refused_with_the_reason(options, shape, reason):
     with pytest.raises(UserError, match=reason):
         layers(options, shape)
 
 
 @pytest.mark.parametrize("shape", [[], [1, 8], [1, 0, 8], [1, -8, -8], [3, 8, 8], [1, 2**40, 2**40]])
-def test_a_shape_of_images_that_does_not_fit_is_left_out_with_a_reason(tmp_path, shape):
+def test_a_decoder_whose_image_shape_does_not_fit_is_left_out_with_a_reason(tmp_path, shape):
     folder = decodable(tmp_path / "run")
     environment = folder.environment_file.read_text().replace("1,\n      8,\n      8", ", ".join(map(str, shape)))
     folder.environment_file.write_text(environment)
@@ -215,14 +215,14 @@ def swept(tmp_path):
     return made
 
 
-def test_the_best_run_of_each_configuration_is_decoded_the_best_configuration_first(swept):
+def test_the_best_run_of_each_configuration_is_decoded_in_order_of_rank(swept):
     found = decoders(compared(swept.path))
     assert found.notes == []
     assert [each["run"] for each in found.found] == [7, 5, 3, 1]
     assert (found.found[0]["label"], found.found[0]["runs"]) == ("latent_dim=5, seed=1", [6, 7])
 
 
-def test_what_does_not_fit_into_the_bytes_is_left_out_the_best_configurations_first(swept):
+def test_decoders_beyond_the_size_limit_are_left_out_worst_configurations_first(swept):
     comparison = compared(swept.path)
     sizes = [len(json.dumps(data)) for data in decoders(comparison).found]
     found = decoders(comparison, most=sizes[0] + sizes[1])
@@ -242,7 +242,7 @@ def test_only_the_best_configurations_are_read(swept, monkeypatch):
     assert found.notes == ["No decoder of latent_dim=4 and 2 more: only the best configurations are decoded."]
 
 
-def test_runs_without_an_end_weights_or_codes_and_damaged_files_are_left_out_with_a_sentence(swept):
+def test_unfinished_incomplete_and_damaged_runs_are_left_out_with_a_reason(swept):
     folders = [swept.folder(job) for job in swept.jobs()]
     for state, folder in zip(("running", "failed"), folders[:2], strict=True):
         folder.write_status(state)

@@ -36,7 +36,7 @@ def normalised(name):
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def test_every_package_that_is_imported_is_a_declared_dependency():
+def test_every_imported_package_is_a_declared_dependency():
     distributions = packages_distributions()
     needed = {module: {normalised(name) for name in distributions.get(module, [module])} for module in imported()}
     brought = {"submitit": "hydra-submitit-launcher", "pyarrow": "datasets"}  # by an extra, through another package

@@ -73,7 +73,7 @@ def require_good_checkpoint(folder):
 
 
 @pytest.mark.process
-def test_a_run_whose_disk_is_full_says_so_and_goes_on_to_the_same_bits_when_there_is_room(tmp_path, alone):
+def test_a_run_reports_a_full_disk_and_continues_to_the_same_bits_once_there_is_space(tmp_path, alone):
     with small_disk(tmp_path / "disk", "200k") as disk:
         folder = RunFolder(disk.folder / "run")
         failed = train(folder.path)
@@ -105,7 +105,7 @@ class Filling(observers.NoTracker):
             logging.getLogger("vae_exp.tests").warning("a line that is longer than a block %s", "." * 10_000)
 
 
-def test_a_disk_without_a_byte_for_the_state_or_the_log_does_not_hide_what_was_not_written(tmp_path, alone, capfd):
+def test_a_disk_too_full_for_the_state_and_the_log_does_not_hide_the_first_error(tmp_path, alone, capfd):
     with small_disk(tmp_path / "disk", "1m") as disk:
         folder = RunFolder(disk.folder / "run")
         with pytest.raises(OSError, match="No space left on device") as error:
@@ -124,7 +124,7 @@ def test_a_disk_without_a_byte_for_the_state_or_the_log_does_not_hide_what_was_n
 
 @pytest.mark.process
 @pytest.mark.faults
-def test_a_disk_that_is_full_anywhere_in_a_run_costs_nothing_but_time(tmp_path, alone):
+def test_a_run_survives_a_disk_that_is_full_at_any_block(tmp_path, alone):
     """The room grows by one block from run to run, so that it ends in every file that a run writes."""
     rooms = range(132, 280, 4)
     for room in rooms:
@@ -146,7 +146,7 @@ def test_a_disk_that_is_full_anywhere_in_a_run_costs_nothing_but_time(tmp_path, 
 @pytest.mark.process
 @pytest.mark.faults
 @pytest.mark.parametrize("seed", range(3))
-def test_a_disk_that_fills_up_and_is_emptied_again_and_again_costs_nothing_but_time(tmp_path, alone, seed):
+def test_a_run_survives_a_disk_that_fills_up_again_and_again(tmp_path, alone, seed):
     moments = random.Random(seed)
     with small_disk(tmp_path / "disk", "4m") as disk:
         folder = RunFolder(disk.folder / "run")
@@ -165,7 +165,7 @@ def test_a_disk_that_fills_up_and_is_emptied_again_and_again_costs_nothing_but_t
         assert ended(folder.path) == alone
 
 
-def test_a_file_that_finds_no_room_is_named_and_leaves_the_old_one(tmp_path):
+def test_a_failed_write_is_reported_and_keeps_the_old_file(tmp_path):
     with small_disk(tmp_path / "disk", "64k") as disk:
         path = disk.folder / "config.yaml"
         files.write_text(path, "old")
@@ -182,7 +182,7 @@ def append_all(path, record, epochs):
         metrics.append(path, record | {"epoch": epoch})
 
 
-def test_a_record_that_finds_no_room_is_a_torn_line_that_is_mended(tmp_path):
+def test_a_record_cut_off_by_a_full_disk_is_removed_and_written_again(tmp_path):
     record = {"epoch": 0, "timestamp": 1, "seconds": 0.1, "train/loss": 1 / 3}
     with small_disk(tmp_path / "disk", "64k") as disk:
         path = disk.folder / "metrics.jsonl"
@@ -207,7 +207,7 @@ def tree(folder):
 
 
 @pytest.mark.process
-def test_a_read_only_folder_is_refused_in_one_line_and_can_be_read(tmp_path, whole):
+def test_a_read_only_folder_is_refused_for_training_but_can_be_loaded(tmp_path, whole):
     with small_disk(tmp_path / "disk", "1m") as disk:
         folder = shutil.copytree(whole, disk.folder / "run")
         disk.forbid_writing()
@@ -221,7 +221,7 @@ def test_a_read_only_folder_is_refused_in_one_line_and_can_be_read(tmp_path, who
         assert ended(folder) == ended(whole)
 
 
-def test_on_a_disk_that_is_full_already_a_new_run_is_refused_and_a_finished_one_is_returned(tmp_path, whole):
+def test_on_a_full_disk_a_new_run_is_refused_and_a_finished_one_is_returned(tmp_path, whole):
     with small_disk(tmp_path / "disk", "1m") as disk:
         folder = shutil.copytree(whole, disk.folder / "run")
         disk.fill()
@@ -236,7 +236,7 @@ def test_on_a_disk_that_is_full_already_a_new_run_is_refused_and_a_finished_one_
 
 
 @pytest.mark.process
-def test_a_linked_folder_with_spaces_quotes_and_korean_letters_is_a_folder_like_any_other(tmp_path, alone):
+def test_a_run_works_in_a_linked_folder_with_spaces_quotes_and_korean_letters(tmp_path, alone):
     place = tmp_path / "a place, with 100 %" / "실험 하나 = 'z'"
     place.mkdir(parents=True)
     link = tmp_path / "연결 된 폴더"
@@ -250,7 +250,7 @@ def test_a_linked_folder_with_spaces_quotes_and_korean_letters_is_a_folder_like_
 
 @pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-def test_a_run_killed_in_a_linked_folder_goes_on_in_it(tmp_path, alone):
+def test_a_run_killed_in_a_linked_folder_continues_there(tmp_path, alone):
     (tmp_path / "폴더 둘").mkdir()
     link = RunFolder(tmp_path / "link")
     link.path.symlink_to(tmp_path / "폴더 둘")

@@ -51,14 +51,14 @@ def test_kl_of_a_unit_shift_is_half_a_nat():
     assert DiagonalGaussian(torch.tensor([1.0]), torch.tensor([0.0])).kl().tolist() == [0.5]
 
 
-def test_kl_agrees_with_torch():
+def test_kl_equals_torchs():
     q = posterior()
     other = reference.Normal(q.mean, (0.5 * q.log_variance).exp())
     prior = reference.Normal(torch.zeros_like(q.mean), 1.0)
     torch.testing.assert_close(q.kl(), reference.kl_divergence(other, prior))
 
 
-def test_kl_agrees_with_monte_carlo():
+def test_kl_equals_a_monte_carlo_estimate():
     q = posterior()
     z = q.rsample(DRAWS, source())
     assert_mean(q.log_prob(z) - log_standard_normal(z), q.kl().sum(-1))
@@ -70,7 +70,7 @@ def test_kl_is_never_negative(mean, log_variance):
     assert DiagonalGaussian(torch.tensor([mean]), torch.tensor([log_variance])).kl() >= 0
 
 
-def test_gaussian_densities_agree_with_torch():
+def test_gaussian_densities_equal_torchs():
     q, z = posterior(), random(4, 6, 3, seed=2)
     expected = reference.Normal(q.mean, (0.5 * q.log_variance).exp()).log_prob(z).sum(-1)
     torch.testing.assert_close(q.log_prob(z), expected)
@@ -105,7 +105,7 @@ def test_a_detached_posterior_has_no_gradients_and_the_same_density():
 
 
 @pytest.mark.parametrize("samples", [(), (4,)], ids=["one z", "four z"])
-def test_likelihoods_agree_with_torch(samples):
+def test_likelihoods_equal_torchs(samples):
     output = 2 * random(*samples, 5, 2, 3, 3)
     grey = random(5, 2, 3, 3, seed=1).sigmoid()
     black_or_white = grey.round()
@@ -121,7 +121,7 @@ def test_likelihoods_agree_with_torch(samples):
         torch.testing.assert_close(ours.mean, theirs.mean, rtol=1e-6, atol=1e-6)
 
 
-def test_the_cross_entropy_of_grey_pixels_is_the_textbook_formula():
+def test_the_bernoulli_likelihood_of_grey_pixels_is_the_negative_cross_entropy():
     logits, grey = 3 * random(4, 1, 2, 2), random(4, 1, 2, 2, seed=1).sigmoid()
     p = logits.sigmoid()
     expected = (grey * p.log() + (1 - grey) * (1 - p).log()).sum((-3, -2, -1))
@@ -154,7 +154,7 @@ def integration_nodes(logit):
     ids=["double", "float"],
 )
 @pytest.mark.parametrize("logit", LOGITS)
-def test_the_continuous_bernoulli_has_the_integral_one_and_its_mean(logit, dtype, tolerance):
+def test_the_continuous_bernoulli_integrates_to_one_and_has_the_integrated_mean(logit, dtype, tolerance):
     places, weights = integration_nodes(logit)
     likelihood = ContinuousBernoulli(pixels([logit], dtype).expand(len(places), 1, 1, 1))
     mass = weights * likelihood.log_prob(pixels(places, dtype)).double().exp().numpy()
@@ -164,7 +164,7 @@ def test_the_continuous_bernoulli_has_the_integral_one_and_its_mean(logit, dtype
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["double", "float"])
-def test_the_gradient_of_the_normaliser_is_what_the_mean_lacks(dtype):
+def test_the_gradient_of_the_normaliser_makes_the_expected_score_zero(dtype):
     """The expected score is zero: E[x] − sigmoid(l) + ∂log C/∂l = 0."""
     logits = pixels(LOGITS, dtype).requires_grad_()
     likelihood = ContinuousBernoulli(logits)
@@ -177,7 +177,7 @@ def test_the_gradient_of_the_normaliser_is_what_the_mean_lacks(dtype):
 
 
 @pytest.mark.parametrize("logit", [-20.0, -1.0, -1e-6, 0.0, 0.3, 5.0])
-def test_draws_of_the_continuous_bernoulli_follow_its_distribution_function(logit):
+def test_draws_of_the_continuous_bernoulli_follow_its_cdf(logit):
     draws = ContinuousBernoulli(pixels([logit]).expand(20_000, 1, 1, 1)).sample(source()).flatten().numpy()
     assert draws.min() >= 0
     assert draws.max() <= 1

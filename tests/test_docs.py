@@ -28,13 +28,13 @@ def module_of(file):
 
 
 @pytest.mark.parametrize("name", [module_of(file) for file in WITH_EXAMPLES])
-def test_examples_in_docstrings_do_what_they_say(name):
+def test_examples_in_docstrings_run(name):
     result = doctest.testmod(import_module(name))
     assert result.attempted > 0
     assert result.failed == 0
 
 
-def test_the_page_of_keys_is_what_the_dataclasses_say():
+def test_the_configuration_page_is_up_to_date_with_the_dataclasses():
     generator = runpy.run_path(str(ROOT / "docs" / "configuration.py"))
     assert generator["page"]() == generator["PAGE"].read_text(encoding="utf-8"), "run: python docs/configuration.py"
 
@@ -43,7 +43,7 @@ def is_command(file):
     return 'if __name__ == "__main__":' in file.read_text(encoding="utf-8") and file.stem != "__main__"
 
 
-def test_every_command_is_listed_with_what_it_does():
+def test_every_command_is_listed_with_its_summary():
     assert {file.stem for file in PACKAGE.glob("*.py") if is_command(file)} == set(VERBS)
     for verb in VERBS:
         first = ast.get_docstring(ast.parse((PACKAGE / f"{verb}.py").read_text(encoding="utf-8"))).partition("\n")[0]
@@ -97,7 +97,7 @@ def promised_tests():
         yield file, name.replace("…", r"\w*")
 
 
-def test_every_test_that_a_promise_names_exists():
+def test_every_test_named_in_the_reliability_page_exists():
     found = list(promised_tests())
     assert len(found) > 60
     for file, name in found:

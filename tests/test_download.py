@@ -64,7 +64,7 @@ def one_line(error):
 # The files
 
 
-def test_a_prepared_folder_is_read_and_dealt_without_a_download(prepared):
+def test_a_prepared_folder_is_read_and_split_without_a_download(prepared):
     splits = data.load(MnistConfig(root=str(prepared)))
     assert [len(split.images) for _, split in splits.items()] == [55_000, 5_000, 10_000]
     assert splits.val.labels.bincount().tolist() == [500] * 10
@@ -79,7 +79,7 @@ def test_a_prepared_folder_is_read_and_dealt_without_a_download(prepared):
 
 
 @pytest.mark.parametrize("size", [60_000, 10**18])
-def test_a_validation_split_that_leaves_nothing_is_refused_before_anything_is_downloaded(tmp_path, size):
+def test_a_validation_split_of_all_images_is_refused_before_anything_is_downloaded(tmp_path, size):
     with pytest.raises(UserError) as error:
         data.load(MnistConfig(root=str(tmp_path / "none"), val_size=size))
     assert one_line(error) == f"data.val_size must be below 60000, the number of training images, got {size}"
@@ -106,7 +106,7 @@ GOOD = idx(np.arange(24, dtype=np.uint8).reshape(4, 3, 2))
         (GOOD + b"\0", "size in bytes"),
     ],
 )
-def test_a_damaged_idx_file_is_named_with_what_is_wrong_in_it(tmp_path, content, what):
+def test_a_damaged_idx_file_is_refused_with_its_name_and_the_reason(tmp_path, content, what):
     path = tmp_path / "images"
     path.write_bytes(GOOD)
     assert read_idx(path, Idx((4, 3, 2))).tobytes() == bytes(range(24))
@@ -117,7 +117,7 @@ def test_a_damaged_idx_file_is_named_with_what_is_wrong_in_it(tmp_path, content,
 
 
 @given(st.data())
-def test_no_change_of_an_idx_file_goes_unnoticed_or_crashes(tmp_path_factory, draws):
+def test_every_changed_idx_file_is_refused_or_read(tmp_path_factory, draws):
     content = draws.draw(st.binary(max_size=40) | st.integers(0, 16).map(lambda cut: GOOD[:cut]))
     path = tmp_path_factory.mktemp("idx") / "images"
     path.write_bytes(content)
@@ -127,21 +127,21 @@ def test_no_change_of_an_idx_file_goes_unnoticed_or_crashes(tmp_path_factory, dr
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_truncated_file_in_a_prepared_folder_is_named(prepared, file):
+def test_a_truncated_file_in_a_prepared_folder_is_refused_by_name(prepared, file):
     path = prepared / "MNIST" / "raw" / file
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(UserError, match=f"^{re.escape(str(path))} is damaged: its size in bytes must be "):
         data.load(MnistConfig(root=str(prepared)))
 
 
-def test_a_label_beyond_the_classes_is_named(prepared):
+def test_a_label_beyond_the_classes_is_refused(prepared):
     path = prepared / "MNIST" / "raw" / "t10k-labels-idx1-ubyte"
     path.write_bytes(path.read_bytes()[:-1] + b"\x0a")
     with pytest.raises(UserError, match=f"^{re.escape(str(path))} is damaged: its labels must be below 10, got 10"):
         data.load(MnistConfig(root=str(prepared)))
 
 
-def test_a_folder_in_place_of_a_file_is_named(prepared):
+def test_a_folder_in_place_of_a_file_is_refused_by_name(prepared):
     path = prepared / "MNIST" / "raw" / "t10k-labels-idx1-ubyte"
     path.unlink()
     path.mkdir()
@@ -220,7 +220,7 @@ def serve(packed, monkeypatch, tmp_path):
     assert not list(temporary.iterdir()), "the download left something behind"
 
 
-def test_a_data_set_is_downloaded_once_whole_and_in_torchvisions_layout(serve, tmp_path, contents):
+def test_a_data_set_is_downloaded_once_in_torchvisions_layout(serve, tmp_path, contents):
     server = serve(send)
     assert len(data.load(KmnistConfig(root=str(tmp_path))).train.images) == 55_000
     raw = tmp_path / "KMNIST" / "raw"
@@ -231,7 +231,7 @@ def test_a_data_set_is_downloaded_once_whole_and_in_torchvisions_layout(serve, t
     assert not server.asked
 
 
-def test_files_that_are_there_are_left_alone_by_a_download(serve, prepared):
+def test_a_download_leaves_existing_files_unchanged(serve, prepared):
     serve(send)
     raw = prepared / "MNIST" / "raw"
     kept, missing = raw / FILES[0], raw / FILES[3]
@@ -275,7 +275,7 @@ def flood(handler, content):
 
 
 @pytest.mark.parametrize("behave", [refuse, garble, break_off, hang, drip, flood])
-def test_a_download_that_fails_leaves_nothing_behind_and_names_the_way_on(serve, tmp_path, monkeypatch, behave):
+def test_a_failed_download_leaves_nothing_behind_and_names_the_next_step(serve, tmp_path, monkeypatch, behave):
     server = serve(behave)
     server.silent = threading.Event()
     monkeypatch.setattr(download, "TIMEOUT", 0.3)
@@ -289,7 +289,7 @@ def test_a_download_that_fails_leaves_nothing_behind_and_names_the_way_on(serve,
     assert not (tmp_path / "new").exists()
 
 
-def test_a_mirror_that_nobody_listens_on_is_said_to_be_unreachable(serve, tmp_path):
+def test_a_mirror_that_can_not_be_reached_is_reported(serve, tmp_path):
     server = serve(send)
     server.shutdown()
     server.server_close()
@@ -299,7 +299,7 @@ def test_a_mirror_that_nobody_listens_on_is_said_to_be_unreachable(serve, tmp_pa
     assert not (tmp_path / "root").exists()
 
 
-def test_a_root_that_is_a_file_is_named_and_stays(serve, tmp_path):
+def test_a_root_that_is_a_file_is_refused_and_kept(serve, tmp_path):
     serve(send)
     (tmp_path / "root").write_text("mine")
     with pytest.raises(UserError, match=re.escape(str(tmp_path / "root"))) as error:
@@ -308,14 +308,14 @@ def test_a_root_that_is_a_file_is_named_and_stays(serve, tmp_path):
     assert (tmp_path / "root").read_text() == "mine"
 
 
-def test_no_more_is_taken_from_a_server_than_the_file_can_have(serve, tmp_path):
+def test_no_more_is_downloaded_than_the_largest_possible_file(serve, tmp_path):
     server = serve(flood)
     with pytest.raises(UserError, match=r"sends more than \d+ bytes"):
         data.load(MnistConfig(root=str(tmp_path / "root")))
     assert server.sent < 2**27  # 47 MB and what the sockets hold
 
 
-def test_a_file_that_unpacks_to_more_than_it_must_is_refused_while_it_is_unpacked(tmp_path):
+def test_a_file_that_unpacks_to_too_much_is_refused_during_unpacking(tmp_path):
     path, packed = tmp_path / "x", tmp_path / "x.gz"
     packed.write_bytes(gzip.compress(bytes(10**8)))
     with pytest.raises(ValueError, match="must hold 1000 bytes, got more"):
@@ -328,7 +328,7 @@ def test_a_file_that_unpacks_to_more_than_it_must_is_refused_while_it_is_unpacke
 
 @pytest.mark.parametrize("place", ["MNIST/raw", ".", "raw"])
 @pytest.mark.parametrize("suffix", ["", ".gz"])
-def test_files_are_found_packed_or_not_in_torchvisions_folder_or_in_the_root_itself(
+def test_files_are_found_packed_or_unpacked_in_torchvisions_folder_or_in_the_root(
     tmp_path, contents, packed, monkeypatch, place, suffix
 ):
     monkeypatch.setattr(download, "fetch", None)
@@ -343,7 +343,7 @@ def test_files_are_found_packed_or_not_in_torchvisions_folder_or_in_the_root_its
 @pytest.mark.parametrize(
     "damage", [lambda b: b[: len(b) // 2], lambda b: b[:-6] + b"xxxxxx", lambda b: b"\x1f\x8b" + b]
 )
-def test_a_damaged_gz_file_is_named(tmp_path, damage):
+def test_a_damaged_gz_file_is_refused_by_name(tmp_path, damage):
     path = tmp_path / "images.gz"
     path.write_bytes(damage(gzip.compress(GOOD)))
     with pytest.raises(UserError, match=re.escape(str(path))) as error:
@@ -387,7 +387,7 @@ def test_qmnist_is_downloaded_and_the_first_column_of_its_labels_is_the_class(se
     assert len(list((tmp_path / "QMNIST" / "raw").iterdir())) == 4
 
 
-def test_torchvision_still_has_the_addresses_and_checksums_that_are_used():
+def test_the_addresses_and_checksums_are_those_of_torchvision():
     from torchvision import datasets
 
     addresses = [address for part in ("train", "test") for address, _ in datasets.QMNIST.resources[part]]
@@ -420,7 +420,7 @@ def emnist_archive(monkeypatch, sizes):
     return archive.getvalue()
 
 
-def test_one_download_of_emnist_serves_all_its_splits_upright_and_with_their_names(serve, tmp_path, monkeypatch):
+def test_one_download_of_emnist_serves_all_variants_upright_and_with_class_names(serve, tmp_path, monkeypatch):
     from torchvision import datasets
 
     archive = emnist_archive(monkeypatch, (130, 70))

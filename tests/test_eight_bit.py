@@ -25,18 +25,18 @@ def masses(location, scale):
 
 @pytest.mark.parametrize("scale", [1e-4, 0.003, 0.05, 1.0, 30.0])
 @pytest.mark.parametrize("location", [-2.0, 0.0, 0.31, 0.5, 1.0, 3.0])
-def test_the_masses_of_the_levels_sum_to_one(location, scale):
+def test_the_probabilities_of_the_256_levels_sum_to_one(location, scale):
     assert masses(location, scale).sum().item() == pytest.approx(1, rel=1e-12)
 
 
-def test_a_mass_is_the_difference_of_the_distribution_function_half_a_level_to_each_side():
+def test_a_probability_is_the_difference_of_the_cdf_at_the_edges_of_its_level():
     found, edges = masses(0.4, 0.1), torch.arange(255, dtype=torch.float64) / 255 + 1 / 510
     below = 1 / (1 + torch.exp(-(edges - 0.4) / 0.1))
     expected = torch.diff(below, prepend=torch.zeros(1), append=torch.ones(1))
     torch.testing.assert_close(found, expected)
 
 
-def test_masses_far_from_the_location_have_a_log_and_a_gradient_in_float32():
+def test_log_probabilities_far_from_the_mean_are_finite_with_gradients_in_float32():
     location = torch.full((1, 1, 16, 16), 0.2, requires_grad=True)
     log_scale = torch.tensor(-7.0, requires_grad=True)
     value = DiscretizedLogistic(location, log_scale).log_prob(LEVELS.float().view(1, 1, 16, 16))
@@ -48,7 +48,7 @@ def test_masses_far_from_the_location_have_a_log_and_a_gradient_in_float32():
 
 
 @pytest.mark.parametrize(("location", "scale"), [(0.5, 0.05), (0.02, 0.2), (1.1, 0.3)])
-def test_the_mean_and_the_draws_are_those_of_the_masses(location, scale):
+def test_the_mean_and_the_draws_follow_the_probabilities(location, scale):
     expected = masses(location, scale)
     pixel = torch.full((DRAWS, 1, 1, 1), location)
     logistic = DiscretizedLogistic(pixel, torch.tensor(math.log(scale)))
@@ -59,7 +59,7 @@ def test_the_mean_and_the_draws_are_those_of_the_masses(location, scale):
     assert ((counts - expected).abs() < 5 * error + 1e-4).all()
 
 
-def test_noise_makes_a_density_a_bound_on_the_log_mass_of_the_level():
+def test_dequantisation_noise_makes_a_density_a_bound_on_the_log_probability():
     """P(k) is the mass that the density has in [k, k + 1)/256: the mean log density lies below its log."""
     level, density = 100, torch.distributions.Normal(*torch.tensor([0.4, 0.01], dtype=torch.float64))
     pixels = (level + torch.rand(DRAWS, 1, 1, 1, generator=source(), dtype=torch.float64)) / 256
@@ -70,7 +70,7 @@ def test_noise_makes_a_density_a_bound_on_the_log_mass_of_the_level():
     assert math.log(mass) - 0.1 < values.mean().item() < math.log(mass)
 
 
-def test_bits_of_a_uniform_density_are_eight():
+def test_a_uniform_density_has_eight_bits_per_dimension():
     wide = Dequantized(Gaussian(torch.zeros(1, 1, 2, 3), torch.tensor(0.0)))
     shift = 6 * math.log(256)
     x = torch.zeros(1, 1, 2, 3)

@@ -84,7 +84,7 @@ def runs_by_folder(store):
 
 
 @pytest.mark.parametrize(("name", "code"), [("sigterm", 143), ("sigint", 130)])
-def test_a_run_that_is_stopped_by_a_signal_says_so_at_once(place, store, ended, name, code):
+def test_a_run_stopped_by_a_signal_is_marked_at_once(place, store, ended, name, code):
     folder = RunFolder(place / name)
     returned, said = ended[name]
     assert returned == code
@@ -98,7 +98,7 @@ def test_a_run_that_is_stopped_by_a_signal_says_so_at_once(place, store, ended, 
     assert sorted(point.step for point in points) == list(range(1, len(folder.records()) + 1))
 
 
-def test_a_run_that_fails_says_why_and_keeps_the_traceback_for_its_log(place, store, ended):
+def test_a_failed_run_reports_the_error_and_logs_the_traceback(place, store, ended):
     folder = RunFolder(place / "exception")
     code, said = ended["exception"]
     why = "the loss became NaN or infinite at epoch 1"
@@ -114,7 +114,7 @@ def test_a_run_that_fails_says_why_and_keeps_the_traceback_for_its_log(place, st
     assert run.data.tags["error"].startswith(why)
 
 
-def test_a_run_that_could_not_say_so_is_found_out_by_the_next_command(place, store, ended):
+def test_a_run_killed_without_warning_is_marked_by_the_next_command(place, store, ended):
     folder = RunFolder(place / "sigkill")
     assert ended["sigkill"][0] == -signal.SIGKILL
     assert folder.read_status().state == "running"

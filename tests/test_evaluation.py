@@ -38,14 +38,14 @@ def means(vae, x, batch_size=10, config=None, stream="evaluation/val", seed=0):
 
 
 @pytest.mark.parametrize("config", [ElboConfig(beta=2.0), ElboConfig(free_bits=50.0)])
-def test_the_means_depend_neither_on_the_batches_nor_on_the_order(config):
+def test_the_means_do_not_depend_on_batch_size_or_order(config):
     vae, x = without_noise(), (images() / 255.0).double()
     whole = means(vae, x, 37, config)
     for batch_size, order in ((1, slice(None)), (10, slice(None)), (36, slice(None)), (10, torch.randperm(37))):
         assert means(vae, x[order], batch_size, config) == pytest.approx(whole, rel=1e-12)
 
 
-def test_the_same_weights_have_the_same_numbers_and_each_stream_its_own_noise():
+def test_the_same_weights_give_the_same_values_and_each_stream_has_its_own_noise():
     vae, x = model(), images()
     assert means(vae, x) == means(vae, x)
     assert means(vae, x, stream="evaluation/test")["loss"] != means(vae, x)["loss"]
@@ -53,13 +53,13 @@ def test_the_same_weights_have_the_same_numbers_and_each_stream_its_own_noise():
     assert means(vae, x, stream="evaluation/test")["kl"] == means(vae, x)["kl"]  # which has no noise
 
 
-def test_a_short_last_batch_weighs_what_its_images_weigh():
+def test_a_short_last_batch_is_weighted_by_its_images():
     x = (images(11) / 255.0).double()
     alone = [means(without_noise(), image[None])["loss"] for image in x]
     assert means(without_noise(), x, batch_size=10)["loss"] == pytest.approx(sum(alone) / 11, rel=1e-6)
 
 
-def test_loss_is_reconstruction_plus_kl_and_the_objective_of_the_plain_elbo():
+def test_the_loss_is_reconstruction_plus_kl_and_equals_the_objective_of_the_plain_elbo():
     found = means(model(), images())
     assert found.keys() == set(PARTS)
     assert found["loss"] == pytest.approx(found["reconstruction"] + found["kl"], rel=1e-6)
@@ -82,7 +82,7 @@ def test_free_bits_apply_to_the_mean_over_all_images():
     assert found["objective"] == pytest.approx(expected, rel=1e-6)
 
 
-def test_the_values_of_each_image_are_those_that_the_means_are_of():
+def test_the_values_of_each_image_average_to_the_means():
     vae, x = model(), images()
     parts, kl = per_image(vae, Elbo(ElboConfig()), x, seed=0, stream="evaluation/val", batch_size=10)
     assert parts.shape == (4, 37)
@@ -113,7 +113,7 @@ def test_evaluation_leaves_no_gradients_and_changes_nothing():
         ("discretized_logistic", "nll", "nll"),
     ],
 )
-def test_an_estimate_is_called_what_it_is(likelihood, grey, binary):
+def test_an_estimate_has_the_name_of_what_it_estimates(likelihood, grey, binary):
     config = MlpConfig(likelihood=likelihood)
     assert (kind_of_estimate(config, True), kind_of_estimate(config, False)) == (grey, binary)
     for kind, is_grey in ((grey, True), (binary, False)):
@@ -133,7 +133,7 @@ def test_a_dequantised_density_is_a_bound_on_the_likelihood_of_levels(likelihood
 
 
 @pytest.mark.parametrize("missing", [(), ("test",), ("test", "val")])
-def test_the_first_codes_are_those_of_the_split_that_is_measured_on(missing):
+def test_the_saved_codes_are_of_the_split_that_is_measured(missing):
     config = Config(model=MlpConfig(latent_dim=3), data=DigitsConfig(), evaluation=EvaluationConfig(batch_size=64))
     splits = dataclasses.replace(load(config.data), **dict.fromkeys(missing))
     model = build_model(config.model, splits.shape, 0).eval()

@@ -61,7 +61,7 @@ def slower(tmp_path_factory):
     return run(tmp_path_factory.mktemp("slower") / "run", SLOWER)
 
 
-def test_a_run_that_paused_and_went_on_ends_with_the_same_bits(tmp_path, alone):
+def test_a_paused_and_continued_run_ends_with_the_same_bits(tmp_path, alone):
     folder = RunFolder(tmp_path / "run")
     for until in (2, 5):
         assert experiment.run(CONFIG, folder.path, until=until).final == {}
@@ -69,7 +69,7 @@ def test_a_run_that_paused_and_went_on_ends_with_the_same_bits(tmp_path, alone):
     assert run(folder.path) == alone
 
 
-def test_a_run_whose_patience_ends_before_its_pause_is_paused_and_finished_when_it_is_asked_to(tmp_path):
+def test_a_run_that_stops_early_before_its_pause_is_paused_and_finishes_when_continued(tmp_path):
     config = changed(optimizer={"lr": 0.3}, trainer={"patience": 1, "epochs": 90})
     folder = RunFolder(tmp_path / "run")
     experiment.run(config, folder.path, until=80)
@@ -80,7 +80,7 @@ def test_a_run_whose_patience_ends_before_its_pause_is_paused_and_finished_when_
     assert (folder.state(), final["epochs"], final["stopped_early"]) == ("finished", epochs, True)
 
 
-def test_a_pause_after_the_last_epoch_or_of_a_finished_run_is_none(tmp_path, alone):
+def test_until_does_not_pause_at_the_last_epoch_or_in_a_finished_run(tmp_path, alone):
     experiment.run(CONFIG, tmp_path / "run", until=6)
     assert experiment.run(CONFIG, tmp_path / "run", until=2).final["epochs"] == 6
     assert ended(tmp_path / "run") == alone
@@ -132,7 +132,7 @@ def killed_at_flush(folder, number):
 @pytest.mark.process
 @needs_sigkill
 @pytest.mark.parametrize("number", [8, 12, 13, 14])
-def test_a_run_killed_while_it_writes_ends_with_the_same_bits(tmp_path, slower, number):
+def test_a_run_killed_while_writing_ends_with_the_same_bits(tmp_path, slower, number):
     assert killed_at_flush(tmp_path / "run", number)
     assert ended(tmp_path / "run") == slower
 
@@ -140,7 +140,7 @@ def test_a_run_killed_while_it_writes_ends_with_the_same_bits(tmp_path, slower, 
 @pytest.mark.process
 @needs_sigkill
 @pytest.mark.faults
-def test_a_run_killed_at_any_of_its_writes_ends_with_the_same_bits(tmp_path, slower):
+def test_a_run_killed_at_any_flush_ends_with_the_same_bits(tmp_path, slower):
     number = 1
     while killed_at_flush(tmp_path / f"{number}", number):
         assert ended(tmp_path / f"{number}") == slower, f"flush {number}"
@@ -149,7 +149,7 @@ def test_a_run_killed_at_any_of_its_writes_ends_with_the_same_bits(tmp_path, slo
 
 
 @pytest.mark.parametrize("keep", [0.5, 0.999])
-def test_a_checkpoint_cut_short_is_named_and_the_one_before_it_used(tmp_path, alone, caplog, keep):
+def test_a_truncated_checkpoint_is_reported_and_the_one_before_it_used(tmp_path, alone, caplog, keep):
     run(tmp_path / "run", changed(trainer={"epochs": 3}))
     newest = RunFolder(tmp_path / "run").checkpoints / "epoch_0003.safetensors"
     newest.write_bytes(newest.read_bytes()[: int(newest.stat().st_size * keep)])
@@ -159,7 +159,7 @@ def test_a_checkpoint_cut_short_is_named_and_the_one_before_it_used(tmp_path, al
 
 
 @pytest.mark.parametrize("place", [9, 3000, -1])
-def test_a_checkpoint_with_a_flipped_bit_is_named_and_the_one_before_it_used(tmp_path, alone, caplog, place):
+def test_a_checkpoint_with_a_flipped_bit_is_reported_and_the_one_before_it_used(tmp_path, alone, caplog, place):
     run(tmp_path / "run", changed(trainer={"epochs": 3}))
     newest = RunFolder(tmp_path / "run").checkpoints / "epoch_0003.safetensors"
     content = bytearray(newest.read_bytes())
@@ -177,14 +177,14 @@ def test_damaged_best_weights_are_trained_again(tmp_path, alone, caplog):
     assert f"{best} is damaged" in caplog.text
 
 
-def test_a_run_without_any_good_checkpoint_begins_again(tmp_path, alone):
+def test_a_run_without_an_intact_checkpoint_starts_again(tmp_path, alone):
     run(tmp_path / "run", changed(trainer={"epochs": 3}))
     for state in RunFolder(tmp_path / "run").checkpoints.glob("epoch_*"):
         state.write_bytes(b"")
     assert run(tmp_path / "run") == alone
 
 
-def test_a_new_checkpoint_is_kept_below_a_damaged_later_one(tmp_path):
+def test_a_new_checkpoint_is_kept_although_a_damaged_later_one_exists(tmp_path):
     folder = RunFolder(tmp_path)
     for epoch in (5, 6, 1, 2, 3):
         folder.write_checkpoint(epoch, {}, {"epoch": epoch}, keep_every=10)
@@ -199,7 +199,7 @@ def test_lost_records_are_trained_again(tmp_path, alone, lines):
     assert run(tmp_path / "run") == alone
 
 
-def test_a_torn_last_record_is_written_again(tmp_path, alone):
+def test_an_incomplete_last_record_is_written_again(tmp_path, alone):
     run(tmp_path / "run", changed(trainer={"epochs": 3}))
     metrics = RunFolder(tmp_path / "run").metrics_file
     metrics.write_bytes(metrics.read_bytes()[:-20])
@@ -213,7 +213,7 @@ def test_more_epochs_end_like_the_longer_run(tmp_path, alone):
 
 
 @pytest.mark.parametrize("every", [2, 4])
-def test_more_epochs_end_like_the_longer_run_where_only_some_are_evaluated(tmp_path, every):
+def test_more_epochs_end_like_the_longer_run_if_only_some_are_evaluated(tmp_path, every):
     config = changed(evaluation={"every": every}, trainer={"patience": None})
     for epochs in (1, 3):
         run(tmp_path / "run", changed(config, trainer={"epochs": epochs}))
@@ -232,7 +232,7 @@ def test_more_epochs_stop_early_where_the_longer_run_does(tmp_path):
     assert run(tmp_path / "run", EARLY) == longer
 
 
-def test_a_run_that_stopped_early_says_so_and_stays(tmp_path, caplog):
+def test_a_run_that_stopped_early_does_not_continue_with_more_epochs(tmp_path, caplog):
     before = run(tmp_path / "run", EARLY)
     final = experiment.run(changed(EARLY, trainer={"epochs": 80}), tmp_path / "run").final
     assert final["epochs"] == before["final"]["epochs"]
@@ -247,13 +247,13 @@ def test_a_finished_run_is_returned_and_nothing_is_written(tmp_path):
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.name != ".lock"} == before
 
 
-def test_final_measures_that_were_deleted_are_made_again(tmp_path, alone):
+def test_deleted_final_measures_are_computed_again(tmp_path, alone):
     run(tmp_path / "run")
     RunFolder(tmp_path / "run").final_file.unlink()
     assert run(tmp_path / "run") == alone
 
 
-def test_a_run_that_goes_on_has_no_final_measures_until_its_end(tmp_path, monkeypatch):
+def test_a_continued_run_has_no_final_measures_until_it_ends(tmp_path, monkeypatch):
     experiment.run(changed(trainer={"epochs": 1}), tmp_path / "run")
     seen = []
     monkeypatch.setattr(experiment.Experiment, "train", lambda self, training: seen.append(self.folder.read_final()))
@@ -261,7 +261,7 @@ def test_a_run_that_goes_on_has_no_final_measures_until_its_end(tmp_path, monkey
     assert seen == [None]
 
 
-def test_a_diverged_run_fails_in_the_same_way_when_it_is_started_again(tmp_path):
+def test_a_diverged_run_fails_in_the_same_way_when_started_again(tmp_path):
     config = changed(optimizer={"lr": 1e30})
     errors = []
     for _ in range(2):
@@ -286,7 +286,7 @@ def test_a_diverged_run_fails_in_the_same_way_when_it_is_started_again(tmp_path)
         ({"trainer": {"epochs": 0}}, "trainer.epochs must be at least 1"),
     ],
 )
-def test_another_experiment_is_refused_with_its_keys_and_nothing_changes(tmp_path, change, named):
+def test_another_configuration_is_refused_with_the_differing_keys_and_changes_nothing(tmp_path, change, named):
     config = changed(trainer={"epochs": 1})
     before = run(tmp_path / "run", config)
     with pytest.raises(UserError, match=named.replace(".", r"\.")):
@@ -294,7 +294,7 @@ def test_another_experiment_is_refused_with_its_keys_and_nothing_changes(tmp_pat
     assert ended(tmp_path / "run") == before
 
 
-def test_the_number_of_threads_of_the_first_start_is_used_again(tmp_path):
+def test_the_number_of_threads_of_the_first_session_is_used_again(tmp_path):
     config = changed(trainer={"epochs": 0, "threads": 2, "batch_size": 1257})
     experiment.run(config, tmp_path / "run")
     torch.set_num_threads(1)
@@ -306,7 +306,7 @@ def test_the_number_of_threads_of_the_first_start_is_used_again(tmp_path):
 
 
 @pytest.mark.parametrize("trainer", ["{}", "3", "{epochs: x, threads: 1}", "{epochs: 1}"])
-def test_a_saved_configuration_without_numbers_is_named(tmp_path, trainer):
+def test_a_saved_configuration_without_valid_epochs_and_threads_is_refused(tmp_path, trainer):
     run(tmp_path / "run", changed(trainer={"epochs": 1}))
     files.write_text(RunFolder(tmp_path / "run").config_file, f"trainer: {trainer}\n")
     with pytest.raises(UserError, match=r"config\.yaml: trainer(\.\w+)? must (be|have) "):

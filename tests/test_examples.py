@@ -10,7 +10,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 @pytest.mark.process
-def test_training_and_loading_from_a_script(tmp_path):
+def test_the_example_script_trains_and_loads_a_run(tmp_path):
     command = [sys.executable, EXAMPLES / "train_and_load.py", "a folder"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stderr == ""

@@ -68,7 +68,7 @@ def axes(browser):
 
 @pytest.mark.process
 @needs_browser
-def test_a_brush_chooses_runs_in_every_view_and_the_address_holds_the_choice(page, browser):
+def test_a_brush_selects_runs_in_every_view_and_the_address_keeps_the_selection(page, browser):
     browser.open(page)
     assert browser.run(f"return {STATUS}") == "All 6 runs are shown"
     assert axes(browser)[:4] == ["latent_dim", "seed", "val loss", "test loss"]
@@ -90,7 +90,7 @@ def test_a_brush_chooses_runs_in_every_view_and_the_address_holds_the_choice(pag
 
 @pytest.mark.process
 @needs_browser
-def test_a_rectangle_in_the_scatter_and_a_row_of_a_table_choose_the_same_way(page, browser):
+def test_a_rectangle_in_the_scatter_plot_and_a_table_row_select_runs_too(page, browser):
     browser.open(page)
     x, y, width, height = middle(browser, ".scatter .plane")
     drag(browser, (x - width, y - height), (x, y + height))
@@ -104,7 +104,7 @@ def test_a_rectangle_in_the_scatter_and_a_row_of_a_table_choose_the_same_way(pag
 
 @pytest.mark.process
 @needs_browser
-def test_a_run_is_found_and_opened_by_keys_and_shows_what_differs_from_the_best(page, browser):
+def test_a_run_is_opened_by_keyboard_and_shows_how_it_differs_from_the_best(page, browser):
     browser.open(page)
     press(browser, "ArrowRight", ".scatter .plane")
     label = browser.wait("document.querySelector('.hint strong')?.textContent")
@@ -123,7 +123,7 @@ def test_a_run_is_found_and_opened_by_keys_and_shows_what_differs_from_the_best(
 
 @pytest.mark.process
 @needs_browser
-def test_axes_are_moved_and_limits_set_with_arrow_keys(page, browser):
+def test_arrow_keys_move_axes_and_set_limits(page, browser):
     browser.open(page)
     press(browser, "ArrowRight", ".axis-name", 0)
     assert axes(browser)[:2] == ["seed", "latent_dim"]
@@ -138,7 +138,7 @@ def test_axes_are_moved_and_limits_set_with_arrow_keys(page, browser):
 
 @pytest.mark.process
 @needs_browser
-def test_the_curves_follow_their_controls(page, browser):
+def test_each_control_changes_the_curves(page, browser):
     """What a canvas shows is compared as a picture: each control changes it, and changes it back."""
     browser.open(page)
     middle(browser, ".curves")
@@ -160,7 +160,7 @@ def test_the_curves_follow_their_controls(page, browser):
 @needs_browser
 @needs_axe
 @pytest.mark.parametrize("dark", [False, True])
-def test_axe_finds_nothing_where_runs_are_chosen_and_one_is_open_on_a_narrow_screen(page, browser, dark):
+def test_axe_finds_no_violation_with_selected_and_open_runs_on_a_narrow_screen(page, browser, dark):
     first = re.search(r'"id":"([^"]+)"', Path(page.removeprefix("file://")).read_text(encoding="utf-8"))[1]
     browser.open("about:blank")
     browser.open(f"{page}#axis:model.latent_dim=2,4&open={quote(first)}", 360, dark)
@@ -172,7 +172,7 @@ def test_axe_finds_nothing_where_runs_are_chosen_and_one_is_open_on_a_narrow_scr
 
 @pytest.mark.process
 @needs_browser
-def test_without_javascript_and_in_print_the_page_is_tables_charts_and_pictures(page, browser):
+def test_without_javascript_and_in_print_the_page_shows_its_static_parts(page, browser):
     shown = "[...document.querySelectorAll('main > section')].filter(section => section.offsetHeight)"
     visible = f"return {shown}.map(section => section.querySelector('h2').textContent)"
     browser.open(page)
@@ -197,7 +197,7 @@ def written(text):
     return json.loads(content)
 
 
-def test_the_data_has_a_column_for_what_differs_and_for_each_measure_and_one_curve_of_each_run(tmp_path):
+def test_the_data_has_columns_for_differing_keys_and_measures_and_a_curve_for_each_run(tmp_path):
     pairs = [(2, 1e-4), (4, 1e-3), (2, 1e-2)]
     jobs = [(config(dim, optimizer=AdamConfig(lr=lr)), {"losses": losses(dim, 0)}) for dim, lr in pairs]
     sweep(tmp_path, jobs)
@@ -225,7 +225,7 @@ def test_a_key_that_an_option_lacks_has_no_value_in_its_runs_and_stays_a_number_
     assert columns["objective.name"] == ["elbo", "elbo", "iwae"]
 
 
-def test_a_long_curve_keeps_a_hundred_epochs_the_first_and_the_last_among_them_and_says_so(tmp_path):
+def test_a_long_curve_is_thinned_to_a_hundred_epochs_with_its_ends_and_a_note(tmp_path):
     for name, dim in (("a", 2), ("b", 4)):
         write(tmp_path / name, config(dim), losses(dim, 0, epochs=250))
     curves = curve_data.curve_data(compared(tmp_path / "a", tmp_path / "b"), 10**6)
@@ -235,7 +235,7 @@ def test_a_long_curve_keeps_a_hundred_epochs_the_first_and_the_last_among_them_a
     assert curves.notes == ["A curve shows 100 of up to 250 epochs."]
 
 
-def test_losses_are_always_there_and_further_curves_only_as_far_as_they_fit(tmp_path):
+def test_losses_are_always_included_and_other_curves_only_if_they_fit(tmp_path):
     for name, dim in (("a", 2), ("b", 4)):
         write(tmp_path / name, config(dim), losses(dim, 0))
     both = compared(tmp_path / "a", tmp_path / "b")
@@ -254,7 +254,7 @@ def test_losses_are_always_there_and_further_curves_only_as_far_as_they_fit(tmp_
 @pytest.mark.parametrize(
     "value", [float("nan"), float("inf"), True, None, "1", [1], 10**400], ids=lambda value: repr(value)[:9]
 )
-def test_what_is_no_finite_number_is_no_number_of_the_page(value):
+def test_values_that_are_not_finite_numbers_become_null(value):
     assert run_data.number(value) is None
 
 
@@ -262,7 +262,7 @@ def test_a_number_keeps_seven_digits():
     assert [run_data.number(value) for value in (138.571234567, 2.0, -1e-9)] == [138.5712, 2, -1e-9]
 
 
-def test_a_block_of_data_can_not_be_left_by_any_text():
+def test_no_text_can_close_a_block_of_data():
     text = "</script><script>alert(1)</script><!-- & \u2028"
     content = block("data", {text: [text]})
     assert re.findall("<[^>]*>", content) == ['<script type="application/json" id="data">', "</script>"]
@@ -271,7 +271,7 @@ def test_a_block_of_data_can_not_be_left_by_any_text():
     }
 
 
-def test_runs_of_one_name_have_ids_of_their_own(tmp_path):
+def test_runs_with_the_same_name_get_different_ids(tmp_path):
     for name, dim in (("a", 2), ("b", 4)):
         write(tmp_path / name / "run", config(dim), losses(dim, 0))
     assert run_data.ids(compared(tmp_path / "a" / "run", tmp_path / "b" / "run")) == ["run", "run~2"]
@@ -285,7 +285,7 @@ def searched(runs, measures=("val/loss",)):
     return Searched(list(measures), ["model.latent_dim"], [], [1, 3], trials, [(2, 9.0), (5, 8.0)], [3, 5], {}, [1])
 
 
-def test_a_search_has_columns_for_its_rungs_and_what_was_spent_and_its_scatter_is_its_course(tmp_path):
+def test_a_search_has_columns_for_rungs_and_epochs_and_its_scatter_plot_shows_its_course(tmp_path):
     jobs = [(config(dim), {"losses": losses(dim, 0, epochs)}) for dim, epochs in ((2, 1), (4, 3), (8, 1))]
     sweep(tmp_path, jobs)
     comparison = compared(tmp_path)
@@ -330,7 +330,7 @@ def test_a_search_whose_lowest_trial_is_not_finished_says_at_which_epoch_that_wa
     assert search_answer.sentence(comparison, nothing) == "No trial has a value yet"
 
 
-def test_the_scatter_of_a_search_for_two_measures_begins_with_both(tmp_path):
+def test_the_scatter_plot_of_a_search_for_two_measures_starts_with_both(tmp_path):
     sweep(tmp_path, [(config(dim), {"losses": losses(dim, 0)}) for dim in (2, 4, 8)])
     comparison = compared(tmp_path)
     two = searched(comparison.runs, ("val/reconstruction", "val/kl"))

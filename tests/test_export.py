@@ -47,7 +47,7 @@ def session(file):
 
 
 @pytest.mark.parametrize(("config", "shape"), MODELS.values(), ids=MODELS)
-def test_each_onnx_file_computes_what_torch_does_for_any_number_of_rows(config, shape, tmp_path):
+def test_each_onnx_file_equals_torch_for_any_number_of_rows(config, shape, tmp_path):
     model = build_model(config, shape, seed=0).eval().requires_grad_(False)
     for name, network in networks(model, shape).items():
         onnx_files.write(network, tmp_path / f"{name}.onnx", {"run": "a run"})
@@ -66,13 +66,13 @@ def require_torchs_results(network, running):
     assert [output.name for output in running.get_outputs()] == list(network.outputs)
 
 
-def test_each_onnx_file_of_an_export_computes_what_the_loaded_run_does(exported):
+def test_each_onnx_file_of_an_export_equals_the_loaded_run(exported):
     model = vae_exp.load_run(RUN).model.requires_grad_(False)
     for name, network in networks(model, (1, 8, 8)).items():
         require_torchs_results(network, session(exported / f"{name}.onnx"))
 
 
-def test_an_export_holds_weights_networks_pictures_a_card_and_an_example(exported):
+def test_an_export_contains_weights_onnx_files_figures_a_card_and_an_example(exported):
     assert sorted(file.name for file in exported.iterdir()) == [
         "README.md",
         "config.json",
@@ -86,7 +86,7 @@ def test_an_export_holds_weights_networks_pictures_a_card_and_an_example(exporte
     ]
 
 
-def test_a_loaded_export_is_the_run_without_its_metrics(exported):
+def test_a_loaded_export_has_the_model_configuration_and_final_measures_of_the_run(exported):
     run, loaded = vae_exp.load_run(RUN), vae_exp.load_export(exported)
     images = torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     assert torch.equal(loaded.model.encode(images).mean, run.model.encode(images).mean)
@@ -94,7 +94,7 @@ def test_a_loaded_export_is_the_run_without_its_metrics(exported):
     assert loaded.final == run.final
 
 
-def test_the_card_says_what_was_measured_on_which_data_and_how_to_train_it_again(exported):
+def test_the_card_states_measures_data_and_the_training_command(exported):
     card = (exported / "README.md").read_text(encoding="utf-8")
     front_matter = yaml.safe_load(card.split("---\n")[1])
     final = json.loads((RUN / "final.json").read_text())
@@ -110,7 +110,7 @@ def test_the_card_says_what_was_measured_on_which_data_and_how_to_train_it_again
         assert len(re.split(r"(?<!\\)\|", cells)) in (4, 5), cells
 
 
-def test_of_a_sweep_the_best_run_is_exported_without_a_name_of_a_host_a_user_or_a_folder(tmp_path):
+def test_exporting_a_sweep_exports_its_best_run_without_private_names(tmp_path):
     sweep = shutil.copytree(SWEEP, tmp_path / "babbage's secret folder")
     run = vae_exp.load_sweep(sweep).best.folder
     config = yaml.safe_load((run / "config.yaml").read_text())
@@ -131,7 +131,7 @@ def test_of_a_sweep_the_best_run_is_exported_without_a_name_of_a_host_a_user_or_
 
 
 @pytest.mark.process
-def test_the_example_draws_without_torch_and_without_vae_exp(exported, tmp_path):
+def test_the_exported_example_runs_without_torch_and_vae_exp(exported, tmp_path):
     place = shutil.copytree(exported, tmp_path / "sent")
     blocked = "import sys; sys.modules.update(torch=None, vae_exp=None); import runpy; runpy.run_path(sys.argv[1])"
     done = subprocess.run(
@@ -144,7 +144,7 @@ def test_the_example_draws_without_torch_and_without_vae_exp(exported, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
-def test_a_damaged_export_is_refused_with_the_file(exported, tmp_path, name):
+def test_a_damaged_export_is_refused_with_the_name_of_the_file(exported, tmp_path, name):
     place = shutil.copytree(exported, tmp_path / "sent")
     (place / name).write_bytes((place / name).read_bytes()[:-20])
     with pytest.raises(UserError, match=re.escape(str(place / name))):
@@ -160,7 +160,7 @@ def test_an_export_whose_weights_do_not_fit_its_configuration_is_refused(exporte
         _ = vae_exp.load_export(place).model
 
 
-def test_a_run_that_is_not_finished_is_refused_and_nothing_is_made(tmp_path):
+def test_exporting_an_unfinished_run_is_refused_and_creates_nothing(tmp_path):
     run = shutil.copytree(RUN, tmp_path / "run")
     (run / "status.json").write_text((run / "status.json").read_text().replace('"finished"', '"failed"'))
     with pytest.raises(UserError, match="must be a finished run, got one that is failed"):
@@ -168,7 +168,7 @@ def test_a_run_that_is_not_finished_is_refused_and_nothing_is_made(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
-def test_a_folder_that_is_not_empty_is_refused(tmp_path):
+def test_exporting_to_a_folder_that_is_not_empty_is_refused(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.tex").touch()
     with pytest.raises(UserError, match="must be a new or empty folder"):

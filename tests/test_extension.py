@@ -76,7 +76,7 @@ def test_the_example_is_short():
     assert len(module.read_text(encoding="utf-8").splitlines()) < 60
 
 
-def test_a_model_and_an_objective_of_an_installed_package_are_swept(sweep):
+def test_a_model_and_an_objective_of_an_extension_are_swept(sweep):
     runs = [sweep.folder(job) for job in sweep.jobs()]
     assert [run.state() for run in runs] == ["finished", "finished"]
     for run, nats in zip(runs, (0.0, 2.0), strict=True):
@@ -92,7 +92,7 @@ def test_a_model_and_an_objective_of_an_installed_package_are_swept(sweep):
             assert final["test/objective"] == pytest.approx(least)
 
 
-def test_a_saved_run_of_an_extension_is_loaded_where_it_is_installed_and_refused_where_not(sweep, installed, tmp_path):
+def test_a_run_of_an_extension_loads_only_where_the_extension_is_installed(sweep, installed, tmp_path):
     folder = sweep.folder(sweep.jobs()[0]).path
     script = f"import vae_exp; print(vae_exp.load_run({str(folder)!r}).model.decoder[0])"
     assert "Linear(in_features=3, out_features=64" in python(installed, "-c", script, cwd=tmp_path).stdout
@@ -100,14 +100,14 @@ def test_a_saved_run_of_an_extension_is_loaded_where_it_is_installed_and_refused
     assert "model.name must be one of conv, mlp, got 'linear'" in refused.stderr
 
 
-def test_the_options_of_an_extension_keep_to_their_types(installed, tmp_path):
+def test_the_options_of_an_extension_are_type_checked(installed, tmp_path):
     done = train(installed, EXAMPLE / "conf", "data=digits", "objective=capacity", "objective.nats=much", cwd=tmp_path)
     assert done.returncode != 0
     assert "much" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_data_set_of_an_extension_is_trained_on(tmp_path):
+def test_a_data_set_of_an_extension_can_be_trained_on(tmp_path):
     """An installed package is a module and a folder of metadata that names its entry points; made here by hand."""
     site, conf, cwd = tmp_path / "site", tmp_path / "conf", tmp_path / "cwd"
     for folder in (site / "bars-1.0.dist-info", conf / "data", cwd):

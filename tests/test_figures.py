@@ -140,14 +140,12 @@ def grid(axes, columns, side):
 # All of them
 
 
-def test_every_figure_that_can_be_asked_for_can_be_drawn():
+def test_every_figure_option_has_a_drawing_function():
     assert set(GALLERY) == set(FIGURES)
 
 
 @pytest.mark.parametrize("latent_dim", [1, 2, 5])
-def test_every_figure_of_an_untrained_model_is_as_wide_as_asked_and_the_manifold_is_for_two_dimensions(
-    latent_dim, caplog
-):
+def test_every_figure_has_the_given_width_and_the_manifold_needs_two_dimensions(latent_dim, caplog):
     with caplog.at_level(logging.INFO, "vae_exp"):
         pictures = drawn(config(latent_dim))
     assert list(pictures) == [name for name in FIGURES if name != "manifold" or latent_dim == 2]
@@ -160,7 +158,7 @@ def test_every_figure_of_an_untrained_model_is_as_wide_as_asked_and_the_manifold
         assert np.allclose(image.info["dpi"], DPI, atol=0.02)
 
 
-def test_the_same_figures_are_the_same_bytes_whatever_else_is_drawn_and_however_matplotlib_is_set():
+def test_a_figure_has_the_same_bytes_whatever_else_is_drawn_and_set_in_matplotlib():
     configuration = config(3)
     together = drawn(configuration)
     with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red"}):
@@ -175,7 +173,7 @@ def test_another_seed_shows_other_samples():
     assert drawn(first) != drawn(second)
 
 
-def test_without_validation_and_test_images_the_training_images_are_shown_and_named():
+def test_without_validation_and_test_images_training_images_are_drawn_and_labelled_so():
     splits = data.load(DigitsConfig())
     alone = Splits(splits.train, None, None, splits.classes, True, "")
     assert set(drawn(config(2), alone)) == set(FIGURES)
@@ -196,7 +194,7 @@ def test_colour_images_without_labels_are_drawn_in_colour():
 # Titles
 
 
-def test_a_title_stays_within_the_figure_and_above_what_is_drawn():
+def test_a_long_title_stays_inside_the_figure_and_above_the_axes():
     figure = sheet(3.3, 2.5, Heading("a long title " * 8, "a longer detail " * 20))
     axes = figure.add_subplot()
     FigureCanvasAgg(figure).draw()
@@ -211,7 +209,7 @@ def noted(content):
     return read(Image.open(io.BytesIO(content)))
 
 
-def test_a_png_notes_its_heading_and_without_titles_is_the_same_picture_below_it():
+def test_a_png_stores_its_heading_and_titles_false_removes_only_its_band():
     subject = Glass(rng.integers(1, 255, (20, 2)))
     figure = draw_latent(subject)
     titled, plain = png(figure), png(figure, titles=False)
@@ -228,7 +226,7 @@ def test_a_png_notes_its_heading_and_without_titles_is_the_same_picture_below_it
     ("key", "value"),
     [("band", "9999"), ("band", "-1"), ("band", "1e1"), ("band", "²"), ("title", "x" * 1001), ("detail", None)],
 )
-def test_a_note_that_does_not_fit_its_picture_is_none(key, value):
+def test_a_stored_heading_that_does_not_fit_its_picture_is_ignored(key, value):
     info = PngInfo()
     for name, text in ({"title": "t", "detail": "d", "band": "10"} | {key: value}).items():
         if text is not None:
@@ -238,7 +236,7 @@ def test_a_note_that_does_not_fit_its_picture_is_none(key, value):
     assert noted(file.getvalue()) is None
 
 
-def test_what_is_not_made_of_images_is_drawn_as_pdf_too_with_its_fonts_in_it():
+def test_figures_without_images_are_also_written_as_pdf_with_embedded_fonts():
     configuration = config(2, which=["loss_curves", "latent", "samples"])
     configuration.figures.format = ["png", "pdf"]
     found = []
@@ -266,7 +264,7 @@ def cloud(points, labels=None, classes=None, axes=None):
     return Cloud(points, axes, labels, Palette.of(labels, classes), HEADING)
 
 
-def test_a_scatter_plot_shows_every_point_in_the_colour_of_its_label_and_to_scale():
+def test_a_scatter_plot_shows_every_point_to_scale_in_the_colour_of_its_label():
     points, labels = rng.normal(size=(50, 2)), rng.integers(0, 10, 50)
     figure = plot(cloud(points, labels, "abcdefghij"))
     (axes,) = figure.axes
@@ -278,7 +276,7 @@ def test_a_scatter_plot_shows_every_point_in_the_colour_of_its_label_and_to_scal
 
 
 @pytest.mark.parametrize("dims", [1, 2, 3, 5])
-def test_a_legend_hides_nothing(dims):
+def test_a_legend_covers_neither_axes_nor_text(dims):
     labels = np.arange(200) % 20
     figure = plot(cloud(rng.normal(size=(200, dims)), labels, [f"a class of number {i}" for i in range(20)]))
     FigureCanvasAgg(figure).draw()
@@ -301,7 +299,7 @@ def test_labels_from_the_eleventh_on_are_triangles():
 
 @pytest.mark.parametrize("dims", [1, 2, 3])
 @pytest.mark.parametrize("classes", [None, 47])
-def test_points_without_labels_and_of_more_than_twenty_are_grey_without_a_legend(dims, classes):
+def test_points_without_labels_or_with_more_than_twenty_are_grey_without_a_legend(dims, classes):
     labels = classes and np.arange(100) % classes
     drawn_cloud = cloud(rng.normal(size=(100, dims)), labels)
     figure = plot(drawn_cloud)
@@ -312,11 +310,11 @@ def test_points_without_labels_and_of_more_than_twenty_are_grey_without_a_legend
     assert drawn_cloud.palette.remark == ("; 47 labels, not coloured" if classes else "")
 
 
-def test_a_latent_figure_says_how_many_labels_have_no_colour():
+def test_a_latent_figure_states_how_many_labels_are_not_coloured():
     assert "40 labels, not coloured" in words(draw_latent(Glass(rng.integers(1, 255, (40, 2)), np.arange(40))))
 
 
-def test_class_names_may_hold_any_characters():
+def test_class_names_may_contain_any_characters():
     names = ["_hidden", "$x^{", "漢字", "%s {0}", "\\frac"]
     figure = plot(cloud(rng.normal(size=(10, 2)), np.arange(10) % 5, names))
     png(figure)
@@ -329,7 +327,7 @@ def outlines(axes):
     return {patch.get_edgecolor()[:3]: patch.get_xy()[1:-1:2, 1].sum() for patch in steps}
 
 
-def test_a_histogram_counts_every_point_once_in_grey_and_once_in_the_outline_of_its_label():
+def test_a_histogram_counts_every_point_in_grey_and_in_the_outline_of_its_label():
     labels = np.arange(90) % 3
     axes = plot(cloud(rng.normal(size=(90, 1)), labels)).axes[0]
     assert sum(patch.get_height() for patch in axes.patches if isinstance(patch, Rectangle)) == 90
@@ -349,7 +347,7 @@ def test_a_collapsed_space_looks_collapsed():
     assert not axes.texts  # ten names in one place would be none
 
 
-def test_every_latent_axis_has_the_same_range_around_zero_in_which_all_points_lie():
+def test_all_latent_axes_share_a_range_around_zero_that_contains_all_points():
     points = rng.normal(size=(60, 3)) * [1, 5, 0.1]
     figure = plot(cloud(points))
     limit = np.abs(points).max() * 1.03
@@ -357,7 +355,7 @@ def test_every_latent_axis_has_the_same_range_around_zero_in_which_all_points_li
     assert ranges == {(-limit, limit)}
 
 
-def test_the_name_of_each_class_stands_at_the_median_of_its_points():
+def test_each_class_name_is_drawn_at_the_median_of_its_points():
     labels = np.arange(60) % 3
     points = np.array([[-2, -2], [0, 2], [2, 0]])[labels] + rng.normal(size=(60, 2)) / 5
     texts = plot(cloud(points, labels, ["ant", "bee", "cat"])).axes[0].texts
@@ -400,7 +398,7 @@ def test_the_pair_plot_has_the_five_dimensions_whose_means_vary_most():
 # t-SNE
 
 
-def test_tsne_keeps_far_groups_apart_and_says_its_perplexity():
+def test_tsne_separates_distant_groups_and_states_its_perplexity():
     labels = np.arange(60) % 3
     pixels = np.array([[40, 40, 200], [200, 40, 40], [40, 200, 40]])[labels] + rng.integers(-20, 20, (60, 3))
     figure = draw_tsne(Glass(pixels, labels))
@@ -413,7 +411,7 @@ def test_tsne_keeps_far_groups_apart_and_says_its_perplexity():
     assert (colours[nearest.argmin(1)] == colours).all()
 
 
-def test_tsne_takes_a_fixed_subsample_of_the_split_it_is_asked_for():
+def test_tsne_uses_a_fixed_subsample_of_the_chosen_split():
     pixels = rng.integers(1, 255, (100, 2))
     first, second = (draw_tsne(Glass(pixels, tsne_points=40)) for _ in range(2))
     offsets = [np.asarray(figure.axes[0].collections[0].get_offsets()) for figure in (first, second)]
@@ -430,7 +428,7 @@ def test_tsne_takes_a_fixed_subsample_of_the_split_it_is_asked_for():
     ],
     ids=["line", "collapsed", "few"],
 )
-def test_where_tsne_cannot_run_the_picture_shows_the_means_and_says_why(pixels, why):
+def test_if_tsne_cannot_run_the_figure_shows_the_means_and_the_reason(pixels, why):
     figure = draw_tsne(Glass(pixels))
     assert "No t-SNE" in words(figure)
     assert why in words(figure)
@@ -441,7 +439,7 @@ def test_where_tsne_cannot_run_the_picture_shows_the_means_and_says_why(pixels, 
         assert len(axes.collections[0].get_offsets()) == len(pixels)
 
 
-def test_tsne_runs_with_the_fewest_points_and_one_active_dimension():
+def test_tsne_runs_with_five_points_and_one_active_dimension():
     means = np.zeros((5, 4), np.float32)
     means[:, 2] = np.arange(5)
     assert obstacle(Codes(means, means, None)) is None
@@ -466,7 +464,7 @@ def test_the_first_tenth_of_the_epochs_does_not_squash_the_loss_curves():
     assert "the first epochs are cut off" in words(figure)
 
 
-def test_loss_curves_show_each_split_where_it_was_evaluated_and_mark_the_best_epoch():
+def test_loss_curves_show_each_split_at_its_evaluated_epochs_and_mark_the_best():
     records = [
         record(1, train_loss=9.0, train_objective=9.0),
         record(2, train_loss=7.0, train_objective=7.0, val_loss=6.0, val_objective=6.0, test_loss=6.5),
@@ -484,7 +482,7 @@ def test_loss_curves_show_each_split_where_it_was_evaluated_and_mark_the_best_ep
     assert [text.get_text() for text in figure.axes[-1].get_legend().get_texts()] == ["train", "val", "test"]
 
 
-def test_the_training_objective_gets_its_own_curve_where_it_is_not_the_loss():
+def test_the_training_objective_gets_its_own_panel_if_it_differs_from_the_loss():
     figure = loss_curves([record(1, train_loss=9.0, train_objective=4.0)], partial(Heading, "title"))
     assert figure.axes[-1].get_title() == "training objective"
     assert figure.axes[-1].lines[0].get_xydata().tolist() == [[1, 4]]
@@ -504,18 +502,18 @@ def test_bars_of_the_kl_are_sorted_and_coloured_by_activity():
     assert [bar.get_facecolor()[:3] == to_rgb(BARS.light) for bar in bars] == [True, False, True, False]
 
 
-def test_bars_of_nearly_no_kl_look_like_it():
+def test_bars_of_almost_no_kl_are_drawn_short():
     figure = kl_per_dimension(np.array([0.002, 0.001]), np.zeros(2), HEADING)
     assert figure.axes[0].get_ylim() == (0, 0.1)
 
 
-def test_the_kl_and_the_number_of_active_dimensions_are_said():
+def test_the_total_kl_and_the_number_of_active_dimensions_are_stated():
     words_of_it = words(GALLERY["kl_per_dimension"](Glass([[50, 128], [200, 128]])))
     assert "1 of 2 dimensions are active" in words_of_it
     assert re.search(r"\d\.\d\d nats in all, test images", words_of_it)
 
 
-def test_256_bars_are_one_picture_of_bars_without_names():
+def test_256_dimensions_are_drawn_as_bars_without_names():
     kl = rng.random(256)
     figure = kl_per_dimension(kl, np.ones(256), HEADING)
     assert [bar.get_height() for bar in figure.axes[0].patches] == sorted(kl, reverse=True)
@@ -525,7 +523,7 @@ def test_256_bars_are_one_picture_of_bars_without_names():
 # Images
 
 
-def test_tiles_lie_row_by_row_with_white_lines_between_them():
+def test_tiles_are_arranged_row_by_row_with_white_lines_between_them():
     images = np.array([0.0, 0.2, 1.0])[:, None, None, None] * np.ones((3, 1, 1, 2))
     assert tile(images, 2, gap=1).tolist() == [[0, 0, 255, 51, 51], [255] * 5, [255, 255, 255, 255, 255]]
     assert tile(images[:2].repeat(3, 1), 1, gap=0).tolist() == [[[0] * 3] * 2, [[51] * 3] * 2]
@@ -555,7 +553,7 @@ def test_every_pixel_of_a_panel_is_a_pixel_of_the_file():
 
 
 @pytest.mark.parametrize("width", [8, 32, 48])
-def test_labels_of_narrow_images_do_not_run_into_each_other(width):
+def test_labels_of_narrow_images_do_not_overlap(width):
     labels = [f"−{value}.5" for value in range(13)]
     figure = draw_panels([Panel(rng.random((13, 3, 8, width)), 13, column_labels=labels)], HEADING)
     rendered(figure)
@@ -564,7 +562,7 @@ def test_labels_of_narrow_images_do_not_run_into_each_other(width):
     assert not any(one.overlaps(other) for one, other in pairwise(boxes))
 
 
-def test_each_original_stands_directly_above_its_reconstruction_in_training_and_test_images():
+def test_each_image_is_drawn_directly_above_its_reconstruction():
     pixels = np.arange(300).reshape(150, 2) % 250 + 3
     subject = Glass(pixels)
     figure = draw_reconstructions(subject)
@@ -583,7 +581,7 @@ def test_each_original_stands_directly_above_its_reconstruction_in_training_and_
     assert [axes.get_title("left") for axes in figure.axes] == ["50 training images", "50 test images"]
 
 
-def test_images_that_training_draws_anew_are_drawn_for_their_reconstruction_too():
+def test_dynamically_binarised_images_are_drawn_before_they_are_reconstructed():
     subject = Glass(np.full((100, 2), 128))
     subject.config.data.binarize = "dynamic"
     assert set(np.unique(shown(draw_reconstructions(subject).axes[0])[:42])) == {0, 255}
@@ -594,7 +592,7 @@ def codes_laid_out(subject, split):
     return _subsample(subject)
 
 
-def test_training_images_that_are_binarised_anew_are_drawn_before_their_codes_are_laid_out():
+def test_dynamically_binarised_images_are_drawn_before_tsne():
     """Each pixel of 128 becomes 0 or 1 before the encoder, which hands pixels on as means, sees it."""
     subject = Glass(np.full((100, 2), 128))
     codes = subject.codes(subject.splits.train, torch.arange(100), generator(0, "any"))
@@ -605,7 +603,7 @@ def test_training_images_that_are_binarised_anew_are_drawn_before_their_codes_ar
     assert len(np.unique(codes_laid_out(subject, "train").means)) == 2
 
 
-def test_samples_are_the_means_at_draws_from_the_prior():
+def test_samples_are_likelihood_means_at_draws_from_the_prior():
     subject = Glass(np.full((10, 3), 100))
     figure = draw_samples(subject)
     assert np.allclose(subject.z, torch.randn(100, 3, generator=generator(0, "figures/samples")))
@@ -643,7 +641,7 @@ def test_a_traversal_changes_one_dimension_at_a_time_around_the_first_test_image
     assert np.allclose(marks, places, atol=1e-3)
 
 
-def test_of_many_dimensions_the_most_active_are_traversed():
+def test_the_most_active_of_many_dimensions_are_traversed():
     spread = np.arange(1, 31)
     figure = draw_traversals(Glass(127 + spread * rng.choice([-1, 1], size=(40, 30))))
     assert len(figure.axes[1].get_yticklabels()) == 12
@@ -651,7 +649,7 @@ def test_of_many_dimensions_the_most_active_are_traversed():
     assert "the 12 most active dimensions" in words(figure)
 
 
-def test_the_manifold_is_even_in_the_priors_probability_with_z1_across_and_z2_up():
+def test_the_manifold_is_a_grid_of_prior_quantiles_with_z1_to_the_right_and_z2_up():
     subject = Glass([[50, 200]])
     figure = draw_manifold(subject)
     z = subject.z.reshape(15, 15, 2)
@@ -663,7 +661,7 @@ def test_the_manifold_is_even_in_the_priors_probability_with_z1_across_and_z2_up
     assert axes.get_xticklabels()[0].get_text() == axes.get_yticklabels()[-1].get_text() == "−1.83"
 
 
-def test_an_interpolation_goes_straight_from_one_image_to_another_of_a_different_class():
+def test_an_interpolation_is_a_straight_line_between_images_of_different_classes():
     labels = np.arange(40) % 4
     pixels = np.stack([20 + 50 * labels, 10 + np.arange(40) * 5], axis=1)
     subject = Glass(pixels, labels)
@@ -676,7 +674,7 @@ def test_an_interpolation_goes_straight_from_one_image_to_another_of_a_different
     assert (first != last).all()
 
 
-def test_pairs_are_found_without_labels_in_one_class_and_in_a_single_image():
+def test_pairs_to_interpolate_are_found_in_any_split():
     for n, labels in [(30, None), (30, torch.zeros(30)), (1, torch.zeros(1)), (3, None)]:
         split = Split(torch.zeros(n, 1, 2, 2, dtype=torch.uint8), labels)
         first, last = choose_pairs(split, generator(0, "test"))
@@ -686,7 +684,7 @@ def test_pairs_are_found_without_labels_in_one_class_and_in_a_single_image():
             assert (first != last).all()
 
 
-def test_a_way_begins_and_ends_at_its_ends():
+def test_an_interpolation_includes_both_ends():
     start, end = torch.zeros(3, 2), torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
     way = between(start, end, 5)
     assert torch.equal(way[:, 0], start)
@@ -708,7 +706,7 @@ def test_step_images_show_the_same_z_every_time():
     assert image[0, 0] == np.rint(255 / (1 + np.exp(-first[0, 0])))
 
 
-def test_a_run_draws_a_step_image_before_its_first_epoch_after_it_and_at_every_kept_one(tmp_path):
+def test_a_run_draws_step_images_at_epochs_0_and_1_and_at_each_kept_checkpoint(tmp_path):
     experiment.run(config(epochs=5, checkpoint_every=2, which=["samples"]), tmp_path / "run")
     steps = sorted(file.name for file in (tmp_path / "run" / "figures" / "steps").iterdir())
     assert steps == ["epoch_0000.png", "epoch_0001.png", "epoch_0002.png", "epoch_0004.png"]
@@ -721,7 +719,7 @@ def test_a_run_without_samples_draws_no_step_images(tmp_path):
 
 
 @pytest.mark.process
-def test_training_imports_no_library_that_draws():
+def test_training_imports_no_plotting_library():
     code = "import sys, vae_exp.experiment; print({'matplotlib', 'seaborn', 'sklearn', 'pandas'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -71,18 +71,18 @@ def on_disk(folder):
         (changed(model=ConvConfig(channels=[1, 16], likelihood="gaussian", latent_dim=20)), None),
     ],
 )
-def test_a_run_takes_what_was_said_to_a_tenth(tmp_path, config, until):
+def test_the_estimated_size_of_a_run_is_within_a_tenth(tmp_path, config, until):
     experiment.run(config, tmp_path / "run", until=until)
     assert size(config, until).left == pytest.approx(on_disk(tmp_path / "run"), rel=0.1, abs=5 * footprint.BLOCK)
 
 
-def test_figures_are_counted_within_a_factor_of_two(tmp_path):
+def test_the_estimated_size_of_figures_is_within_a_factor_of_two(tmp_path):
     config = changed(figures={"which": ["loss_curves", "latent", "reconstructions", "samples", "kl_per_dimension"]})
     experiment.run(config, tmp_path / "run")
     assert on_disk(tmp_path / "run") / 2 < size(config).left < 2 * on_disk(tmp_path / "run")
 
 
-def test_while_it_trains_a_run_needs_room_for_the_states_that_are_not_kept():
+def test_during_training_a_run_needs_space_for_checkpoints_that_are_not_kept():
     none, everything = (size(changed(trainer={"keep": keep})) for keep in ("none", "all"))
     assert none.most == everything.most
     weights, state = footprint._checkpoint_bytes(CONFIG, (1, 8, 8))
@@ -90,7 +90,7 @@ def test_while_it_trains_a_run_needs_room_for_the_states_that_are_not_kept():
     assert everything.most - everything.left == state
 
 
-def test_a_sweep_takes_what_was_said_and_nothing_more_once_it_is_finished(tmp_path):
+def test_a_sweep_stays_below_its_estimate_and_a_finished_one_needs_nothing_more(tmp_path):
     sweep = vae_exp.sweep(CONFIG, {"model.latent_dim": [2, 3]}, tmp_path / "sweep")
     folder = SweepFolder(sweep.folder)
     said = footprint.bytes_of(SweepFolder(tmp_path / "new"), folder.jobs())
@@ -98,7 +98,7 @@ def test_a_sweep_takes_what_was_said_and_nothing_more_once_it_is_finished(tmp_pa
     assert footprint.require_room(folder, folder.jobs()) == ""
 
 
-def test_jobs_of_one_shape_are_counted_once(tmp_path, monkeypatch):
+def test_the_size_of_jobs_with_the_same_shapes_is_computed_once(tmp_path, monkeypatch):
     counted = []
     monkeypatch.setattr(footprint, "size", lambda *given: counted.append(given) or footprint.Size(1000, 1000))
     shapes = [as_dict(dataclasses.replace(CONFIG, model=MlpConfig(hidden=[width]))) for width in (8, 16)]
@@ -115,7 +115,7 @@ def test_jobs_of_one_shape_are_counted_once(tmp_path, monkeypatch):
         ["hydra/sweeper=search", "optimizer.lr=interval(1e-4,1e-2)", "hydra.sweeper.trials=20"],
     ],
 )
-def test_what_will_not_fit_is_refused_in_one_line_and_nothing_is_made(tmp_path, command):
+def test_a_sweep_that_will_not_fit_is_refused_in_one_line_and_creates_nothing(tmp_path, command):
     with small_disk(tmp_path / "disk", "4m") as disk:
         done = run(tmp_path, "train", "-m", *command, *WIDE, "hydra.sweep.dir=disk/sweep")
         assert done.returncode == 2, done.stderr
@@ -127,7 +127,7 @@ def test_what_will_not_fit_is_refused_in_one_line_and_nothing_is_made(tmp_path, 
 
 
 @pytest.mark.process
-def test_what_keeps_less_fits_and_says_how_much_it_will_write(tmp_path):
+def test_a_sweep_that_keeps_fewer_files_fits_and_prints_its_estimate(tmp_path):
     with small_disk(tmp_path / "disk", "8m"):
         few = ["trainer.keep=none", "trainer.epochs=1", "figures.which=[]", "hydra.sweep.dir=disk/sweep"]
         done = run(tmp_path, "train", "-m", "seed=0,1", *WIDE, *few)

@@ -66,7 +66,7 @@ def digest(data, **options):
     return given_splits(data, ArraysConfig(**options)).digest
 
 
-def test_arrays_tensors_lists_and_data_sets_of_the_same_images_are_the_same_data():
+def test_the_same_images_as_arrays_tensors_lists_or_a_data_set_have_one_digest():
     numbers = np.arange(30) % 3
     expected = digest((IMAGES, numbers))
     assert digest((torch.from_numpy(IMAGES), torch.from_numpy(numbers))) == expected
@@ -77,7 +77,7 @@ def test_arrays_tensors_lists_and_data_sets_of_the_same_images_are_the_same_data
     assert digest((IMAGES, None)) == digest(IMAGES) == digest(list(IMAGES)) != expected
 
 
-def test_what_is_given_is_copied_and_left_as_it_was():
+def test_given_arrays_are_copied_and_not_changed():
     images = IMAGES.copy()
     splits = given_splits(images, ArraysConfig(binarize="static"))
     assert splits.train.images.unique().tolist() == [0, 255]
@@ -96,14 +96,14 @@ def test_what_is_given_is_copied_and_left_as_it_was():
         (np.array([{}, {}, {}]), "data, images must hold images "),
     ],
 )
-def test_data_that_is_none_is_refused_in_one_line(tmp_path, data, said):
+def test_given_data_that_is_invalid_is_refused_in_one_line(tmp_path, data, said):
     with pytest.raises(UserError) as error:
         train(tmp_path / "run", data)
     assert str(error.value).startswith(said)
     assert not (tmp_path / "run").exists()
 
 
-def test_a_configuration_of_other_data_is_refused(tmp_path):
+def test_given_data_with_the_configuration_of_another_data_set_is_refused(tmp_path):
     for other in (DigitsConfig(), ArraysConfig(root="x.npz")):
         with pytest.raises(UserError, match=r"^config\.data must be ArraysConfig"):
             vae_exp.run(config(data=other), tmp_path / "run", data=IMAGES, progress=False)
@@ -121,13 +121,13 @@ def given(tmp_path_factory):
     return folder
 
 
-def test_a_run_on_arrays_names_them_without_a_root_and_keeps_their_digest(given):
+def test_a_run_on_given_arrays_saves_their_digest_and_no_root(given):
     loaded = vae_exp.load_run(given)
     assert (loaded.config.data.name, loaded.config.data.root) == ("arrays", None)
     assert RunFolder(given).read_environment().data.digest == digest((IMAGES, LABELS))
 
 
-def test_the_same_arrays_continue_a_run_and_others_are_refused(tmp_path):
+def test_a_run_continues_with_the_same_arrays_and_refuses_others(tmp_path):
     train(tmp_path / "run", (IMAGES, LABELS))
     with pytest.raises(UserError, match="was trained on other data"):
         train(tmp_path / "run", (255 - IMAGES, LABELS), epochs=3)
@@ -156,7 +156,7 @@ def test_resume_and_reproduce_ask_for_a_file_and_compare_its_digest(given, tmp_p
 
 @pytest.mark.process
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_arrays_are_swept_from_python_in_this_process_and_in_others(tmp_path, jobs):
+def test_given_arrays_are_swept_from_python_in_one_or_more_processes(tmp_path, jobs):
     grid = {"data.binarize": ["none", "static"]}
     for _ in range(2):  # the second time nothing is left to do
         sweep = vae_exp.sweep(config(), grid, tmp_path / "sweep", data=(IMAGES, LABELS), jobs=jobs, progress=False)
@@ -186,7 +186,7 @@ def require_the_same_file(cwd, folder, files, *more):
 
 
 @pytest.mark.process
-def test_a_sweep_on_arrays_goes_on_with_a_file_of_the_same_images(tmp_path, files):
+def test_a_sweep_on_given_arrays_continues_with_a_file_of_the_same_images(tmp_path, files):
     sweep = vae_exp.sweep(config(), {"seed": [0, 1]}, tmp_path / "sweep", data=(IMAGES, LABELS), progress=False)
     shutil.rmtree(sweep.runs[1].folder)
     require_the_same_file(tmp_path, sweep.folder, files)
@@ -194,7 +194,7 @@ def test_a_sweep_on_arrays_goes_on_with_a_file_of_the_same_images(tmp_path, file
 
 
 @pytest.mark.process
-def test_a_search_on_arrays_goes_on_with_a_file_of_the_same_images(tmp_path, files):
+def test_a_search_on_given_arrays_continues_with_a_file_of_the_same_images(tmp_path, files):
     options = {"trials": 2, "first_epochs": 1, "factor": 2, "progress": False}
     space = {"model.latent_dim": range(2, 9)}
     found = vae_exp.search(config(), space, tmp_path / "search", data=(IMAGES, LABELS), **options)
@@ -221,7 +221,7 @@ def parquet(folder):
     [(lambda folder: medmnist(folder, 8, 8), "arrays"), (dsprites, "arrays"), (parquet, "huggingface")],
     ids=["MedMNIST", "dSprites", "Parquet"],
 )
-def test_a_file_of_ones_own_is_swept_and_reproduced(tmp_path, make, name):
+def test_a_users_data_file_is_swept_and_reproduced(tmp_path, make, name):
     root = f"data.root={make(tmp_path)}"
     swept = run(tmp_path, "train", "-m", f"data={name}", root, "seed=0,1", *SMALL)
     assert swept.returncode == 0, swept.stderr

@@ -33,7 +33,7 @@ def require_concluded(sweep, count=1):
     return "".join(log.read_text(encoding="utf-8") for log in logs)
 
 
-def test_a_command_returns_and_the_last_job_writes_the_report(tmp_path, begin):
+def test_the_command_returns_and_the_last_slurm_job_writes_the_report(tmp_path, begin):
     stdout, stderr = (process := begin(*THREE, *TWO_A_TASK)).communicate(timeout=120)
     assert (process.returncode, stderr) == (0, "")
     sweep = sweep_of(tmp_path)
@@ -52,7 +52,7 @@ def test_a_command_returns_and_the_last_job_writes_the_report(tmp_path, begin):
     assert not list(sweep.path.rglob("*.pkl"))
 
 
-def test_what_slurm_refuses_is_refused_in_its_own_words_and_leaves_nothing_behind(tmp_path, begin):
+def test_a_submission_that_slurm_refuses_reports_slurms_error_and_leaves_nothing_behind(tmp_path, begin):
     process = begin(*THREE, *LAUNCHER, "hydra.launcher.partition=nowhere")
     _, stderr = process.communicate(timeout=120)
     assert process.returncode == 2
@@ -62,7 +62,7 @@ def test_what_slurm_refuses_is_refused_in_its_own_words_and_leaves_nothing_behin
     assert not (tmp_path / "mlruns").exists()
 
 
-def test_what_is_stopped_is_concluded_and_says_how_slurm_ended_it(tmp_path, begin):
+def test_a_stopped_sweep_is_concluded_with_how_slurm_ended_its_jobs(tmp_path, begin):
     begin(*FOUR, "trainer.epochs=100000", *LAUNCHER).communicate(timeout=120)
     sweep = sweep_of(tmp_path)
     until(lambda: list(states(sweep).values())[:2] == ["running", "running"], "no job ran")
@@ -128,7 +128,7 @@ def start_what_waits_for_its_time(sweep):
 
 @pytest.mark.faults
 @pytest.mark.parametrize("seed", range(20))
-def test_a_sweep_that_was_left_alone_survives_a_fault(tmp_path, begin, seed):
+def test_a_sweep_handed_over_to_slurm_survives_a_fault(tmp_path, begin, seed):
     chance = random.Random(seed)
     fault = FAULTS[seed % len(FAULTS)]
     options = [*SHORT, *LAUNCHER, f"hydra.sweeper.jobs_per_task={chance.choice([1, 2])}"]

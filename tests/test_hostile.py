@@ -88,7 +88,7 @@ class Payload:
         return Path.touch, (self.mark,)
 
 
-def test_a_pickle_behind_a_checkpoints_name_does_not_run(folder, mark):
+def test_a_pickle_in_place_of_a_checkpoint_does_not_run(folder, mark):
     poison = pickle.dumps(Payload(mark))
     pickle.loads(poison)
     mark.unlink()  # the payload works where it is let
@@ -105,7 +105,7 @@ def test_a_pickle_behind_a_checkpoints_name_does_not_run(folder, mark):
     assert not mark.exists()
 
 
-def test_a_tag_of_yaml_does_not_run(folder, mark):
+def test_a_yaml_tag_does_not_run(folder, mark):
     text = f"model: !!python/object/apply:os.mkdir ['{mark}']\n"
     yaml.unsafe_load(text)
     mark.rmdir()  # the payload works where it is let
@@ -129,13 +129,13 @@ def targets(mark):
     ]
 
 
-def test_the_target_runs_where_it_is_let(mark):
+def test_the_target_payload_works_when_instantiated(mark):
     hydra.utils.instantiate(targets(mark)[0]["hydra"]["callbacks"]["mine"])
     assert mark.exists()
 
 
 @pytest.mark.parametrize("number", range(8))
-def test_a_target_or_a_key_of_hydras_in_a_configuration_is_refused(mark, number):
+def test_a_target_or_hydra_key_in_a_configuration_is_refused(mark, number):
     poison = targets(mark)[number]
     with pytest.raises(UserError, match=r"^config\.yaml") as error:
         load_config(as_dict(config()) | poison, "config.yaml")
@@ -160,7 +160,7 @@ def test_a_target_or_a_key_of_hydras_in_a_configuration_is_refused(mark, number)
         None,
     ],
 )
-def test_a_planned_override_that_is_no_key_of_ours_is_refused(tmp_path, override):
+def test_a_planned_override_that_is_not_a_plain_key_is_refused(tmp_path, override):
     sweep = SweepFolder(tmp_path)
     sweep.write_plan([Job("seed=0_12345678", "seed=0", ["seed=0"], as_dict(config()))], [])
     assert len(sweep.jobs()) == 1
@@ -224,13 +224,13 @@ def require_allowed(names, file):
         "server.listen()",
     ],
 )
-def test_the_check_of_the_source_notices_a_dangerous_call(line):
+def test_the_source_check_detects_a_dangerous_call(line):
     with pytest.raises(AssertionError):
         require_harmless_call(ast.parse(line).body[0].value)
 
 
 @pytest.mark.parametrize("line", ["import pickle", "import http.server", "import subprocess"])
-def test_the_check_of_the_source_notices_a_dangerous_import(line):
+def test_the_source_check_detects_a_dangerous_import(line):
     with pytest.raises(AssertionError, match="imports"):
         require_allowed([alias.name for alias in ast.parse(line).body[0].names], Path("vae_exp/models/mlp.py"))
 
@@ -252,7 +252,7 @@ runpy.run_module("vae_exp.train", run_name="__main__", alter_sys=True)
 
 
 @pytest.mark.process
-def test_a_run_listens_to_nobody_calls_nobody_and_unpickles_nothing(tmp_path):
+def test_a_run_opens_no_port_makes_no_connection_and_unpickles_nothing(tmp_path):
     quick = ["data=digits", "model.channels=[1,8]", "trainer.epochs=1", "evaluation.final=false", "figures.which=[]"]
     command = [sys.executable, "-c", WATCHED, *quick, "hydra.run.dir=run"]
     environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
@@ -285,7 +285,7 @@ def test_an_interpolation_is_refused_and_never_resolved(monkeypatch, poison):
     assert "hunter2" not in str(error.value)
 
 
-def test_reproducing_an_untrusted_run_does_not_look_into_the_folder_it_names(tmp_path):
+def test_reproducing_an_untrusted_run_does_not_read_its_data_folder(tmp_path):
     from vae_exp.reproduce import _ours
 
     theirs = config(data=DigitsConfig(root=str(tmp_path / "private")))
@@ -294,7 +294,7 @@ def test_reproducing_an_untrusted_run_does_not_look_into_the_folder_it_names(tmp
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "status.json", "environment.json", "final.json", "metrics.jsonl"])
-def test_a_link_to_a_file_of_mine_is_not_read(folder, tmp_path, name):
+def test_a_link_to_a_file_outside_the_run_is_not_read(folder, tmp_path, name):
     private = tmp_path / "private"
     private.write_text("password: hunter2")
     (folder.path / name).unlink()
@@ -308,14 +308,14 @@ def test_a_link_to_a_file_of_mine_is_not_read(folder, tmp_path, name):
                 read()
 
 
-def test_a_link_to_weights_of_mine_is_not_read(folder, tmp_path):
+def test_a_link_to_weights_outside_the_run_is_not_read(folder, tmp_path):
     path = folder.weights_file("best").rename(tmp_path / "mine.safetensors")
     folder.weights_file("best").symlink_to(path)
     with pytest.raises(Damaged, match="must be a file"):
         folder.read_weights("best")
 
 
-def test_a_link_in_place_of_the_newest_checkpoint_is_passed_over_and_what_it_names_stays(folder, tmp_path):
+def test_a_link_in_place_of_a_checkpoint_is_skipped_and_its_target_unchanged(folder, tmp_path):
     newest = folder.checkpoints / "epoch_0001.safetensors"
     mine = newest.rename(tmp_path / "mine.safetensors")
     before = mine.read_bytes()
@@ -336,7 +336,7 @@ def test_a_pipe_is_refused_without_waiting_for_it(folder, name):
         [folder.read_config(), folder.read_status(), folder.records(), folder.read_weights("best")]
 
 
-def test_a_picture_that_is_postscript_starts_nothing_and_is_left_out(folder, mark, monkeypatch):
+def test_a_postscript_file_in_place_of_a_picture_is_refused_and_starts_nothing(folder, mark, monkeypatch):
     subprocess_run = []
     monkeypatch.setattr(subprocess, "Popen", lambda *arguments, **_: subprocess_run.append(arguments))
     picture = folder.figures / "steps" / "epoch_0000.png"
@@ -348,7 +348,7 @@ def test_a_picture_that_is_postscript_starts_nothing_and_is_left_out(folder, mar
 
 
 @pytest.mark.parametrize("size", [8 * 2**20 + 1, 2**40])
-def test_a_picture_of_any_size_is_refused_before_it_is_read(folder, size):
+def test_a_picture_file_that_is_too_large_is_refused_unread(folder, size):
     folder.figures.mkdir(exist_ok=True)
     with (folder.figures / "samples.png").open("wb") as file:
         file.truncate(size)
@@ -365,7 +365,7 @@ def test_weights_that_are_nan_are_not_loaded(folder):
         _ = load_run(folder.path).model
 
 
-def test_a_finished_job_whose_final_measures_are_gone_is_measured_again(folder):
+def test_a_finished_job_without_final_measures_needs_to_run_again(folder):
     sweep = SweepFolder(folder.path.parent)
     job = Job(folder.path.name, "run", [], as_dict(config()))
     assert not sweep.needs_run(job)
@@ -380,7 +380,7 @@ def test_a_finished_job_whose_final_measures_are_gone_is_measured_again(folder):
     "name",
     ["", ".", "..", "../escaped", "/escaped", "a/b", "a\\b", ".hidden", "-rf", "a\n", "a b", "é", "x" * 121, 7, None],
 )
-def test_a_jobs_name_that_is_no_folder_inside_the_sweeps_is_refused(tmp_path, name):
+def test_a_job_name_that_is_not_a_folder_inside_the_sweep_is_refused(tmp_path, name):
     sweep = SweepFolder(tmp_path / "sweep")
     sweep.write_plan([Job(name, "seed=0", [], as_dict(config()))], [])
     refused = "a job's name must be that of a folder inside the sweep's|name must be str"
@@ -389,7 +389,7 @@ def test_a_jobs_name_that_is_no_folder_inside_the_sweeps_is_refused(tmp_path, na
     assert str(error.value).isprintable()
 
 
-def test_a_job_that_is_a_link_is_refused(tmp_path):
+def test_a_job_folder_that_is_a_link_is_refused(tmp_path):
     sweep = SweepFolder(tmp_path / "sweep")
     sweep.write_plan([Job("seed=0_12345678", "seed=0", [], as_dict(config()))], [])
     (tmp_path / "elsewhere").mkdir()
@@ -421,7 +421,7 @@ def tree(path):
     return path.read_bytes() if path.exists() else None
 
 
-def test_what_a_terminal_would_obey_is_shown_as_escapes(folder):
+def test_control_characters_in_errors_are_escaped(folder):
     folder.status_file.write_text(json.dumps({"state": "\x1b]0;owned\x07", "error": None}))
     with pytest.raises(UserError) as error:
         folder.read_status()
@@ -474,7 +474,7 @@ def test_a_sparse_checkpoint_larger_than_the_memory_is_refused_unread(tmp_path):
 
 
 @pytest.mark.parametrize("state", ["[" * 100_000, "null", "[]", "", '{"epoch": 1' + "0" * 5000 + "}", "{}"])
-def test_a_state_with_the_right_digest_that_is_no_state_is_refused(tmp_path, state):
+def test_an_invalid_state_with_the_right_digest_is_refused(tmp_path, state):
     path = tmp_path / "state.safetensors"
     tensors = {"x": torch.zeros(1)}
     path.write_bytes(save(tensors, {checkpoint.METADATA: f"{checkpoint._digest(tensors, state)} {state}"}))
@@ -497,7 +497,7 @@ except checkpoint.Damaged as error:
 
 @pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell the largest memory of a process")
-def test_an_archive_of_200_kb_that_holds_200_mb_of_zeros_is_refused_packed(tmp_path):
+def test_a_zip_bomb_in_place_of_a_checkpoint_is_refused_packed(tmp_path):
     torch.save({"x": torch.zeros(50 * 10**6)}, tmp_path / "whole.pt")
     path = tmp_path / "bomb.safetensors"
     with zipfile.ZipFile(tmp_path / "whole.pt") as whole, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
@@ -539,7 +539,7 @@ LAUGHS = "a: &a [x, x]\n" + "\n".join(
         ("a: 1\n---\nb: 2", "is not plain YAML"),
     ],
 )
-def test_a_configuration_made_to_exhaust_is_refused(folder, text, said):
+def test_a_configuration_made_to_exhaust_memory_or_time_is_refused(folder, text, said):
     folder.config_file.write_text(text)
     with pytest.raises(UserError, match=said) as error:
         folder.read_config()
@@ -548,7 +548,7 @@ def test_a_configuration_made_to_exhaust_is_refused(folder, text, said):
 
 
 @pytest.mark.parametrize("name", ["status.json", "final.json", "environment.json", "metrics.jsonl"])
-def test_a_json_file_that_is_deep_or_huge_is_refused(folder, name):
+def test_a_json_file_that_is_deeply_nested_or_huge_is_refused(folder, name):
     path = folder.path / name
     deep = '{"a":' * 900 + "1" + "}" * 900 + "\n"
     for make in (
@@ -578,7 +578,7 @@ def test_a_model_that_would_fill_the_memory_is_refused_before_it_is_built(groups
 
 
 @pytest.mark.parametrize("threads", [10**6, 2**40])
-def test_more_threads_than_any_machine_has_are_refused(folder, threads):
+def test_too_many_threads_are_refused(folder, threads):
     with pytest.raises(UserError, match=r"trainer\.threads must be at most 1024"):
         TrainerConfig(threads=threads)
     saved = folder.read_config()

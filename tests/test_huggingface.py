@@ -53,7 +53,7 @@ def levels(split):
     return split.images[:, 0, 0, 0].tolist()
 
 
-def test_a_parquet_file_is_dealt_into_splits_and_its_classes_keep_their_order(tmp_path):
+def test_a_parquet_file_is_split_and_its_classes_keep_their_order(tmp_path):
     splits = load(parquet(tmp_path, made(range(20))), val_fraction=0.1, test_fraction=0.2)
     assert [len(part.images) for _, part in splits.items()] == [14, 2, 4]
     assert splits.classes == ("zebra", "ant")
@@ -61,7 +61,7 @@ def test_a_parquet_file_is_dealt_into_splits_and_its_classes_keep_their_order(tm
         assert part.labels.tolist() == [level % 2 for level in levels(part)]
 
 
-def test_a_folder_of_save_to_disk_has_the_splits_that_it_names(tmp_path):
+def test_a_folder_of_save_to_disk_has_its_own_splits(tmp_path):
     parts = {"train": made(range(10)), "validation": made(range(10, 14)), "test": made(range(20, 25))}
     datasets.DatasetDict(parts).save_to_disk(str(tmp_path / "x"))
     splits = load(tmp_path / "x", val_fraction=0.1, test_fraction=0.2)
@@ -84,7 +84,7 @@ def test_labels_are_text_numbers_or_none(tmp_path):
     assert splits.train.labels.tolist() == [[1, 2, 0][level % 3] for level in levels(splits.train)]
 
 
-def test_images_of_several_sizes_and_kinds_are_brought_to_one_shape_by_two_keys(tmp_path):
+def test_size_and_channels_convert_mixed_images_to_one_shape(tmp_path):
     mixed = [*pictures([10], (8, 8)), *pictures([20], (6, 4)), encoded(np.full((5, 5, 3), 30, np.uint8), "JPEG")]
     features = datasets.Features({"image": datasets.Image()})
     path = parquet(tmp_path, datasets.Dataset.from_dict({"image": mixed}, features))
@@ -93,7 +93,7 @@ def test_images_of_several_sizes_and_kinds_are_brought_to_one_shape_by_two_keys(
     assert load(path, size=4, width=6, channels=1).shape == (1, 4, 6)
 
 
-def test_several_columns_that_it_may_be_are_refused_with_their_names(tmp_path):
+def test_an_ambiguous_column_is_refused_with_the_possible_names(tmp_path):
     both = made(range(4)).add_column("coarse", [0, 1] * 2).cast_column("coarse", datasets.ClassLabel(names=["a", "b"]))
     path = parquet(tmp_path, both)
     assert refusal(path).startswith("data.label_column must be one of label, coarse, the possible columns of ")
@@ -127,7 +127,7 @@ def test_a_damaged_file_is_refused_by_name(tmp_path, content):
     assert refusal(tmp_path / "empty").startswith(f"data.root={tmp_path / 'empty'} can't be opened as a data set: ")
 
 
-def test_a_damaged_image_an_unnamed_class_and_an_empty_set_are_refused(tmp_path):
+def test_a_damaged_image_an_unnamed_class_and_an_empty_data_set_are_refused(tmp_path):
     features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["a"])})
     for name, content, said in (
         ("image", {"image": [{"bytes": b"GIF89a", "path": None}], "label": [0]}, "row 0 can't be read as PNG or JPEG"),
@@ -138,14 +138,14 @@ def test_a_damaged_image_an_unnamed_class_and_an_empty_set_are_refused(tmp_path)
         assert said in refusal(parquet(tmp_path / name, datasets.Dataset.from_dict(content, features)))
 
 
-def test_what_is_neither_there_nor_a_name_on_the_hub_is_refused(tmp_path):
+def test_a_root_that_neither_exists_nor_names_a_hub_data_set_is_refused(tmp_path):
     assert "must be a folder or file that exists, or a name on the hub" in refusal(tmp_path / "none" / "x.parquet")
     with pytest.raises(UserError, match="got None"):
         data.load(HuggingfaceConfig())
 
 
 @pytest.mark.process
-def test_without_the_library_the_line_says_how_to_install_it(tmp_path):
+def test_without_the_datasets_library_the_error_says_how_to_install_it(tmp_path):
     script = (
         "import sys; sys.modules['datasets'] = None\n"
         "from vae_exp import data; from vae_exp.config import HuggingfaceConfig\n"

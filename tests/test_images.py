@@ -74,7 +74,7 @@ def test_one_bit_images_are_grey_and_palettes_are_colour(tmp_path):
     assert load(tmp_path / "palette").train.images[0].tolist() == expected.tolist()
 
 
-def test_images_of_any_size_are_stretched_to_squares(tmp_path):
+def test_images_of_any_size_are_resized_to_squares(tmp_path):
     half = np.zeros((20, 40), np.uint8)
     half[:, 20:] = 200
     save(tmp_path / "a.png", half)
@@ -84,7 +84,7 @@ def test_images_of_any_size_are_stretched_to_squares(tmp_path):
     assert (image[:, 3] == 200).all()
 
 
-def test_a_photograph_taken_sideways_is_turned_upright(tmp_path):
+def test_a_photograph_is_rotated_by_its_exif_orientation(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was turned: rotate by 90° clockwise
     save(tmp_path / "a.png", GREY, exif=exif)
@@ -106,7 +106,7 @@ def test_subfolders_are_labels_in_alphabetical_order_and_splits_are_stratified(t
         assert ((split.images[:, 0, 0, 0] >= 20).long() == split.labels).all()
 
 
-def test_the_splits_do_not_depend_on_the_order_in_which_the_disk_lists_files(tmp_path):
+def test_the_splits_do_not_depend_on_the_order_of_files_on_disk(tmp_path):
     for folder, order in (("a", range(12)), ("b", reversed(range(12)))):
         for i in order:
             save(tmp_path / folder / f"{i}.png", np.full((8, 8), i, np.uint8))
@@ -114,14 +114,14 @@ def test_the_splits_do_not_depend_on_the_order_in_which_the_disk_lists_files(tmp
     assert len(digests) == 1
 
 
-def test_files_that_are_no_images_are_left_out_and_the_log_says_so(tmp_path, caplog):
+def test_files_that_are_not_images_are_skipped_and_logged(tmp_path, caplog):
     save(tmp_path / "a.png")
     (tmp_path / "notes.txt").write_text("hello")
     assert len(load(tmp_path).train.images) == 1
     assert "1 files are neither PNG nor JPEG and are left out" in caplog.text
 
 
-def test_hidden_entries_and_what_systems_leave_behind_are_no_data(tmp_path, caplog):
+def test_hidden_and_system_files_are_skipped(tmp_path, caplog):
     save(tmp_path / "cats" / "a.png")
     save(tmp_path / "dogs" / "b.png")
     for rubbish in (".ipynb_checkpoints/a.png", "__MACOSX/cats/._a.png", "cats/._a.png", ".hidden.png"):
@@ -147,7 +147,7 @@ def levels(split):
     return sorted(split.images[:, 0, 0, 0].tolist())
 
 
-def test_folders_called_train_val_and_test_are_the_splits_and_what_lies_in_them_the_labels(tmp_path):
+def test_folders_named_train_val_and_test_are_splits_and_their_subfolders_labels(tmp_path):
     save_split(tmp_path, "train", range(10))
     save_split(tmp_path, "val", range(10, 14))
     save_split(tmp_path, "test", range(20, 23), "odd")
@@ -158,7 +158,7 @@ def test_folders_called_train_val_and_test_are_the_splits_and_what_lies_in_them_
     assert ((splits.train.images[:, 0, 0, 0] % 2).long() == splits.train.labels).all()
 
 
-def test_a_split_that_has_no_folder_comes_from_the_training_images(tmp_path):
+def test_a_split_without_a_folder_is_taken_from_the_training_images(tmp_path):
     save_split(tmp_path, "Train", range(20))
     save_split(tmp_path, "test", range(20, 25))
     splits = load(tmp_path, val_fraction=0.1, test_fraction=0.2)
@@ -182,7 +182,7 @@ def test_two_folders_for_one_split_are_refused(tmp_path):
     assert refusal(tmp_path) == f"{tmp_path} must name the val split once, got val, valid"
 
 
-def test_labels_that_only_look_like_splits_stay_labels(tmp_path):
+def test_labels_with_the_names_of_splits_stay_labels(tmp_path):
     for label in ("test", "train", "tram"):
         save(tmp_path / label / "a.png")
     assert load(tmp_path).classes == ("test", "train", "tram")
@@ -194,7 +194,7 @@ def test_labels_that_only_look_like_splits_stay_labels(tmp_path):
 # Shapes, channels and metadata
 
 
-def test_a_width_of_its_own_makes_images_that_are_not_square(tmp_path):
+def test_width_gives_images_that_are_not_square(tmp_path):
     half = np.zeros((20, 40), np.uint8)
     half[:, 20:] = 200
     save(tmp_path / "a.png", half)
@@ -207,7 +207,7 @@ def transparent(pixels, alpha):
     return np.dstack([pixels, np.full(pixels.shape[:2], alpha, np.uint8)])
 
 
-def test_one_key_makes_grey_colour_palette_printed_and_transparent_images_the_same_kind(tmp_path):
+def test_channels_converts_images_of_every_mode(tmp_path):
     save(tmp_path / "a.png")
     save(tmp_path / "b.png", COLOUR)
     save(tmp_path / "c.png", transparent(COLOUR, 0))
@@ -229,14 +229,14 @@ def test_one_key_makes_grey_colour_palette_printed_and_transparent_images_the_sa
     assert len(load(tmp_path, channels=3).train.images) == 7
 
 
-def test_without_the_key_the_line_that_refuses_an_image_names_it(tmp_path):
+def test_without_channels_the_error_suggests_it(tmp_path):
     Image.fromarray(COLOUR).convert("CMYK").save(tmp_path / "a.jpg")
     assert "set data.channels=1 for grey or 3 for colour to convert all images" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize("mode", [0, 2, 4, 6], ids=["grey", "colour", "grey with alpha", "colour with alpha"])
 @pytest.mark.parametrize("channels", [None, 3])
-def test_sixteen_bits_are_refused_in_grey_and_in_colour(tmp_path, mode, channels):
+def test_images_with_16_bits_per_channel_are_refused(tmp_path, mode, channels):
     samples = {0: 1, 2: 3, 4: 2, 6: 4}[mode]
     path = tmp_path / "a.png"
     path.write_bytes(png(2, 2, zlib.compress((b"\0" + bytes(2 * 2 * samples)) * 2), depth=16, mode=mode))
@@ -246,7 +246,7 @@ def test_sixteen_bits_are_refused_in_grey_and_in_colour(tmp_path, mode, channels
 
 @pytest.mark.parametrize("exif", [b"Exif\0\0MM\0*", b"Exif\0\0hello", b"Exif\0\0II*\0\x08\0\0\0\xff\xff\x12\x01"])
 @pytest.mark.parametrize("name", ["a.jpg", "a.png"])
-def test_whole_pixels_with_damaged_exif_are_read_and_the_log_names_the_file(tmp_path, name, exif, caplog):
+def test_an_image_with_damaged_exif_is_read_and_logged(tmp_path, name, exif, caplog):
     path = save(tmp_path / name, np.full((8, 8), 100, np.uint8), exif=exif)
     assert load(tmp_path).train.images.unique().tolist() == [100]
     assert [record.getMessage().split(":")[0] for record in caplog.records] == [str(path)]
@@ -257,7 +257,7 @@ def test_a_link_to_an_image_in_the_same_folder_is_read(tmp_path):
     assert len(load(tmp_path).train.images) == 2
 
 
-def test_the_folder_itself_may_be_a_link_with_spaces_and_korean_letters(tmp_path):
+def test_the_image_folder_may_be_a_link_with_spaces_and_korean_letters(tmp_path):
     save(tmp_path / "사진 한 장" / "강아지" / "가.png")
     (tmp_path / "연결 된").symlink_to(tmp_path / "사진 한 장")
     assert load(tmp_path / "연결 된").classes == ("강아지",)
@@ -266,7 +266,7 @@ def test_the_folder_itself_may_be_a_link_with_spaces_and_korean_letters(tmp_path
 # What is refused
 
 
-def test_a_folder_that_is_missing_a_file_or_unset_is_refused(tmp_path):
+def test_a_root_that_is_unset_missing_or_a_file_is_refused(tmp_path):
     assert refusal(tmp_path / "none") == f"data.root must be a folder that exists, got '{tmp_path / 'none'}'"
     save(tmp_path / "a.png")
     assert refusal(tmp_path / "a.png").startswith("data.root must be a folder that exists, got ")
@@ -287,7 +287,7 @@ def test_grey_and_colour_together_are_refused_with_both_names(tmp_path):
     assert refusal(tmp_path).startswith(f"{colour} is colour, but {grey} is grey; set data.channels=1 ")
 
 
-def test_images_in_and_outside_of_subfolders_are_refused(tmp_path):
+def test_images_both_inside_and_outside_subfolders_are_refused(tmp_path):
     save(tmp_path / "cats" / "a.png")
     save(tmp_path / "b.png")
     assert "must hold images either in subfolders or directly, got both: b.png is in none" in refusal(tmp_path)
@@ -303,21 +303,21 @@ def test_an_alpha_channel_is_refused(tmp_path, make):
 
 
 @pytest.mark.parametrize("content", [b"", b"not an image", b"GIF89a", b"%!PS-Adobe-3.0 EPSF-3.0\n"])
-def test_an_image_that_is_none_is_named(tmp_path, content):
+def test_a_file_that_is_not_an_image_is_refused_by_name(tmp_path, content):
     save(tmp_path / "a.png")
     path = tmp_path / "b.png"
     path.write_bytes(content)
     assert refusal(tmp_path).startswith(f"{path} can't be read as PNG or JPEG: ")
 
 
-def test_another_format_behind_the_suffix_is_refused(tmp_path):
+def test_an_image_whose_format_differs_from_its_suffix_is_refused(tmp_path):
     Image.fromarray(GREY).save(tmp_path / "a.gif")
     path = (tmp_path / "a.gif").rename(tmp_path / "a.png")
     assert refusal(tmp_path).startswith(f"{path} can't be read as PNG or JPEG: ")
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg"])
-def test_no_truncated_image_is_taken(tmp_path, name):
+def test_every_truncated_image_is_refused(tmp_path, name):
     path = save(tmp_path / name, COLOUR)
     content = path.read_bytes()
     end = 32 if name == "a.png" else 2  # behind the last pixel come checksums and the mark of the end
@@ -356,14 +356,14 @@ long = settings(quick, max_examples=20_000)
 
 @quick
 @given(st.data())
-def test_a_damaged_image_is_read_or_named(tmp_path, draws):
+def test_a_damaged_image_is_read_or_refused_by_name(tmp_path, draws):
     read_or_refuse(damaged_images(tmp_path, draws))
 
 
 @pytest.mark.faults
 @long
 @given(st.data())
-def test_many_damaged_images_are_read_or_named(tmp_path, draws):
+def test_many_damaged_images_are_read_or_refused_by_name(tmp_path, draws):
     read_or_refuse(damaged_images(tmp_path, draws))
 
 
@@ -387,7 +387,7 @@ def test_a_small_file_that_claims_a_huge_image_is_refused_before_it_is_decoded(t
     assert refusal(tmp_path).startswith(f"{path} can't be read as PNG or JPEG: ")
 
 
-def test_a_size_that_would_fill_the_memory_is_refused_before_anything_is_allocated(tmp_path):
+def test_a_size_that_would_fill_the_memory_is_refused(tmp_path):
     save(tmp_path / "a.png")
     said = refusal(tmp_path, size=10**9)
     assert re.fullmatch(r"1 images of 1000000000×1000000000 .* free memory of [\d.]+ GiB, got 1.86e\+09 GiB", said)
@@ -415,7 +415,7 @@ def test_a_pipe_among_the_images_is_refused_without_waiting_for_it(tmp_path):
 
 @pytest.mark.process
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root, to become somebody else")
-def test_a_folder_or_file_that_may_not_be_read_is_named(tmp_path):
+def test_a_folder_or_file_without_read_permission_is_refused_by_name(tmp_path):
     # Root may read everything: ask as another user, from here, since the way to here is root's.
     tmp_path.chmod(0o755)
     for name, closed in (("folder", "."), ("file", "a.png")):

@@ -48,26 +48,26 @@ def runs(tmp_path_factory):
 
 
 @pytest.mark.parametrize("keep", LEFT)
-def test_what_is_kept_of_a_finished_run_is_what_the_key_says(runs, keep):
+def test_trainer_keep_decides_which_checkpoints_a_finished_run_keeps(runs, keep):
     assert sorted(file.stem for file in runs[keep].checkpoints.iterdir()) == LEFT[keep]
     assert runs[keep].state() == "finished"
     assert runs[keep].read_codes()[0]["mean"].shape == (360, 2)
     assert (runs[keep].figures / "samples.png").exists()
 
 
-def test_what_is_kept_is_no_part_of_the_identity():
+def test_trainer_keep_is_not_part_of_the_identity():
     assert len({identity_hash(as_dict(kept(keep))) for keep in LEFT}) == 1
 
 
 @pytest.mark.parametrize("keep", ["last", "none"])
-def test_more_epochs_are_refused_without_full_states_and_nothing_changes(runs, keep):
+def test_more_epochs_are_refused_without_full_checkpoints_and_nothing_changes(runs, keep):
     before = {file: file.read_bytes() for file in runs[keep].path.rglob("*") if file.is_file()}
     with pytest.raises(UserError, match=f"can't continue: with trainer.keep={keep} it has no full state"):
         experiment.run(kept(keep, epochs=4), runs[keep].path)
     assert {file: file.read_bytes() for file in runs[keep].path.rglob("*") if file.is_file()} == before
 
 
-def test_a_model_is_refused_without_weights_and_metrics_are_not(runs):
+def test_a_run_without_weights_has_metrics_but_no_model(runs):
     run = loading.load_run(runs["none"].path)
     assert len(run.metrics) == 3
     with pytest.raises(UserError, match=r"has no weights: trainer.keep=none"):
@@ -75,13 +75,13 @@ def test_a_model_is_refused_without_weights_and_metrics_are_not(runs):
     assert loading.load_run(runs["last"].path).model.latent_dim == 2
 
 
-def test_weights_that_were_not_kept_can_not_be_compared(runs):
+def test_weights_that_were_not_kept_can_not_be_reproduced(runs):
     reproduction.require_weights(runs["last"])
     with pytest.raises(UserError, match=r"has no weights: trainer.keep=none"):
         reproduction.require_weights(runs["none"])
 
 
-def test_an_interrupted_run_goes_on_whatever_is_to_be_kept(tmp_path):
+def test_an_unfinished_run_continues_whatever_trainer_keep_is(tmp_path):
     experiment.run(kept("none"), tmp_path, until=2)
     assert (tmp_path / "checkpoints" / "epoch_0002.safetensors").exists()
     experiment.run(kept("none"), tmp_path)

@@ -64,7 +64,7 @@ MARKER = """const find = (name) => document.querySelector(`.cloud ${name}`).getB
 
 @pytest.mark.process
 @needs_browser
-def test_the_image_is_what_torch_decodes_at_the_point_that_sliders_set(made, browser):
+def test_sliders_set_the_point_and_the_image_equals_what_torch_decodes(made, browser):
     opened(browser, made[0])
     for values in ([0.5, -1.0, 2.0], [-3.0, 3.0, 0.0]):
         script = """[...document.querySelectorAll('.latent .dimensions input')].slice(0, 3).forEach((input, i) => {
@@ -77,7 +77,7 @@ def test_the_image_is_what_torch_decodes_at_the_point_that_sliders_set(made, bro
 
 @pytest.mark.process
 @needs_browser
-def test_a_hand_drags_the_point_and_keys_move_it_and_the_image_follows(made, browser):
+def test_dragging_and_arrow_keys_move_the_point_and_the_image_follows(made, browser):
     opened(browser, made[0])
     _, _, left, top, width = browser.run(MARKER)
     before = pixels(browser)
@@ -105,7 +105,7 @@ def test_a_hand_drags_the_point_and_keys_move_it_and_the_image_follows(made, bro
 
 @pytest.mark.process
 @needs_browser
-def test_two_runs_walk_between_the_codes_of_the_same_images(made, browser):
+def test_two_runs_interpolate_between_the_codes_of_the_same_images(made, browser):
     opened(browser, made[0])
     script = """const [from, to, part] = document.querySelectorAll('.walk input');
         [from.value, to.value, part.value] = arguments; part.dispatchEvent(new Event('input'))"""
@@ -131,7 +131,7 @@ def test_two_runs_walk_between_the_codes_of_the_same_images(made, browser):
 @needs_axe
 @pytest.mark.parametrize("which", [0, 1], ids=["two runs", "one run"])
 @pytest.mark.parametrize(("width", "dark"), [(1440, False), (360, True)])
-def test_axe_finds_nothing_where_the_latent_space_is_drawn_and_nothing_is_wider(made, browser, which, width, dark):
+def test_axe_finds_no_violation_in_the_latent_space_and_nothing_overflows(made, browser, which, width, dark):
     opened(browser, made[which], width, dark=dark)
     assert browser.violations() == []
     assert browser.run("return document.documentElement.scrollWidth") <= width
@@ -145,7 +145,7 @@ def codes(dim):
 
 @pytest.mark.process
 @needs_browser
-def test_what_a_file_of_codes_holds_in_place_of_names_and_a_split_is_text_in_the_page(tmp_path, browser):
+def test_untrusted_class_names_and_splits_in_codes_are_shown_as_text(tmp_path, browser):
     names = [PAYLOAD, SCRIPT, "\u202e" + PAYLOAD]
     folder = decodable(tmp_path / "run", config(2), classes=names, split=PAYLOAD + SCRIPT)
     page = report.write_run(folder.path, ["python"])
@@ -160,7 +160,7 @@ def test_what_a_file_of_codes_holds_in_place_of_names_and_a_split_is_text_in_the
 
 @pytest.mark.process
 @needs_browser
-def test_the_run_that_a_reader_opens_or_chooses_is_the_first_that_is_decoded(made, browser):
+def test_the_run_that_is_opened_or_selected_is_decoded_first(made, browser):
     runs = ".latent .controls label:first-child option:checked"
     shown = f"[...document.querySelectorAll('{runs}')].map((each) => each.label)"
     opened(browser, made[0])
@@ -172,7 +172,7 @@ def test_the_run_that_a_reader_opens_or_chooses_is_the_first_that_is_decoded(mad
 
 @pytest.mark.process
 @needs_browser
-def test_without_motion_nothing_walks_by_itself_and_the_slider_does(made, browser):
+def test_with_reduced_motion_the_walk_has_a_slider_and_no_animation(made, browser):
     opened(browser, made[0])
     browser.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-reduced-motion", "value": "reduce"}])
     shown = "return [...document.querySelectorAll('.walk button, .walk input')].map((each) => each.offsetWidth > 0)"

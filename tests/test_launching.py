@@ -57,23 +57,23 @@ def launched(folder, scripts, **options):
 ALL = ["seed=0", "seed=1", "seed=2", "seed=3"]
 
 
-def test_jobs_that_end_by_themselves_are_launched_once_however_they_end(folder):
+def test_jobs_that_end_by_themselves_are_launched_once(folder):
     assert launched(folder, {"seed=2": "x"}) == [ALL]
     assert states(folder) == ["finished", "finished", "failed", "finished"]
 
 
-def test_a_killed_job_is_rerun_alone_before_those_that_never_started(folder):
+def test_a_killed_job_runs_again_alone_before_those_that_never_started(folder):
     assert launched(folder, {"seed=1": "kf"}) == [ALL, ["seed=1"], ["seed=2", "seed=3"]]
     assert states(folder) == ["finished"] * 4
 
 
-def test_a_job_that_is_killed_twice_has_failed_and_stops_no_other(folder):
+def test_a_job_that_is_killed_twice_fails_and_stops_no_other(folder):
     assert launched(folder, {"seed=1": "kk"}) == [ALL, ["seed=1"], ["seed=2", "seed=3"]]
     assert states(folder) == ["finished", "failed", "finished", "finished"]
     assert folder.folder(folder.jobs()[1]).read_status().error == KILLED_TWICE
 
 
-def test_each_job_that_was_lost_with_a_killed_one_is_rerun_alone(folder):
+def test_each_job_lost_with_a_killed_one_runs_again_alone(folder):
     calls = launched(folder, {"seed=1": "kk"}, beside=1)
     assert calls == [ALL, ["seed=1"], ["seed=2"], ["seed=3"]]
     assert states(folder) == ["finished", "failed", "finished", "finished"]
@@ -83,7 +83,7 @@ def test_jobs_are_launched_in_batches(folder):
     assert launched(folder, {}, most=3) == [ALL[:3], ALL[3:]]
 
 
-def test_a_launcher_that_starts_nothing_is_asked_once(folder):
+def test_a_launcher_that_starts_no_job_is_called_once(folder):
     class Broken:
         calls = 0
 
@@ -98,7 +98,7 @@ def test_a_launcher_that_starts_nothing_is_asked_once(folder):
     assert states(folder) == ["planned"] * 4
 
 
-def test_a_job_that_an_earlier_command_left_interrupted_is_no_suspect_of_a_launcher_that_starts_nothing(folder):
+def test_a_job_interrupted_earlier_is_not_blamed_if_the_launcher_starts_no_job(folder):
     class Refused:
         def launch(self, jobs):
             raise UserError("Slurm accepted no job: no partition")

@@ -72,18 +72,18 @@ def test_a_module_imports_only_from_its_own_level_or_below(file):
 
 
 @pytest.mark.parametrize("file", files(), ids=name_of)
-def test_a_library_is_imported_only_in_the_rooms_it_belongs_to(file):
+def test_a_library_is_imported_only_in_its_packages(file):
     room = room_of(name_of(file))
     roots = {name.split(".")[0] for name in imports(file)}
     misplaced = {library for library, rooms in ONLY_IN.items() if library in roots and room not in rooms}
     assert not misplaced
 
 
-def test_no_modules_import_each_other_in_a_circle():
+def test_no_modules_import_each_other_in_a_cycle():
     graph = {name: {n for n in imports(file, anywhere=False) if n in MODULES} for name, file in MODULES.items()}
     list(TopologicalSorter(graph).static_order())
 
 
-def test_every_level_names_rooms_that_exist():
+def test_every_level_lists_packages_that_exist():
     rooms = {room_of(name) for name in MODULES} - {""}
     assert rooms == set(LEVEL)

@@ -69,7 +69,7 @@ def test_a_loaded_model_has_the_best_weights_and_is_ready_for_use(folder):
     assert not any(parameter.requires_grad for parameter in model.parameters())
 
 
-def test_a_loaded_model_gives_the_validation_loss_that_its_run_recorded(folder):
+def test_a_loaded_model_reproduces_the_recorded_validation_loss(folder):
     from vae_exp.evaluation import evaluate
     from vae_exp.objectives import build_objective
 
@@ -80,14 +80,14 @@ def test_a_loaded_model_gives_the_validation_loss_that_its_run_recorded(folder):
     assert means["loss"] == run.metrics["val/loss"][run.final["best_epoch"] - 1]
 
 
-def test_bytes_and_fractions_encode_to_the_same_posterior(run):
+def test_bytes_and_floats_encode_to_the_same_posterior(run):
     images = data.load(CONFIG.data).test.images[:5]
     posterior = run.model.encode(images)
     assert posterior.mean.shape == (5, 3)
     assert torch.equal(posterior.mean, run.model.encode(images / 255).mean)
 
 
-def test_decoding_gives_pixels_between_0_and_1_and_their_likelihood(run):
+def test_decoding_returns_a_likelihood_with_a_mean_between_0_and_1(run):
     images = data.load(CONFIG.data).test.images[:5] / 255
     likelihood = run.model.decode(run.model.encode(images).mean)
     assert likelihood.mean.shape == (5, 1, 8, 8)
@@ -96,7 +96,7 @@ def test_decoding_gives_pixels_between_0_and_1_and_their_likelihood(run):
     torch.testing.assert_close(likelihood.log_prob(images), by_hand.sum((1, 2, 3)))
 
 
-def test_calling_the_model_gives_the_posterior_and_the_likelihood_at_its_mean(run):
+def test_calling_the_model_returns_the_posterior_and_the_likelihood_at_its_mean(run):
     images = data.load(CONFIG.data).test.images[:5]
     posterior, likelihood = run.model(images)
     assert torch.equal(posterior.mean, run.model.encode(images).mean)
@@ -126,7 +126,7 @@ def test_a_run_is_loaded_without_its_data(tmp_path):
 
 
 @pytest.mark.parametrize("state", ["interrupted", "failed", "planned"])
-def test_an_unfinished_run_says_so_and_loads_only_when_that_is_allowed(folder, state):
+def test_an_unfinished_run_loads_only_with_allow_unfinished(folder, state):
     folder.write_status(state)
     folder.remove_final()
     with pytest.raises(UserError, match=f"must be a finished run, got one that is {state}; give allow_unfinished=True"):
@@ -182,7 +182,7 @@ def test_a_card_shows_names_as_text(tmp_path):
     assert "<b>" not in vae_exp.load_run(tmp_path / "<b>run")._repr_html_()
 
 
-def test_python_sends_nothing_to_mlflow_unless_asked_and_saves_that(tmp_path, monkeypatch):
+def test_python_sends_nothing_to_mlflow_without_tracking_true(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = dataclasses.replace(CONFIG, tracking=MlflowConfig())
     run = vae_exp.run(config, "quiet")
@@ -193,7 +193,7 @@ def test_python_sends_nothing_to_mlflow_unless_asked_and_saves_that(tmp_path, mo
     assert not (tmp_path / "other").exists()
 
 
-def test_a_configuration_that_was_changed_since_is_checked_again(tmp_path):
+def test_a_configuration_that_was_changed_is_checked_again(tmp_path):
     config = vae_exp.Config()
     config.model.latent_dim = 0
     with pytest.raises(UserError, match=r"model\.latent_dim must be at least 1, got 0"):
@@ -201,14 +201,14 @@ def test_a_configuration_that_was_changed_since_is_checked_again(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_tuples_start_the_same_run_again(tmp_path):
+def test_a_run_started_again_with_tuples_is_the_same_run(tmp_path):
     model = dataclasses.replace(CONFIG.model, channels=(1, 4))
     first = vae_exp.run(CONFIG, tmp_path / "run")
     again = vae_exp.run(dataclasses.replace(CONFIG, model=model), tmp_path / "run")
     assert again.final == first.final
 
 
-def test_what_is_no_run_is_named(tmp_path):
+def test_a_folder_that_is_not_a_run_is_refused_by_name(tmp_path):
     with pytest.raises(UserError, match=r"nowhere is not a run: it has no config\.yaml"):
         vae_exp.load_run(tmp_path / "nowhere")
     with pytest.raises(UserError, match=r"is not a run: it has no config\.yaml"):
@@ -233,14 +233,14 @@ def edit(file, old, new):
         ("name: conv", "name: torch.nn.Linear", r"model\.name must be one of conv, mlp"),
     ],
 )
-def test_a_configuration_that_does_not_fit_is_named(folder, old, new, message):
+def test_a_configuration_that_does_not_fit_the_weights_is_refused(folder, old, new, message):
     edit(folder.config_file, old, new)
     with pytest.raises(UserError, match=message):
         _ = vae_exp.load_run(folder.path).model
 
 
 @pytest.mark.parametrize("shape", [None, [1, 8], [1, 8, "8"], [1, 0, 8], 8])
-def test_an_image_shape_that_is_none_is_named(folder, shape):
+def test_an_invalid_image_shape_is_refused(folder, shape):
     content = json.loads(folder.environment_file.read_text())
     content["data"]["image_shape"] = shape
     folder.environment_file.write_text(json.dumps(content))
@@ -248,7 +248,7 @@ def test_an_image_shape_that_is_none_is_named(folder, shape):
         _ = vae_exp.load_run(folder.path).model
 
 
-def test_another_image_shape_does_not_fit_the_weights(folder):
+def test_an_image_shape_that_does_not_fit_the_weights_is_refused(folder):
     edit(
         folder.environment_file, '"image_shape": [\n      1,\n      8,\n      8', '"image_shape": [\n1,\n32000,\n32000'
     )
@@ -273,7 +273,7 @@ def test_a_run_of_mlflow_is_loaded_and_reproduced_like_its_folder(tmp_path, monk
     assert RunFolder(again).read_environment().origin == f"runs:/{run_id}"
 
 
-def test_an_mlflow_run_that_does_not_exist_is_named(tmp_path, monkeypatch):
+def test_an_mlflow_run_that_does_not_exist_is_refused_by_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with pytest.raises(UserError, match=r"mlflow\.db does not exist"):
@@ -305,7 +305,7 @@ def test_dir_lists_what_is_public_and_nothing_else():
     assert options | {"Config", "TrainerConfig", "UserError", "Diverged", "run", "load_run"} <= set(dir(vae_exp))
 
 
-def test_what_the_package_does_not_have_is_an_attribute_error():
+def test_an_unknown_name_raises_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'colour'"):
         _ = vae_exp.colour
     assert re.match(r"\d+\.\d+\.\d+", vae_exp.__version__)

@@ -57,7 +57,7 @@ def test_a_second_process_is_refused_until_the_first_is_killed(tmp_path):
 
 
 @pytest.mark.parametrize("kind", [RunFolder, SweepFolder])
-def test_a_folder_is_free_again_when_what_was_done_in_it_failed(tmp_path, kind):
+def test_a_lock_is_released_after_an_error(tmp_path, kind):
     folder = kind(tmp_path)
 
     def fail():
@@ -90,7 +90,7 @@ with {"RunFolder": RunFolder, "SweepFolder": SweepFolder}[sys.argv[1]](Path(sys.
 
 @pytest.mark.process
 @pytest.mark.parametrize("kind", [RunFolder, SweepFolder])
-def test_a_lock_dies_with_its_process(tmp_path, kind):
+def test_a_lock_ends_with_its_process(tmp_path, kind):
     command = [sys.executable, "-c", HOLD, kind.__name__, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout.readline() == "locked\n"
@@ -101,7 +101,7 @@ def test_a_lock_dies_with_its_process(tmp_path, kind):
         assert (tmp_path / ".lock").exists()
 
 
-def test_on_another_host_only_the_lock_says_whether_a_run_still_runs(tmp_path):
+def test_on_another_host_only_the_lock_shows_whether_a_run_is_running(tmp_path):
     folder = RunFolder(tmp_path)
     folder.write_status("running")
     status = read_json(folder.status_file) | {"host": "another"}
@@ -117,7 +117,7 @@ def test_on_another_host_only_the_lock_says_whether_a_run_still_runs(tmp_path):
     [{"pid": 2**22 + 1}, {"process_started": 1.0}, {"process_started": None}, {"pid": 1}],
     ids=["no such process", "another process with its number", "no start known", "a process of the system's"],
 )
-def test_after_a_reboot_a_run_that_says_running_is_interrupted(tmp_path, change):
+def test_after_a_reboot_a_running_run_counts_as_interrupted(tmp_path, change):
     folder = RunFolder(tmp_path)
     folder.write_status("running")
     assert folder.state() == "running"
@@ -125,13 +125,13 @@ def test_after_a_reboot_a_run_that_says_running_is_interrupted(tmp_path, change)
     assert folder.state() == "interrupted"
 
 
-def test_a_held_folder_notes_its_process_and_a_free_one_none(tmp_path):
+def test_a_lock_names_its_holder_only_while_it_is_held(tmp_path):
     with RunFolder(tmp_path).locked():
         assert lock.holder(tmp_path) == process.this_process()
     assert lock.holder(tmp_path) is None
 
 
-def test_the_note_of_a_process_that_is_gone_does_not_count(tmp_path):
+def test_the_name_of_a_holder_that_has_ended_is_ignored(tmp_path):
     write_json(tmp_path / ".lock.json", process.this_process())
     assert lock.holder(tmp_path) is None
 

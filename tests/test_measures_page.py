@@ -51,16 +51,16 @@ def written(tmp_path_factory):
     return {general(key) for key in keys}
 
 
-def test_the_page_has_an_entry_for_every_number_that_a_run_writes_and_no_other(written):
+def test_the_page_explains_exactly_the_measures_that_a_run_writes(written):
     assert set(named()) == written
 
 
-def test_every_number_is_explained_once_in_every_respect():
+def test_every_measure_has_one_entry_with_all_its_parts():
     assert len(named()) == len(set(named()))
     assert all(all(row) for row in rows())
 
 
-def test_the_numbers_of_images_on_the_page_are_those_that_are_taken():
+def test_the_numbers_of_images_on_the_page_are_those_of_the_code():
     from vae_exp.measures import final, latent, likelihood, probes, samples, subject
     from vae_exp.training import SCALE_IMAGES
 

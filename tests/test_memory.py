@@ -32,7 +32,7 @@ def outputs_of(model, run):
 
 
 @pytest.mark.parametrize(("config", "shape"), MODELS, ids=lambda value: getattr(value, "name", ""))
-def test_the_count_without_memory_is_that_of_real_tensors(config, shape):
+def test_the_memory_counted_without_allocation_equals_that_of_real_tensors(config, shape):
     with without_memory():
         encoder, decoder = layers_of(build_model(config, shape, 0), shape)
     model = build_model(config, shape, 0)
@@ -100,7 +100,7 @@ print(*train(128, 60, 8))
 
 @pytest.mark.process
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux says how large a process was at most")
-def test_images_of_128_pixels_train_within_the_memory_that_was_counted():
+def test_training_on_128_pixel_images_stays_within_the_counted_memory():
     done = subprocess.run([sys.executable, "-c", TRAIN], capture_output=True, text=True, check=True)
     grown, promised = map(float, done.stdout.split())
     assert promised / 4 < grown <= promised

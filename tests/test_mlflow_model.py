@@ -83,7 +83,7 @@ def served(tmp_path_factory):
     mlflow.set_tracking_uri(None)
 
 
-def test_mlflow_loads_a_runs_model_and_predicts_what_torch_does(served):
+def test_a_model_loaded_with_mlflow_predicts_what_torch_does(served):
     _, run, address = served
     loaded, vae = mlflow.pyfunc.load_model(address), run.model
     posterior = vae.encode(IMAGES)
@@ -98,7 +98,7 @@ def test_mlflow_loads_a_runs_model_and_predicts_what_torch_does(served):
         np.testing.assert_array_equal(drawn, vae.sample(5, seed=7))
 
 
-def test_the_models_own_example_is_an_input_that_it_takes(served):
+def test_a_model_accepts_its_own_input_example(served):
     loaded = mlflow.pyfunc.load_model(served[2])
     example = loaded.metadata.load_input_example(mlflow.artifacts.download_artifacts(served[2]))
     assert loaded.predict(np.asarray(example)).shape == (1, 1, 8, 8)
@@ -115,7 +115,7 @@ def test_the_models_own_example_is_an_input_that_it_takes(served):
         (None, {"output": "dream"}, "params.output must be one of reconstruct, encode, decode, sample, got 'dream'"),
     ],
 )
-def test_an_input_that_does_not_fit_is_named(served, given, params, rule):
+def test_an_input_that_does_not_fit_is_refused(served, given, params, rule):
     with pytest.raises(MlflowException, match=rule) as error:
         mlflow.pyfunc.load_model(served[2]).predict(given, params=params)
     assert error.value.error_code == "INVALID_PARAMETER_VALUE"
@@ -137,7 +137,7 @@ def test_a_model_is_linked_to_its_run_its_measures_and_its_data(served):
     assert [found.info.run_id for found in filtered] == [model.source_run_id]
 
 
-def test_a_model_is_sent_once_and_again_when_its_weights_have_changed(place):
+def test_a_model_is_sent_again_only_if_its_weights_changed(place):
     run = train(CONFIG, place / "run")
     train(CONFIG, place / "run")
     (place / "run" / "mlflow.json").write_text(
@@ -151,12 +151,12 @@ def test_a_model_is_sent_once_and_again_when_its_weights_have_changed(place):
     assert all(model.status == "READY" for model in models(place))
 
 
-def test_no_model_is_sent_where_tracking_model_is_false(place):
+def test_no_model_is_sent_if_tracking_model_is_false(place):
     train(Config(**vars(CONFIG) | {"tracking": MlflowConfig(model=False)}), place / "run")
     assert not models(place)
 
 
-def test_nothing_of_a_model_is_a_pickle_and_the_code_that_loads_it_is_ours(served):
+def test_a_logged_model_contains_no_pickle_and_names_our_loader(served):
     folder = Path(mlflow.artifacts.download_artifacts(served[2]))
     files = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
     assert "data/model.safetensors" in files
@@ -164,7 +164,7 @@ def test_nothing_of_a_model_is_a_pickle_and_the_code_that_loads_it_is_ours(serve
     assert "loader_module: vae_exp.tracking.pyfunc" in (folder / "MLmodel").read_text()
 
 
-def test_the_model_without_mlflow_refuses_with_the_rule(served, tmp_path):
+def test_the_pyfunc_model_predicts_without_mlflows_wrapper(served, tmp_path):
     folder = Path(mlflow.artifacts.download_artifacts(served[2]))
     assert VaePyfunc(folder / "data").predict(IMAGES.numpy()).shape == (2, 1, 8, 8)
 
@@ -247,12 +247,12 @@ def test_a_registered_model_is_loaded_by_our_code(served, registered, name):
 
 
 @pytest.mark.parametrize("address", ["models:/digits", "models:/../digits@x", "models:/digits/latest", "models:/m-1"])
-def test_what_is_no_address_of_a_model_is_refused(registered, address):
+def test_an_invalid_model_address_is_refused(registered, address):
     with pytest.raises(UserError, match="a model must be models:/NAME@ALIAS"):
         vae_exp.load_run(address)
 
 
-def test_what_a_registered_model_says_of_its_loader_is_never_followed(served, registered, tmp_path):
+def test_the_loader_that_a_registered_model_names_is_never_used(served, registered, tmp_path):
     """Anybody may register a model whose description names code to run."""
     folder = Path(mlflow.artifacts.download_artifacts(f"models:/{models(served[0])[0].model_id}"))
     mark = tmp_path / "mark"

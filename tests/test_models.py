@@ -32,7 +32,7 @@ def geometries(draw, largest_kernel=7, most_channels=5):
 
 @given(geometries())
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
-def test_the_decoder_gives_images_of_the_size_that_the_encoder_takes(drawn):
+def test_the_decoder_returns_images_of_the_size_that_the_encoder_accepts(drawn):
     config, shape = drawn
     with torch.device("meta"):
         model = build_where_it_fits(config, shape)
@@ -50,7 +50,7 @@ def build_where_it_fits(config, shape):
 
 @given(geometries(largest_kernel=4, most_channels=3))
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
-def test_real_images_go_through_any_geometry_and_give_gradients(drawn):
+def test_every_geometry_works_on_images_and_has_gradients(drawn):
     config, shape = drawn
     model = build_where_it_fits(config, shape)
     images = torch.rand(2, *shape)
@@ -61,7 +61,7 @@ def test_real_images_go_through_any_geometry_and_give_gradients(drawn):
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=3), st.tuples(*[st.integers(1, 9)] * 3), st.integers(1, 5))
 @settings(max_examples=50, deadline=None)
-def test_the_mlp_takes_and_gives_images_of_any_shape(hidden, shape, latent_dim):
+def test_the_mlp_works_on_images_of_any_shape(hidden, shape, latent_dim):
     model = build_model(MlpConfig(hidden=hidden, latent_dim=latent_dim), shape, seed=0)
     assert model.encode(torch.rand(3, *shape)).mean.shape == (3, latent_dim)
     assert model.decode(torch.rand(3, latent_dim)).mean.shape == (3, *shape)
@@ -79,19 +79,19 @@ def test_the_mlp_has_the_parameters_of_its_layers():
     assert number_of_parameters(model) == encoder + decoder
 
 
-def test_the_sides_of_the_reference_model_are_the_published_ones():
+def test_the_layer_sizes_of_the_reference_model_are_the_published_ones():
     for sides in geometry(ConvConfig(), MNIST):
         assert sides.encoder == [28, 14, 7]
         assert sides.decoder == [7, 15, 31]
 
 
-def test_height_and_width_are_derived_each_by_itself():
+def test_height_and_width_are_derived_separately():
     height, width = geometry(ConvConfig(channels=[3, 32, 64]), (3, 64, 48))
     assert (height.encoder, height.decoder) == ([64, 32, 16], [16, 33, 67])
     assert (width.encoder, width.decoder) == ([48, 24, 12], [12, 25, 51])
 
 
-def test_an_axis_may_need_more_pixels_at_the_end_while_the_other_needs_fewer():
+def test_one_axis_may_be_padded_while_the_other_is_cropped():
     config = ConvConfig(channels=[1, 2], kernel_size=4, stride=4)
     height, width = geometry(config, (1, 6, 5))
     assert (height.excess, width.excess) == (2, -1)
@@ -100,7 +100,7 @@ def test_an_axis_may_need_more_pixels_at_the_end_while_the_other_needs_fewer():
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "softplus"])
-def test_the_mlp_has_the_activation_that_was_asked_for(activation):
+def test_the_mlp_uses_the_given_activation(activation):
     model = build_model(MlpConfig(hidden=[4], activation=activation), (1, 2, 2), seed=0)
     x = torch.rand(3, 1, 2, 2)
     first, last = model.encoder[1], model.encoder[-1]
@@ -108,7 +108,7 @@ def test_the_mlp_has_the_activation_that_was_asked_for(activation):
     torch.testing.assert_close(model.encode(x).mean, last(hidden)[:, :2])
 
 
-def test_the_callers_channel_list_is_left_as_it_was():
+def test_the_callers_channel_list_is_not_changed():
     config = ConvConfig(channels=[1, 8, 4, 2])
     build_model(config, MNIST, seed=0)
     assert config.channels == [1, 8, 4, 2]
@@ -143,7 +143,7 @@ def test_the_same_seed_builds_the_same_model_and_touches_no_other_randomness():
     assert not torch.equal(one["encoder.0.weight"], other["encoder.0.weight"])
 
 
-def test_samples_are_images_that_repeat_with_their_seed():
+def test_samples_are_images_and_repeat_with_their_seed():
     model = build_model(ConvConfig(), MNIST, seed=0)
     samples = model.sample(5, seed=1)
     assert samples.shape == (5, *MNIST)
@@ -153,7 +153,7 @@ def test_samples_are_images_that_repeat_with_their_seed():
     assert not torch.equal(samples, model.sample(5, seed=2))
 
 
-def test_many_latent_points_are_decoded_in_parts_to_the_same_images():
+def test_decoding_many_points_in_parts_gives_the_same_images():
     model = build_model(ConvConfig(channels=[1, 4]), (1, 8, 8), seed=0).double()
     z = torch.randn(1203, 2, dtype=torch.float64)
     whole = model.decode(z).mean
@@ -170,7 +170,7 @@ def test_many_latent_points_are_decoded_in_parts_to_the_same_images():
         ("discretized_logistic", DiscretizedLogistic),
     ],
 )
-def test_the_decoder_returns_the_likelihood_that_was_asked_for(likelihood, expected):
+def test_the_decoder_returns_the_given_likelihood(likelihood, expected):
     model = build_model(ConvConfig(likelihood=likelihood), MNIST, seed=0)
     assert isinstance(model.decode(torch.zeros(1, 2)), expected)
 
@@ -201,14 +201,14 @@ def test_the_scale_of_a_gaussian_is_fixed_or_learned():
     ],
     ids=["too deep", "colour", "grey"],
 )
-def test_what_fits_no_image_is_refused_in_one_line(config, shape, text):
+def test_a_model_that_does_not_fit_the_images_is_refused_in_one_line(config, shape, text):
     with pytest.raises(UserError) as caught:
         build_model(config, shape, seed=0)
     assert str(caught.value).startswith(text)
     assert "\n" not in str(caught.value)
 
 
-def test_an_optimal_scale_is_that_of_the_batch_in_training_and_saved_with_the_weights_in_evaluation():
+def test_an_optimal_scale_is_the_batchs_in_training_and_the_saved_one_in_evaluation():
     model = build_model(ConvConfig(likelihood="gaussian", optimal_scale=True), MNIST, seed=0)
     assert "log_scale" in model.state_dict()
     assert "log_scale" not in dict(model.named_parameters())
@@ -227,7 +227,7 @@ def test_an_optimal_scale_is_that_of_the_batch_in_training_and_saved_with_the_we
     torch.testing.assert_close(one, all_six[:1])
 
 
-def test_no_other_scale_makes_the_images_likelier_than_the_optimal_one():
+def test_no_scale_gives_a_higher_likelihood_than_the_optimal_one():
     mean, x = torch.rand(5, *MNIST, dtype=torch.float64), torch.rand(5, *MNIST, dtype=torch.float64)
     best = OptimalGaussian(mean).log_prob(x).sum()
     sigma = (x - mean).square().mean().sqrt()

@@ -24,7 +24,7 @@ def pictures(folder, seed):
 
 
 @pytest.mark.process
-def test_resuming_a_sweep_takes_the_folder_of_its_data_and_no_other_data(tmp_path):
+def test_a_sweep_resumes_with_the_same_data_in_another_folder_and_refuses_other_data(tmp_path):
     before, after = pictures(tmp_path / "before", 0), tmp_path / "after"
     planned = ["train", "-m", "seed=0,1", f"data.root={before}", "hydra.sweep.dir=sweep", *OPTIONS]
     assert commands.run(tmp_path, *planned).returncode == 0

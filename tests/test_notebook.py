@@ -29,7 +29,7 @@ config = vae_exp.Config(
 
 
 @pytest.mark.process
-def test_a_notebook_trains_sweeps_and_shows_cards(tmp_path):
+def test_a_notebook_trains_sweeps_and_displays_cards(tmp_path):
     cells = [nbformat.v4.new_code_cell(source.strip()) for source in CELLS]
     notebook = nbformat.v4.new_notebook(cells=cells)
     nbclient.NotebookClient(

@@ -56,7 +56,7 @@ def lines_of(file):
 
 
 @pytest.mark.process
-def test_a_run_whose_working_folder_is_deleted_is_finished(tmp_path):
+def test_a_run_finishes_although_its_working_folder_is_deleted(tmp_path):
     command = started(tmp_path / "here", f"hydra.run.dir={tmp_path / 'run'}", "trainer.epochs=40", "tracking=none")
     shutil.rmtree(tmp_path / "here")
     printed, said = command.communicate(300)
@@ -67,7 +67,7 @@ def test_a_run_whose_working_folder_is_deleted_is_finished(tmp_path):
 
 
 @pytest.mark.process
-def test_a_run_whose_folder_is_renamed_says_so_in_one_line(tmp_path):
+def test_a_run_whose_folder_is_renamed_fails_with_one_line(tmp_path):
     command = started(tmp_path / "here", f"hydra.run.dir={tmp_path / 'run'}", "trainer.epochs=9999", "tracking=none")
     (tmp_path / "run").rename(tmp_path / "renamed")
     _, said = command.communicate(300)
@@ -108,7 +108,7 @@ def sent(note):
 
 
 @pytest.mark.process
-def test_a_database_that_is_locked_removed_and_emptied_under_a_run_misses_nothing_and_each_is_one_line(tmp_path):
+def test_a_database_that_is_locked_removed_or_emptied_during_a_run_gets_everything(tmp_path):
     command = started(
         tmp_path / "here", f"hydra.run.dir={tmp_path / 'run'}", "trainer.epochs=999999", "trainer.batch_size=10"
     )
@@ -138,7 +138,7 @@ def test_a_database_that_is_locked_removed_and_emptied_under_a_run_misses_nothin
 
 
 @pytest.mark.process
-def test_a_failure_to_send_is_said_once_at_the_end(tmp_path):
+def test_a_failure_to_send_is_reported_once_at_the_end(tmp_path):
     uri = f"http://127.0.0.1:{free_port()}"
     environment = os.environ | {"MLFLOW_TRACKING_URI": uri}
     done = run(tmp_path, "train", *SMALL, "trainer.epochs=1", "hydra.run.dir=run", environment=environment)
@@ -160,7 +160,7 @@ def limited(limit, cwd, *arguments):
 
 
 @pytest.mark.process
-def test_where_files_may_not_grow_one_line_says_what_was_not_written_and_what_to_do(tmp_path):
+def test_a_file_size_limit_is_reported_in_one_line_with_what_to_do(tmp_path):
     done = limited("-f 1", tmp_path, *SMALL, "hydra.run.dir=run")
     (line,) = done.stderr.splitlines()
     assert done.returncode == 1
@@ -170,7 +170,7 @@ def test_where_files_may_not_grow_one_line_says_what_was_not_written_and_what_to
 
 
 @pytest.mark.process
-def test_a_launcher_that_can_start_nothing_is_one_line_and_the_plan_stays(tmp_path):
+def test_a_launcher_that_can_start_no_worker_fails_with_one_line_and_keeps_the_plan(tmp_path):
     parallel = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweep.dir=sweep"]
     done = limited("-n 12", tmp_path, "-m", *SMALL, "seed=0,1", *parallel)
     (line,) = done.stderr.splitlines()
@@ -195,14 +195,14 @@ def finished(tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
 
 
-def test_where_no_folder_can_be_written_compare_shows_the_table_and_says_that_there_is_no_report(finished, capsys):
+def test_without_a_writable_folder_compare_prints_the_table_without_a_report(finished, capsys):
     assert compare([finished], new_console()) is None
     printed = capsys.readouterr().out
     assert "35.88" in printed
     assert "no report" in printed
 
 
-def test_a_finished_run_that_can_not_be_written_is_resumed_as_finished(finished, capsys):
+def test_resuming_a_finished_read_only_run_succeeds(finished, capsys):
     assert resume(finished, []) == 0
     printed, said = capsys.readouterr()
     assert printed.startswith("finished")

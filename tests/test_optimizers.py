@@ -51,7 +51,7 @@ def stepped(parameter, optimizer, gradient):
     return parameter.item()
 
 
-def test_adam_steps_as_its_paper_says():
+def test_adam_follows_its_paper():
     """The first step is lr·g/(|g| + eps); the second has m̂ = (0.9·0.1·g₁ + 0.1·g₂)/(1 − 0.9²), v̂ likewise."""
     parameter = nn.Parameter(torch.tensor(1.0))
     optimizer = build_optimizer(AdamConfig(lr=0.1, eps=1e-8), [parameter])
@@ -60,7 +60,7 @@ def test_adam_steps_as_its_paper_says():
     assert stepped(parameter, optimizer, -1.0) == pytest.approx(0.9 - 0.1 * mean / square**0.5)
 
 
-def test_weight_decay_is_a_penalty_in_adam_and_apart_from_the_gradient_in_adamw():
+def test_weight_decay_is_part_of_the_gradient_in_adam_and_decoupled_in_adamw():
     """Without a gradient AdamW shrinks by lr·decay; Adam takes the penalty for a gradient and steps by lr."""
     adam, adamw = (nn.Parameter(torch.tensor(2.0)) for _ in range(2))
     assert stepped(adam, build_optimizer(AdamConfig(lr=0.1, weight_decay=0.5), [adam]), 0.0) == pytest.approx(1.9)
@@ -69,7 +69,7 @@ def test_weight_decay_is_a_penalty_in_adam_and_apart_from_the_gradient_in_adamw(
     assert stepped(adamw, build_optimizer(AdamWConfig(lr=0.1, weight_decay=0.5), [adamw]), 0.0) == pytest.approx(3.8)
 
 
-def test_without_stages_the_rate_stays():
+def test_without_stages_the_learning_rate_is_constant():
     assert {learning_rate(SgdConfig(lr=0.3), epoch) for epoch in (1, 10, 5000)} == {0.3}
 
 
@@ -77,17 +77,17 @@ def test_without_stages_the_rate_stays():
     ("epoch", "stage"),
     [(1, 1), (2, 2), (4, 2), (5, 3), (13, 3), (14, 4), (40, 4), (41, 5), (1093, 7), (1094, 8), (3280, 8)],
 )
-def test_stage_i_lasts_3_to_the_i_minus_1_epochs_at_a_tenth_of_a_seventh_less_each(epoch, stage):
+def test_stages_have_the_lengths_and_learning_rates_of_burda_et_al(epoch, stage):
     """Burda et al. 2015: 3^(i−1) passes at 0.001·10^(−(i−1)/7) for i = 1…8, 3,280 in all."""
     assert learning_rate(AdamConfig(lr=0.001, stages=8), epoch) == pytest.approx(0.001 * 10 ** (-(stage - 1) / 7))
 
 
-def test_the_last_stage_has_a_tenth_of_the_rate():
+def test_the_last_stage_has_a_tenth_of_the_learning_rate():
     assert learning_rate(AdamConfig(lr=0.001, stages=8), 3280) == pytest.approx(0.0001)
 
 
 @pytest.mark.parametrize("stages", [0, 9])
-def test_there_are_one_to_eight_stages(stages):
+def test_stages_outside_1_to_8_are_refused(stages):
     with pytest.raises(UserError, match=r"optimizer\.stages must be between 1 and 8"):
         AdamConfig(stages=stages)
 
@@ -108,7 +108,7 @@ def step(optimizer, weights, seed):
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
-def test_an_optimizer_that_is_put_back_takes_the_same_steps(config):
+def test_a_restored_optimizer_takes_the_same_steps(config):
     weights = parameters()
     optimizer = build_optimizer(config, weights)
     for seed in (1, 2):

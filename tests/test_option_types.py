@@ -54,7 +54,7 @@ def is_of(value, declared):
 @pytest.mark.parametrize(("cls", "name"), FIELDS, ids=lambda part: getattr(part, "__name__", part))
 @settings(max_examples=25)
 @given(value=anything)
-def test_a_field_takes_a_value_as_its_own_type_or_names_the_dotted_key_in_one_line(cls, name, value):
+def test_a_field_converts_a_value_to_its_type_or_refuses_it_with_the_dotted_key(cls, name, value):
     made = refusal = None
     try:
         made = cls(**{name: value})
@@ -71,7 +71,7 @@ def test_a_field_takes_a_value_as_its_own_type_or_names_the_dotted_key_in_one_li
 
 
 @given(value=anything)
-def test_a_value_is_also_checked_when_it_is_assigned(value):
+def test_a_value_is_also_checked_on_assignment(value):
     made = ConvConfig()
     assume(not isinstance(value, int | float | np.number) or isinstance(value, bool) or value != int(value))
     with pytest.raises(UserError, match=r"^model\.latent_dim must be an integer"):
@@ -79,7 +79,7 @@ def test_a_value_is_also_checked_when_it_is_assigned(value):
     assert made == ConvConfig()
 
 
-def test_numbers_of_numpy_whole_floats_and_tuples_are_converted():
+def test_numpy_numbers_whole_floats_and_tuples_are_converted():
     model = ConvConfig(latent_dim=np.int64(4), channels=(1, 8.0, np.uint8(16)), kernel_size=np.float32(3))
     assert (model.latent_dim, model.channels, model.kernel_size) == (4, [1, 8, 16], 3)
     assert {type(number) for number in [model.latent_dim, model.kernel_size, *model.channels]} == {int}
@@ -90,13 +90,13 @@ def test_numbers_of_numpy_whole_floats_and_tuples_are_converted():
 
 
 @pytest.mark.parametrize("value", ["4", True, 4.5, None, [4], np.float64(4.5), np.nan, np.inf])
-def test_what_is_no_whole_number_is_refused_as_one(value):
+def test_values_that_are_not_integers_are_refused(value):
     with pytest.raises(UserError, match=r"^model\.latent_dim must be an integer of at most 64 bits, got "):
         MlpConfig(latent_dim=value)
 
 
 @pytest.mark.parametrize("value", ["1", 1, 0.0, None])
-def test_what_is_no_truth_value_is_refused_as_one(value):
+def test_values_that_are_not_booleans_are_refused(value):
     with pytest.raises(UserError, match=r"^optimizer\.amsgrad must be true or false, got "):
         AdamConfig(amsgrad=value)
 
@@ -113,7 +113,7 @@ def test_a_list_is_checked_item_by_item_and_copied():
 
 
 @pytest.mark.parametrize("base", [ModelConfig, config.DataConfig, config.OptimizerConfig, config.ObjectiveConfig])
-def test_the_base_of_a_group_is_no_option_of_it(base):
+def test_the_base_class_of_a_group_can_not_be_instantiated(base):
     with pytest.raises(UserError, match=rf"^{base._group}\.name must be .*, got '' \({base.__name__}\)"):
         base()
 
@@ -135,20 +135,20 @@ def test_a_misspelt_attribute_is_refused():
         made.model.latentdim = 4
 
 
-def test_tuples_and_lists_are_the_same_experiment():
+def test_tuples_and_lists_have_the_same_identity():
     tuples, lists = Config(model=ConvConfig(channels=(1, 8))), Config(model=ConvConfig(channels=[1, 8]))
     assert tuples == lists
     assert identity_hash(as_dict(tuples)) == identity_hash(as_dict(lists))
 
 
 @pytest.mark.parametrize("cls", OPTIONS, ids=lambda cls: cls.__name__)
-def test_an_option_passes_through_omegaconf_and_plain_data_unchanged(cls):
+def test_an_option_survives_omegaconf_and_plain_data_unchanged(cls):
     made = Config(**{cls._group: cls()})
     assert OmegaConf.to_object(OmegaConf.structured(made)) == made
     assert load_config(as_dict(made), "config.yaml") == made
 
 
-def test_a_dataclass_without_source_has_its_docstring_alone():
+def test_a_dataclass_defined_without_source_is_documented_and_checked():
     namespace = {"dataclass": dataclasses.dataclass, "ModelConfig": ModelConfig, "__name__": "elsewhere"}
     exec('@dataclass\nclass Mine(ModelConfig):\n    """A model of mine."""\n    width: int = 3\n', namespace)
     assert namespace["Mine"].__doc__.startswith("A model of mine.\n\nAttributes:\n    name: ")

@@ -80,7 +80,7 @@ def sent(run, epochs):
     return lambda: f'"epochs": {epochs}' in (run.folder.path / "mlflow.json").read_text()
 
 
-def test_a_server_that_is_down_at_the_start_is_named_and_gets_everything_when_it_is_there(
+def test_a_server_that_is_down_at_the_start_is_reported_and_gets_everything_once_it_is_up(
     running, tmp_path, monkeypatch, capsys
 ):
     running.kill()
@@ -118,7 +118,7 @@ def test_a_server_that_is_killed_gets_the_rest_from_the_next_command(running, tm
     require_all(running.uri, run.folder, experiment(tmp_path))
 
 
-def test_a_server_that_hangs_is_given_up_and_gets_the_rest_later(running, tmp_path, monkeypatch, capsys):
+def test_waiting_for_a_hanging_server_ends_and_the_rest_is_sent_later(running, tmp_path, monkeypatch, capsys):
     run = start(tmp_path, running.uri, monkeypatch)
     run.train(2)
     wait_until(sent(run, 2))
@@ -147,7 +147,7 @@ def test_a_server_that_answers_with_an_error_gets_the_rest_later(running, tmp_pa
         require_all(between.uri, run.folder, experiment(tmp_path))
 
 
-def test_answers_that_are_lost_make_nothing_twice(running, tmp_path, monkeypatch):
+def test_lost_answers_duplicate_nothing(running, tmp_path, monkeypatch):
     """Every call that changes something is carried out, and at first its answer does not arrive."""
     with proxy(running.uri) as between:
         between.lose = 8
@@ -216,7 +216,7 @@ def fill(file):
 
 
 @pytest.mark.faults
-def test_a_server_whose_disk_is_full_gets_the_rest_when_there_is_room(tmp_path, monkeypatch, capsys):
+def test_a_server_with_a_full_disk_gets_the_rest_once_there_is_space(tmp_path, monkeypatch, capsys):
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(disk)], check=False)

@@ -39,7 +39,7 @@ CONFIGS = {
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
-def test_a_configuration_composed_from_its_overrides_is_the_same(config):
+def test_the_overrides_of_a_configuration_compose_to_it_again(config):
     assert compose.defaults(overrides_of(config)) == config
 
 
@@ -47,7 +47,7 @@ def test_the_defaults_need_no_override():
     assert overrides_of(Config()) == []
 
 
-def test_options_come_before_the_values_that_they_bring():
+def test_options_come_before_their_values():
     overrides = overrides_of(CONFIGS["every group"])
     assert set(overrides[:5]) == {"model=mlp", "data=digits", "optimizer=sgd", "objective=iwae", "tracking=none"}
 
@@ -60,7 +60,7 @@ def test_keys_that_are_left_out_keep_their_defaults():
 
 @settings(deadline=None)
 @given(st.text(min_size=1).filter(str.strip).filter(lambda text: "${" not in text and text != "???"))
-def test_any_name_is_spelled_so_that_it_is_read_back(composer, name):
+def test_any_name_is_quoted_so_that_hydra_reads_it_back(composer, name):
     assert composer.compose([f"tracking.experiment={quote_value(name)}"]).tracking.experiment == name
 
 
@@ -75,10 +75,10 @@ def test_any_name_is_spelled_so_that_it_is_read_back(composer, name):
         ([1, [2, "a b"]], "[1,[2,'a b']]"),
     ],
 )
-def test_a_value_is_spelled_with_its_type(value, text):
+def test_a_value_is_quoted_according_to_its_type(value, text):
     assert quote_value(value) == text
 
 
 @given(st.text(alphabet="\\'\"a \n"))
-def test_quotes_and_backslashes_are_read_back_by_the_grammar(value):
+def test_quotes_and_backslashes_are_read_back_by_hydra(value):
     assert OverridesParser.create().parse_override(f"key={compose.quote(value)}").value() == value

@@ -53,7 +53,7 @@ def test_a_path_that_is_too_long_is_refused_in_one_line(name, tmp_path, monkeypa
     ],
 )
 @pytest.mark.parametrize("folder", [LONG, "b/" * 2000, "\0"], ids=["name", "path", "null character"])
-def test_python_refuses_a_folder_that_cannot_be_opened_with_its_key(call, folder, tmp_path, monkeypatch):
+def test_functions_refuse_a_folder_that_can_not_be_opened_by_its_argument_name(call, folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r"^(folder|run) must be a path that can be opened, got "):
         call(folder)

@@ -82,7 +82,7 @@ def steps():
     }
 
 
-def test_a_copied_run_folder_becomes_a_run_of_its_own_and_says_so(place, capsys):
+def test_a_copied_run_folder_becomes_another_mlflow_run_and_says_so(place, capsys):
     trained(place / "run", 1)
     shutil.copytree(place / "run", place / "copy")
     trained(place / "copy", 2)
@@ -91,14 +91,14 @@ def test_a_copied_run_folder_becomes_a_run_of_its_own_and_says_so(place, capsys)
     assert steps() == {"run": [1, 2], "copy": [1, 2, 3]}
 
 
-def test_a_moved_run_folder_goes_on_as_the_same_run(place):
+def test_a_moved_run_folder_continues_the_same_mlflow_run(place):
     trained(place / "run", 1)
     (place / "run").rename(place / "moved")
     trained(place / "moved", 1)
     assert steps() == {"moved": [1, 2]}
 
 
-def test_a_moved_run_folder_whose_run_has_gone_on_elsewhere_becomes_another(place):
+def test_a_moved_run_folder_whose_run_continued_elsewhere_becomes_another_mlflow_run(place):
     trained(place / "run", 1)
     shutil.copytree(place / "run", place / "old")
     trained(place / "run", 2)
@@ -107,7 +107,7 @@ def test_a_moved_run_folder_whose_run_has_gone_on_elsewhere_becomes_another(plac
     assert steps() == {"run": [1, 2, 3], "old": [1, 2]}
 
 
-def test_a_database_that_is_removed_in_the_middle_of_a_run_gets_everything_again(place, capsys):
+def test_a_database_that_is_removed_during_a_run_gets_everything_again(place, capsys):
     run = Run(place / "run", tracking=TRACKING).start()
     run.train(2)
     until_sent(run.folder, 2)
@@ -120,7 +120,7 @@ def test_a_database_that_is_removed_in_the_middle_of_a_run_gets_everything_again
     assert "SQL" not in said
 
 
-def test_the_end_of_a_run_is_sent_where_its_files_find_no_place(place):
+def test_the_end_of_a_run_is_sent_although_its_files_can_not_be_stored(place):
     run = Run(place / "run", tracking=TRACKING).start()
     run.train(1)
     until_sent(run.folder, 1)
@@ -132,7 +132,7 @@ def test_the_end_of_a_run_is_sent_where_its_files_find_no_place(place):
     assert shown.data.metrics["measures/test_loss"] == 99.5
 
 
-def test_a_run_is_shown_in_the_experiment_that_is_asked_for_now(place):
+def test_a_run_is_sent_to_the_mlflow_experiment_of_the_current_session(place):
     trained(place / "run", 1)
     run = Run(place / "run", tracking=MlflowConfig(experiment="another")).start()
     until_sent(run.folder, 1)
@@ -140,19 +140,19 @@ def test_a_run_is_shown_in_the_experiment_that_is_asked_for_now(place):
     assert set(runs(client(), "another")) == {"latent_dim=2"}
 
 
-def test_a_store_that_another_process_holds_is_given_up(place, monkeypatch):
+def test_waiting_for_a_store_that_another_process_holds_ends(place, monkeypatch):
     monkeypatch.setattr(store_module, "LONGEST_LOCKED", 0.2)
     opening = Store(f"sqlite:///{place / 'mlflow.db'}").opening()
     with FileLock(f"{place / 'mlflow.db'}.lock"), pytest.raises(TimeoutError, match="another process holds"):
         opening.__enter__()
 
 
-def test_an_untracked_run_is_reproduced_untracked():
+def test_an_untracked_run_is_reproduced_without_tracking():
     assert _ours(small_config(tracking=NoTrackingConfig()), []).tracking == NoTrackingConfig()
     assert _ours(small_config(tracking=MlflowConfig()), []).tracking == MlflowConfig()
 
 
-def test_metrics_that_grow_are_read_from_where_the_reader_stopped(place):
+def test_growing_metrics_are_read_from_the_last_position(place):
     reader, file = metrics.Reader(place / "metrics.jsonl"), place / "metrics.jsonl"
     assert reader.update() == []
     for epoch in range(1, 4):
@@ -165,7 +165,7 @@ def test_metrics_that_grow_are_read_from_where_the_reader_stopped(place):
     assert len(reader.update()) == 3
 
 
-def test_a_run_that_holds_its_lock_runs_whatever_the_clock_says(place):
+def test_a_run_that_holds_its_lock_is_running_whatever_the_clock_says(place):
     folder = RunFolder(place / "run")
     with folder.locked():
         folder.write_status("running")
@@ -175,7 +175,7 @@ def test_a_run_that_holds_its_lock_runs_whatever_the_clock_says(place):
     assert folder.state() == "interrupted"
 
 
-def test_a_run_whose_folder_is_gone_says_so_and_names_no_log_that_is_not_there(place):
+def test_the_error_of_a_run_without_a_folder_names_no_log(place):
     folder = RunFolder(place / "run")
     error = FileNotFoundError(2, "No such file or directory", str(folder.status_file))
     assert job._explain(error, folder).endswith("run was removed or renamed while the run trained")
@@ -184,7 +184,7 @@ def test_a_run_whose_folder_is_gone_says_so_and_names_no_log_that_is_not_there(p
     assert job._explain(error, folder).endswith("see run/run.log")
 
 
-def test_a_working_folder_that_is_deleted_is_the_one_the_command_was_started_in(place, monkeypatch):
+def test_a_deleted_working_folder_is_taken_from_the_environment(place, monkeypatch):
     (place / "gone").mkdir()
     monkeypatch.chdir(place / "gone")
     monkeypatch.setenv("PWD", str(place / "gone"))
@@ -200,14 +200,14 @@ def planned(root, digest):
     return Job("a_12345678", "a", [], saved, data=digest)
 
 
-def test_a_plan_that_notes_no_digest_needs_the_callers_folder(place):
+def test_a_plan_without_a_data_digest_needs_the_callers_folder(place):
     with pytest.raises(UserError, match=r"notes no digest of its data.*give yours: data\.root=FOLDER"):
         with_known_data([planned(str(place), None)], None)
     assert with_known_data([planned(None, None)], None)
     assert with_known_data([planned(str(place), "0" * 64)], None)
 
 
-def test_a_configuration_that_notes_no_digest_needs_the_callers_folder(place):
+def test_a_run_without_a_data_digest_needs_the_callers_folder(place):
     folder = RunFolder(place / "run")
     theirs = small_config(data=ImagesConfig(root=str(place), size=8))
     with pytest.raises(UserError, match="notes no digest of the data"):
@@ -223,7 +223,7 @@ def pictures(folder, first):
     return folder
 
 
-def test_a_resumed_run_reads_no_pictures_but_those_that_it_was_trained_on_or_that_the_caller_gives(place, capsys):
+def test_a_resumed_run_reads_only_its_own_or_the_callers_images(place, capsys):
     theirs, mine = pictures(place / "theirs", 10), pictures(place / "mine", 100)
     trainer = TrainerConfig(epochs=1, batch_size=4, threads=1, device="cpu")
     config = small_config(data=ImagesConfig(root=str(theirs), size=8), trainer=trainer)
@@ -263,7 +263,7 @@ def start_a_worker(number, parent_is_known):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.process
-def test_a_worker_whose_parent_is_gone_ends():
+def test_a_worker_ends_after_its_parent_has_ended():
     context = multiprocessing.get_context("fork")
     number, known = context.Value("i", 0), context.Event()
     parent = context.Process(target=start_a_worker, args=[number, known])

@@ -28,12 +28,12 @@ def sweep(tmp_path):
     return folder
 
 
-def test_a_plan_comes_back_as_it_was_written(sweep):
+def test_a_plan_is_read_as_it_was_written(sweep):
     assert sweep.jobs() == [job(0), job(1)]
     assert sweep.read_plan().command == ["python"]
 
 
-def test_a_job_is_read_by_its_place_whatever_the_other_lines_hold(sweep):
+def test_a_job_is_read_at_its_offset_without_reading_other_lines(sweep):
     second = sweep.jobs()[1]
     lines = sweep.path / "jobs.jsonl"
     lines.write_bytes(b"x" * second.at + lines.read_bytes()[second.at :])
@@ -42,13 +42,13 @@ def test_a_job_is_read_by_its_place_whatever_the_other_lines_hold(sweep):
         sweep.jobs()
 
 
-def test_a_job_that_is_not_at_its_place_is_refused(sweep):
+def test_a_job_that_is_not_at_its_offset_is_refused(sweep):
     first, second = sweep.jobs()
     with pytest.raises(UserError, match="must have 'seed=0_12345678' at byte"):
         sweep.job(first.name, second.at)
 
 
-def test_extending_a_plan_appends_what_is_new_and_keeps_the_lines_before(sweep):
+def test_extending_a_plan_appends_new_jobs_and_keeps_the_earlier_lines(sweep):
     before = (sweep.path / "jobs.jsonl").read_bytes()
     sweep.write_plan([*sweep.jobs(), job(2)], ["again"])
     assert (sweep.path / "jobs.jsonl").read_bytes().startswith(before)
@@ -56,13 +56,13 @@ def test_extending_a_plan_appends_what_is_new_and_keeps_the_lines_before(sweep):
     assert sweep.read_plan().command == ["again"]
 
 
-def test_a_job_that_is_planned_again_keeps_its_place_in_the_order(sweep):
+def test_a_job_that_is_planned_again_keeps_its_position(sweep):
     longer = dataclasses.replace(job(0), config=job(0).config | {"seed": 7})
     sweep.write_plan([longer, *sweep.jobs()[1:]], ["python"])
     assert sweep.jobs() == [longer, job(1)]
 
 
-def test_what_a_killed_process_appended_without_a_header_does_not_count(sweep):
+def test_lines_appended_by_a_killed_process_are_ignored(sweep):
     lines = sweep.path / "jobs.jsonl"
     whole = lines.read_bytes()
     lines.write_bytes(whole + b'{"name": "seed=7_1234')
@@ -72,7 +72,7 @@ def test_what_a_killed_process_appended_without_a_header_does_not_count(sweep):
     assert lines.read_bytes().startswith(whole)
 
 
-def test_a_plan_that_lost_its_end_is_refused(sweep):
+def test_a_truncated_plan_is_refused(sweep):
     lines = sweep.path / "jobs.jsonl"
     lines.write_bytes(lines.read_bytes()[:-9])
     with pytest.raises(UserError, match=r"jobs.jsonl is damaged: it must have \d+ bytes, got \d+"):
@@ -80,20 +80,20 @@ def test_a_plan_that_lost_its_end_is_refused(sweep):
 
 
 @pytest.mark.parametrize("size", [None, -1, 0.5, 2**40, "9"])
-def test_a_header_that_does_not_say_how_much_counts_is_refused(sweep, size):
+def test_a_header_with_an_invalid_size_is_refused(sweep, size):
     sweep.plan_file.write_text(json.dumps({"version": 2, "command": [], "bytes": size}))
     with pytest.raises(UserError, match=r"sweep\.json(: bytes must be int| must have)"):
         sweep.jobs()
 
 
 @pytest.mark.parametrize("digest", [7, "", "a" * 63, "G" * 64])
-def test_a_digest_that_is_none_is_refused(sweep, digest):
+def test_an_invalid_digest_is_refused(sweep, digest):
     sweep.write_plan([dataclasses.replace(job(2), data=digest)], [])
     with pytest.raises(UserError, match=r"must have digests of 64 hexadecimal digits|data must be str"):
         sweep.jobs()
 
 
-def test_a_plan_of_version_1_is_read_and_becomes_version_2_when_it_is_extended(tmp_path):
+def test_a_plan_of_version_1_is_read_and_extended_as_version_2(tmp_path):
     sweep = SweepFolder(shutil.copytree(FIXTURE, tmp_path / "sweep"))
     old = sweep.jobs()
     assert [each.label for each in old] == ["latent_dim=2", "latent_dim=3"]

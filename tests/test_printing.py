@@ -41,7 +41,7 @@ def is_one(node, names):
 
 
 @pytest.mark.parametrize("file", SOURCES, ids=lambda file: f"{file.parent.name}.{file.stem}")
-def test_nothing_prints_beside_the_one_door(file):
+def test_everything_is_printed_through_printing_py(file):
     allowed = {"printing.py": set(), "terminal.py": {"Console", "console.print"}, "conclusion.py": {"Console"}}
     allowed |= {
         name: {"Console"} for name in ("grid.py", "from_python.py")
@@ -51,11 +51,11 @@ def test_nothing_prints_beside_the_one_door(file):
 
 
 @pytest.mark.parametrize("line", ["print(1)", "sys.stderr.write('x')", "console.print(x)", "rich.console.Console()"])
-def test_the_check_of_the_source_notices_what_prints(line):
+def test_the_source_check_detects_calls_that_print(line):
     assert printing_calls(ast.parse(line))
 
 
-def test_a_line_that_is_printed_while_a_bar_is_drawn_stands_above_it(capsys, monkeypatch):
+def test_a_line_printed_while_a_bar_is_drawn_appears_above_it(capsys, monkeypatch):
     """rich puts a stream of its own before standard output meanwhile, and draws the bar below it."""
     monkeypatch.setenv("FORCE_COLOR", "1")  # a terminal, for rich
     console = new_console(width=60)
@@ -68,7 +68,7 @@ def test_a_line_that_is_printed_while_a_bar_is_drawn_stands_above_it(capsys, mon
     assert list(filter(str.isprintable, lines)) == ["the bar", "a line", "the bar", "an error", "the bar", "the bar"]
 
 
-def test_a_door_that_is_closed_leaves_its_stream_open(capsys):
+def test_closing_the_printing_stream_leaves_standard_output_open(capsys):
     """Python closes, and flushes, every file that is left at its end, when the modules are gone already."""
     door = Door("stdout")
     door.close()
@@ -77,7 +77,7 @@ def test_a_door_that_is_closed_leaves_its_stream_open(capsys):
     assert capsys.readouterr().out == "still here\n"
 
 
-def test_lines_and_tables_show_what_a_terminal_would_obey_as_escapes():
+def test_lines_and_tables_escape_control_characters():
     file = io.StringIO()
     console = safe(Console(file=file, width=200, force_terminal=True, color_system="truecolor"))
     say(console, f"a {HOSTILE}")
@@ -101,7 +101,7 @@ def test_an_address_is_a_link_in_a_terminal_and_plain_text_elsewhere():
     assert shown[False] == f" {address} http://a\\x1b]8;;b\n"
 
 
-def test_a_warning_that_nobody_handles_is_one_printable_line(capsys, monkeypatch):
+def test_a_warning_without_a_handler_is_one_printable_line(capsys, monkeypatch):
     monkeypatch.setattr(logging.getLogger(), "handlers", [])
     logging.getLogger("vae_exp.somewhere").warning("a %s", HOSTILE)
     (line,) = capsys.readouterr().err.splitlines()
@@ -110,14 +110,14 @@ def test_a_warning_that_nobody_handles_is_one_printable_line(capsys, monkeypatch
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
-def test_what_an_encoding_lacks_does_not_stop_the_line(monkeypatch, encoding):
+def test_characters_that_the_encoding_lacks_are_replaced(monkeypatch, encoding):
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding))
     print_line("Δ = 1 ± 2, 데이터")
     assert raw.getvalue().decode(encoding).startswith(("? = 1 ? 2", "? = 1 ± 2", "Δ = 1 ± 2"))
 
 
-def test_a_stream_that_is_missing_or_closed_is_no_error(monkeypatch):
+def test_printing_to_a_missing_or_closed_stream_is_no_error(monkeypatch):
     for stream in (None, io.TextIOWrapper(io.BytesIO())):
         if stream:
             stream.close()
@@ -135,7 +135,7 @@ def command(*arguments):
 
 
 @pytest.mark.process
-def test_a_reader_that_goes_away_does_not_stop_a_run(tmp_path):
+def test_a_closed_pipe_does_not_stop_a_run(tmp_path):
     process = subprocess.Popen(
         command("hydra.run.dir=run"), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -148,7 +148,7 @@ def test_a_reader_that_goes_away_does_not_stop_a_run(tmp_path):
 
 
 @pytest.mark.process
-def test_a_sweep_whose_output_is_not_utf_8_ends_with_its_table_and_report(tmp_path):
+def test_a_sweep_with_ascii_output_ends_with_its_table_and_report(tmp_path):
     environment = os.environ | {"PYTHONIOENCODING": "ascii", "LANG": "C"}
     two = command("-m", "model.latent_dim=2,3", "hydra.sweep.dir=sweep")
     done = subprocess.run(two, cwd=tmp_path, env=environment, capture_output=True, timeout=300, check=False)
@@ -160,7 +160,7 @@ def test_a_sweep_whose_output_is_not_utf_8_ends_with_its_table_and_report(tmp_pa
 @pytest.mark.process
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP here")
 @pytest.mark.parametrize(("ignored", "code", "state"), [(False, 129, "interrupted"), (True, 0, "finished")])
-def test_a_dropped_connection_stops_a_run_unless_it_was_started_with_nohup(tmp_path, ignored, code, state):
+def test_sighup_stops_a_run_unless_it_was_started_with_nohup(tmp_path, ignored, code, state):
     handler = signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
     try:
         process = subprocess.Popen(command("hydra.run.dir=run"), cwd=tmp_path)

@@ -60,7 +60,7 @@ def test_a_duration_is_hours_minutes_and_seconds():
     ]  # fmt: skip
 
 
-def test_the_bar_of_a_terminal_with_utf_8_is_no_row_of_hyphens(capsys):
+def test_the_bar_uses_box_characters_in_a_utf_8_terminal(capsys):
     bar = Bar(LABEL, Console(file=OUT, force_terminal=True, width=80))
     bar.start(10, 1, 3)
     bar.stop()
@@ -84,12 +84,12 @@ def test_the_bar_draws_one_line_without_cutting_the_time(width):
     assert len(last) <= width
 
 
-def test_what_is_done_outside_the_epochs_replaces_the_losses():
+def test_work_outside_the_epochs_is_shown_instead_of_the_losses():
     text = ProgressText("run", epochs=50, epoch=50, record=RECORD, doing="drawing tsne")
     assert fit(80, "run", text.variants("0:00:00"))[2] == "drawing tsne"
 
 
-def test_a_file_gets_a_line_for_each_epoch_and_python_nothing():
+def test_a_file_gets_one_line_per_epoch_and_a_python_call_prints_nothing():
     file = io.StringIO()
     lines = show_progress("run", Console(file=file))
     assert isinstance(lines, Lines)

@@ -40,7 +40,7 @@ def written(folder):
     return {file: file.stat().st_mtime_ns for file in folder.rglob("*.*") if file.name != ".lock"}
 
 
-def test_a_sweep_has_a_table_runs_the_best_and_a_report(sweep):
+def test_a_sweep_has_a_table_runs_a_best_run_and_a_report(sweep):
     assert sweep.table["model.latent_dim"].tolist() == [2, 3]
     assert sweep.table["states"].tolist() == ["2 finished", "2 finished"]
     assert [(run.config.model.latent_dim, run.config.seed) for run in sweep.runs] == [(2, 0), (2, 1), (3, 0), (3, 1)]
@@ -57,7 +57,7 @@ def test_a_sweep_is_shown_in_one_line_and_as_its_table(sweep):
     assert repr(vae_exp.load_sweep(sweep.folder)) == repr(sweep)
 
 
-def test_the_same_sweep_again_runs_nothing(sweep):
+def test_running_the_same_sweep_again_runs_nothing(sweep):
     before = written(sweep.runs[0].folder)
     again = vae_exp.sweep(CONFIG, {"model.latent_dim": (2.0, 3), "seed": [0, np.int64(1)]}, sweep.folder)
     assert [run.folder for run in again.runs] == [run.folder for run in sweep.runs]
@@ -65,7 +65,7 @@ def test_the_same_sweep_again_runs_nothing(sweep):
 
 
 @pytest.mark.process
-def test_what_python_began_the_command_finishes_to_the_same_bits(sweep, tmp_path):
+def test_a_sweep_started_from_python_is_finished_by_the_command_to_the_same_bits(sweep, tmp_path):
     run = sweep.runs[0]
     before = run.metrics["val/loss"].tolist()
     folder = SweepFolder(sweep.folder).folder(SweepFolder(sweep.folder).jobs()[0])
@@ -80,7 +80,7 @@ def test_what_python_began_the_command_finishes_to_the_same_bits(sweep, tmp_path
 
 
 @pytest.mark.process
-def test_what_the_command_began_python_finishes_and_extends(tmp_path):
+def test_a_sweep_started_by_the_command_is_finished_and_extended_from_python(tmp_path):
     place = f"hydra.sweep.dir={tmp_path / 'sweep'}"
     done = commands.run(tmp_path, "train", "-m", place, *OVERRIDES, "model.latent_dim=2,3")
     assert done.returncode == 0, done.stderr
@@ -93,7 +93,7 @@ def test_what_the_command_began_python_finishes_and_extends(tmp_path):
     assert sweep.runs[2].folder.name.startswith("latent_dim=4_")
 
 
-def test_options_of_a_group_are_swept_and_named_by_what_differs():
+def test_swept_options_of_a_group_are_named_by_their_differing_keys():
     models = [vae_exp.MlpConfig(hidden=[8]), vae_exp.MlpConfig(hidden=[9]), vae_exp.ConvConfig()]
     every, swept = requests(CONFIG, {"model": models, "seed": [1]})
     assert [request.overrides for request in every] == [
@@ -105,7 +105,7 @@ def test_options_of_a_group_are_swept_and_named_by_what_differs():
     assert [request.compose().model for request in every] == models
 
 
-def test_values_of_numpy_and_tuples_are_named_as_the_command_names_them():
+def test_numpy_values_and_tuples_are_named_as_the_command_names_them():
     grid = {"model.hidden": [(8, 9)], "model.latent_dim": np.array([2]), "optimizer.lr": [1e-3]}
     (request,), _ = requests(CONFIG, grid)
     assert request.overrides == ["model.hidden=[8,9]", "model.latent_dim=2", "optimizer.lr=0.001"]
@@ -127,7 +127,7 @@ def test_values_of_numpy_and_tuples_are_named_as_the_command_names_them():
         ({"trainer.batch_size": [10**6]}, r"trainer\.batch_size must be at most"),
     ],
 )
-def test_a_sweep_that_can_not_run_is_refused_before_anything_is_made(tmp_path, grid, complaint):
+def test_an_invalid_sweep_from_python_is_refused_before_anything_is_created(tmp_path, grid, complaint):
     with pytest.raises(UserError, match=complaint) as error:
         vae_exp.sweep(CONFIG, grid, tmp_path / "sweep")
     assert "\n" not in str(error.value)
@@ -140,21 +140,21 @@ def test_the_number_of_jobs_at_once_is_checked(tmp_path, jobs):
         vae_exp.sweep(CONFIG, {}, tmp_path / "sweep", jobs=jobs)
 
 
-def test_a_job_that_fails_stops_no_other_and_is_in_the_table(tmp_path):
+def test_a_failing_job_stops_no_other_and_is_in_the_table(tmp_path):
     config = dataclasses.replace(CONFIG, optimizer=vae_exp.SgdConfig(lr=1e-3))
     sweep = vae_exp.sweep(config, {"optimizer.lr": [1e30, 1e-3]}, tmp_path / "sweep")
     assert [run.state for run in sweep.runs] == ["failed", "finished"]
     assert sweep.table["states"].tolist() == ["failed", "finished"]
 
 
-def test_what_is_no_sweep_is_named(sweep, tmp_path):
+def test_a_folder_that_is_not_a_sweep_is_refused_by_name(sweep, tmp_path):
     with pytest.raises(UserError, match="is a run, not a sweep; read it with load_run"):
         vae_exp.load_sweep(sweep.runs[0].folder)
     with pytest.raises(UserError, match=r"is not a sweep: it has no sweep\.json"):
         vae_exp.load_sweep(tmp_path)
 
 
-def test_a_sweep_without_a_finished_run_says_why_it_has_no_best(sweep, tmp_path):
+def test_a_sweep_without_a_finished_run_has_no_best_and_says_why(sweep, tmp_path):
     jobs = [dataclasses.replace(job, at=None) for job in SweepFolder(sweep.folder).jobs()]
     SweepFolder(tmp_path / "sweep").write_plan(jobs, ["python"])
     with pytest.raises(UserError, match="has no best run: no run is finished"):
@@ -183,7 +183,7 @@ def search_without_end(folder, jobs):
 @pytest.mark.process
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGTERM")
 @pytest.mark.parametrize(("call", "jobs"), [(sweep_without_end, 2), (search_without_end, 1)])
-def test_sigterm_ends_a_whole_sweep_or_search_and_not_only_the_run_in_progress(call, jobs, tmp_path):
+def test_sigterm_ends_a_whole_sweep_or_search_from_python(call, jobs, tmp_path):
     sweep = SweepFolder(tmp_path / "sweep")
     process = commands.fork(call, sweep.path, jobs)
     try:

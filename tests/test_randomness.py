@@ -20,7 +20,7 @@ def test_a_stream_is_fixed_by_its_name():
     assert derive(0, "noise", 3) == by_hand == 0x5C7D20BE16082ABB
 
 
-def test_streams_that_differ_in_seed_purpose_or_epoch_have_nothing_in_common():
+def test_streams_that_differ_in_seed_purpose_or_epoch_are_independent():
     names = [
         (seed, stream, *epoch) for seed in (0, 1) for stream in ("noise", "shuffle") for epoch in ((), (1,), (11,))
     ]
@@ -29,13 +29,13 @@ def test_streams_that_differ_in_seed_purpose_or_epoch_have_nothing_in_common():
         assert abs(correlation) < 5 / 1000**0.5
 
 
-def test_seeds_are_what_torch_takes():
+def test_seeds_of_streams_are_valid_for_torch():
     seeds = {derive(seed, "noise", epoch) for seed in (0, 1, 2**63 - 1) for epoch in range(1000)}
     assert len(seeds) == 3000
     assert all(0 <= seed < 2**63 for seed in seeds)
 
 
-def test_drawing_leaves_the_global_generator_alone():
+def test_drawing_does_not_use_the_global_generator():
     before = torch.random.get_rng_state()
     draws(0, "noise")
     assert torch.equal(torch.random.get_rng_state(), before)
@@ -54,7 +54,7 @@ def settings():
 
 
 @pytest.mark.usefixtures("settings")
-def test_deterministic_means_threads_algorithms_and_no_choice_by_speed():
+def test_make_deterministic_sets_threads_and_flags():
     torch.backends.cudnn.benchmark = True
     make_deterministic(2)
     assert torch.get_num_threads() == 2
@@ -65,7 +65,7 @@ def test_deterministic_means_threads_algorithms_and_no_choice_by_speed():
 
 @pytest.mark.usefixtures("settings")
 @pytest.mark.parametrize("was_on", [True, False])
-def test_the_settings_that_were_found_are_put_back_also_after_an_error(was_on, monkeypatch):
+def test_settings_are_restored_even_after_an_error(was_on, monkeypatch):
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
     torch.use_deterministic_algorithms(was_on, warn_only=was_on)
     torch.utils.deterministic.fill_uninitialized_memory = was_on
@@ -88,7 +88,7 @@ def test_the_settings_that_were_found_are_put_back_also_after_an_error(was_on, m
 
 
 @pytest.mark.usefixtures("settings")
-def test_what_has_no_deterministic_algorithm_is_refused():
+def test_an_operation_without_a_deterministic_algorithm_raises():
     make_deterministic(1)
     with pytest.raises(RuntimeError, match="deterministic"):
         torch.zeros(3, requires_grad=True).put(torch.tensor([0, 0]), torch.ones(2)).sum().backward()

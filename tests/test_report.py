@@ -33,7 +33,7 @@ def page(folder, command=("python", "-m", "vae_exp.compare")):
 # --- the page --------------------------------------------------------------------------------------------------------
 
 
-def test_the_page_needs_no_network_and_lets_only_its_own_script_run(tmp_path):
+def test_the_page_needs_no_network_and_allows_only_its_own_script(tmp_path):
     sweep(tmp_path, [(config(dim), {"losses": [(1.0, 1.0)]}) for dim in (2, 4)])
     text = page(tmp_path)
     assert not re.search(r"https?:|//[\w-]+\.", re.sub(r"base64,[\w+/=]+", "", text))
@@ -65,7 +65,7 @@ def test_untrusted_text_is_shown_as_text(tmp_path):
 
 @pytest.mark.process
 @needs_browser
-def test_in_chromium_the_page_has_no_error_sorts_by_a_click_and_runs_no_payload(tmp_path, browser):
+def test_in_chromium_the_page_sorts_by_a_click_and_runs_no_payload(tmp_path, browser):
     folder, command = hostile(tmp_path)
     page(folder, command)
     browser.open((folder / "report.html").as_uri())
@@ -87,7 +87,7 @@ def test_in_chromium_the_page_has_no_error_sorts_by_a_click_and_runs_no_payload(
 
 @pytest.mark.process
 @needs_browser
-def test_the_payload_runs_in_chromium_where_it_is_let(tmp_path, browser):
+def test_the_payload_works_in_a_page_without_protection(tmp_path, browser):
     (tmp_path / "page.html").write_text(f"<!doctype html><title>mine</title><body>{PAYLOAD}</body>")
     browser.open((tmp_path / "page.html").as_uri())
     browser.wait("document.title === 'owned'")
@@ -125,7 +125,7 @@ def noted(name, band=60):
 @needs_axe
 @pytest.mark.parametrize("which", [0, 1], ids=["sweep", "run"])
 @pytest.mark.parametrize(("width", "dark"), [(1440, False), (390, False), (1440, True)])
-def test_axe_finds_nothing_on_the_page_and_nothing_is_wider_than_the_window(pages, browser, which, width, dark):
+def test_axe_finds_no_violation_on_the_page_and_nothing_overflows(pages, browser, which, width, dark):
     browser.open(pages[which].as_uri(), width, dark)
     assert browser.violations() == []
     assert browser.run("return document.documentElement.scrollWidth") <= width
@@ -138,7 +138,7 @@ def test_axe_finds_nothing_on_the_page_and_nothing_is_wider_than_the_window(page
 
 @pytest.mark.process
 @needs_browser
-def test_groups_of_columns_fold_and_pictures_are_enlarged_in_the_page(pages, browser):
+def test_column_groups_fold_and_pictures_open_enlarged(pages, browser):
     browser.open(pages[0].as_uri())
     heads = "[...document.querySelectorAll('.sortable thead tr:last-child th')]"
     visible = f"{heads}.filter(th => th.offsetWidth && th.innerText.trim())"
@@ -154,7 +154,7 @@ def test_groups_of_columns_fold_and_pictures_are_enlarged_in_the_page(pages, bro
     assert not browser.run("return document.querySelector('dialog').open")
 
 
-def test_the_page_begins_with_the_answer_and_so_does_its_title(pages):
+def test_the_page_and_its_title_begin_with_the_answer(pages):
     text = pages[0].read_text(encoding="utf-8")
     said = "latent_dim=4 is best: 16.5 ± 0.5 nats per image, 2.0 below latent_dim=2, one seed"
     assert f"<title>{said}" in text
@@ -162,7 +162,7 @@ def test_the_page_begins_with_the_answer_and_so_does_its_title(pages):
     assert "<h1>Test loss 18.5 ± 0.5 nats per image</h1>" in pages[1].read_text(encoding="utf-8")
 
 
-def test_the_band_of_a_noted_picture_is_cut_off_and_its_detail_written_once(pages):
+def test_the_heading_of_a_picture_is_cropped_and_its_caption_written_once(pages):
     text = pages[0].read_text(encoding="utf-8")
     for name in ("latent", "samples", "reconstructions"):
         assert len(re.findall(f">what {name} shows<", text)) == 1
@@ -180,7 +180,7 @@ def test_one_seed_of_each_configuration_is_shown_and_the_others_are_folded(pages
     assert re.findall("<figcaption>(.*?)</figcaption>", folded) == ["latent_dim=2, seed=1"]
 
 
-def test_more_than_two_dimensions_are_shown_by_tsne_where_it_was_drawn(tmp_path):
+def test_more_than_two_dimensions_are_shown_by_tsne_if_it_was_drawn(tmp_path):
     for dim in (2, 3):
         folder = write(tmp_path / str(dim), config(dim), [(1.0, 1.0)])
         for name in ("latent", "tsne"):
@@ -193,7 +193,7 @@ def test_more_than_two_dimensions_are_shown_by_tsne_where_it_was_drawn(tmp_path)
     ] == [1, 1]
 
 
-def test_the_page_of_a_run_gives_each_measure_with_its_meaning(pages):
+def test_the_page_of_a_run_explains_each_measure(pages):
     text = pages[1].read_text(encoding="utf-8")
     assert '<th scope="row">test loss</th><td>18.50 ± 0.50</td>' in text
     assert "Latent dimensions whose posterior mean varies" in text
@@ -238,7 +238,7 @@ def test_a_picture_that_is_damaged_or_too_large_is_not_shown(tmp_path, content):
     assert shown(tmp_path, content) == []
 
 
-def test_no_flipped_bit_of_a_picture_stops_the_report(tmp_path):
+def test_a_picture_with_a_flipped_bit_does_not_stop_the_report(tmp_path):
     content = picture((20, 20))
     file = tmp_path / "flipped.png"
     for place in range(0, len(content), 7):
@@ -263,7 +263,7 @@ def test_a_very_tall_picture_does_not_stop_the_report(tmp_path):
 
 
 @pytest.mark.process
-def test_a_run_is_compared_into_its_own_folder_and_where_that_is_read_only_below_outputs(tmp_path):
+def test_compare_writes_the_report_of_a_run_into_its_folder_or_below_outputs(tmp_path):
     folder = write(tmp_path / "run", config(2), [(2.0, 1.0)])
     assert "Report: run/report.html" in run(tmp_path, "compare", "run").stdout
     (folder.path / "report.html").unlink()
@@ -279,7 +279,7 @@ def test_a_run_is_compared_into_its_own_folder_and_where_that_is_read_only_below
 
 
 @pytest.mark.process
-def test_single_runs_are_compared_by_a_command_in_a_new_folder_below_outputs_and_opened(tmp_path):
+def test_compare_writes_the_report_of_several_runs_below_outputs_and_opens_it(tmp_path):
     for name, dim in (("a", 2), ("b", 4)):
         write(tmp_path / name / "run", config(dim), [(10.0 * dim, 1.0)])
     browser = tmp_path / "browser"
@@ -299,7 +299,7 @@ def test_single_runs_are_compared_by_a_command_in_a_new_folder_below_outputs_and
 
 
 @pytest.mark.parametrize("start", ["=HYPERLINK(1)", "@SUM(1)", "+1", "-1", "\t=1"])
-def test_a_measure_that_a_spreadsheet_would_run_is_text_in_the_csv(tmp_path, start):
+def test_a_measure_name_that_looks_like_a_formula_is_text_in_the_csv(tmp_path, start):
     folder = write(tmp_path / "run", config(2), [(2.0, 1.0)], **{start: 1.0})
     report.write(tmp_path, compared(folder.path), ["python"])
     header, row = (tmp_path / "comparison.csv").read_text().splitlines()
@@ -327,7 +327,7 @@ def labels(galleries):
     return [each.label for each in (*samples.shown, *samples.folded)]
 
 
-def test_pictures_that_do_not_fit_are_left_out_the_best_configurations_and_one_seed_first(pictured):
+def test_pictures_beyond_the_size_limit_are_left_out_worst_configurations_first(pictured):
     comparison = compared(pictured.path)
     whole = gallery.galleries(comparison)
     assert (len(labels(whole)), whole.note) == (6, "")
@@ -347,7 +347,7 @@ def test_a_thumbnail_is_made_once(pictured, tmp_path, monkeypatch):
     assert gallery.galleries(comparison) == before
 
 
-def test_at_most_a_hundred_learning_curves_are_drawn_and_the_chart_says_which(tmp_path):
+def test_at_most_a_hundred_learning_curves_are_drawn_with_a_note(tmp_path):
     made = sweep(tmp_path, [(config(2, seed), {"losses": [(1.0, 1.0), (0.5, 0.5)]}) for seed in range(101)])
     chart = learning_curves(compared(made.path))
     assert len(chart.figure.axes[0].lines) == 100

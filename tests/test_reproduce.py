@@ -86,7 +86,7 @@ def test_the_run_that_version_0_1_0_saved_reproduces_on_any_machine(tmp_path):
     assert said[-1].endswith("weights are not compared")
 
 
-def test_a_run_that_differs_is_told_apart_with_its_first_epoch_its_weights_and_its_machine(origin, tmp_path, capsys):
+def test_a_difference_is_reported_with_its_first_epoch_weights_and_machine(origin, tmp_path, capsys):
     lines = origin.metrics_file.read_text().splitlines()
     first = json.loads(lines[0])
     lines[0] = json.dumps(first | {"val/kl": first["val/kl"] * 1.5})
@@ -108,7 +108,7 @@ def test_a_run_that_differs_is_told_apart_with_its_first_epoch_its_weights_and_i
 
 
 @pytest.mark.parametrize(("tolerance", "same"), [(0, False), (1e-7, False), (1e-5, True)])
-def test_a_tolerance_is_relative(origin, tmp_path, tolerance, same):
+def test_the_tolerance_is_relative(origin, tmp_path, tolerance, same):
     lines = origin.metrics_file.read_text().splitlines()
     record = json.loads(lines[1])
     other = RunFolder(shutil.copytree(origin.path, tmp_path / "other"))
@@ -117,7 +117,7 @@ def test_a_tolerance_is_relative(origin, tmp_path, tolerance, same):
     assert differences == [] if same else differences[0].startswith("epoch 2: val/loss")
 
 
-def test_a_missing_epoch_is_a_difference_and_a_measure_of_one_version_alone_is_named(origin, tmp_path):
+def test_a_missing_epoch_is_a_difference_but_a_measure_of_one_version_is_only_reported(origin, tmp_path):
     other = RunFolder(shutil.copytree(origin.path, tmp_path / "other"))
     lines = origin.metrics_file.read_text().splitlines(keepends=True)
     other.metrics_file.write_text(lines[0])
@@ -130,7 +130,7 @@ def test_a_missing_epoch_is_a_difference_and_a_measure_of_one_version_alone_is_n
     assert reproduction.measured_by_one(origin, origin) == []
 
 
-def test_a_metric_that_only_one_version_has_is_named_and_the_others_are_compared(origin, tmp_path):
+def test_a_metric_of_one_version_is_reported_and_the_others_are_compared(origin, tmp_path):
     other = RunFolder(shutil.copytree(origin.path, tmp_path / "other"))
     records = [record | {"val/new": 1.0} for record in origin.records()]
     other.metrics_file.write_text("".join(json.dumps(record) + "\n" for record in records))
@@ -141,7 +141,7 @@ def test_a_metric_that_only_one_version_has_is_named_and_the_others_are_compared
     assert reproduction.metric_differences(origin, other)[0].startswith("epoch 2: test/kl")
 
 
-def test_time_is_no_difference(origin, tmp_path):
+def test_differing_times_are_not_a_difference(origin, tmp_path):
     other = RunFolder(shutil.copytree(origin.path, tmp_path / "other"))
     records = [record | {"seconds": 9.0, "timestamp": 1} for record in origin.records()]
     other.metrics_file.write_text("".join(json.dumps(record) + "\n" for record in records))
@@ -149,7 +149,7 @@ def test_time_is_no_difference(origin, tmp_path):
     assert reproduction.metric_differences(origin, other) == []
 
 
-def test_weights_differ_in_the_sign_of_a_zero(origin, tmp_path):
+def test_the_sign_of_a_zero_weight_is_a_difference(origin, tmp_path):
     other = RunFolder(shutil.copytree(origin.path, tmp_path / "other"))
     for folder, zero in ((origin, 0.0), (other, -0.0)):
         folder.write_weights("last", {"w": torch.tensor([zero, 1.0])}, 2)
@@ -157,7 +157,7 @@ def test_weights_differ_in_the_sign_of_a_zero(origin, tmp_path):
 
 
 @pytest.mark.parametrize("override", ["model.latent_dim=3", "trainer.epochs=1", "model=mlp", "trainer.threads=2"])
-def test_an_override_of_the_experiment_makes_a_new_run_that_names_its_origin(origin, tmp_path, capsys, override):
+def test_an_override_of_the_identity_makes_a_new_run_that_names_its_origin(origin, tmp_path, capsys, override):
     if override == "trainer.threads=2":  # two threads are slow where two cores are busy
         assert reproduce("origin", [override, "tracking=none", "trainer.epochs=0"], None) == 0
     else:
@@ -167,13 +167,13 @@ def test_an_override_of_the_experiment_makes_a_new_run_that_names_its_origin(ori
 
 
 @pytest.mark.parametrize("override", ["trainer.device=cpu", "figures.which=[loss_curves]", "tracking=none"])
-def test_an_override_of_nothing_that_counts_is_compared(origin, capsys, override):
+def test_an_override_outside_the_identity_is_compared(origin, capsys, override):
     assert reproduce("origin", [override, "tracking=none"], None) == 0
     assert "bit for bit" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("state", ["interrupted", "failed", "planned"])
-def test_an_unfinished_run_is_refused_and_nothing_is_made(origin, tmp_path, state):
+def test_reproducing_an_unfinished_run_is_refused_and_creates_nothing(origin, tmp_path, state):
     origin.write_status(state)
     with pytest.raises(UserError, match=f"must be a finished run, got one that is {state}; resume it first"):
         reproduce("origin", ["tracking=none"], None)
@@ -198,21 +198,21 @@ def edit(file, old, new):
         ("device: cpu", "device: cuda:99", [], r"trainer\.device must be a device of this machine"),
     ],
 )
-def test_what_can_not_run_is_refused_by_name_and_nothing_is_made(origin, tmp_path, old, new, overrides, message):
+def test_a_reproduction_that_can_not_run_is_refused_and_creates_nothing(origin, tmp_path, old, new, overrides, message):
     edit(origin.config_file, old, new)
     with pytest.raises(UserError, match=message):
         reproduce("origin", overrides, None)
     assert not (tmp_path / "outputs").exists()
 
 
-def test_damaged_weights_of_the_origin_are_named_before_anything_is_trained(origin, tmp_path):
+def test_damaged_weights_of_the_origin_are_reported_before_training(origin, tmp_path):
     origin.weights_file("last").write_bytes(b"nothing")
     with pytest.raises(UserError, match=r"last\.safetensors is damaged"):
         reproduce("origin", [], None)
     assert not (tmp_path / "outputs").exists()
 
 
-def test_other_data_is_refused(origin, tmp_path):
+def test_reproducing_with_other_data_is_refused(origin, tmp_path):
     environment = json.loads(origin.environment_file.read_text())
     environment["data"]["digest"] = "ab" * 32
     origin.environment_file.write_text(json.dumps(environment))
@@ -221,7 +221,7 @@ def test_other_data_is_refused(origin, tmp_path):
     assert not (tmp_path / "outputs").exists()
 
 
-def test_tracking_and_the_folder_of_data_are_the_callers():
+def test_the_tracking_store_and_data_folder_are_the_callers():
     untrusted = MlflowConfig(experiment="another user's")
     saved = dataclasses.replace(CONFIG, tracking=untrusted, data=DigitsConfig(root="/another/users/folder"))
     ours = _ours(saved, [])
@@ -231,7 +231,7 @@ def test_tracking_and_the_folder_of_data_are_the_callers():
     assert (ours.tracking.experiment, ours.data.root) == ("mine", "/my/folder")
 
 
-def test_a_folder_of_images_must_be_given_again(tmp_path, monkeypatch, capsys):
+def test_the_folder_of_images_must_be_given_again(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "pictures").mkdir()
     for i in range(20):
@@ -258,7 +258,7 @@ def test_a_folder_of_images_must_be_given_again(tmp_path, monkeypatch, capsys):
         (["nowhere", "--tolerance", "some"], "argument --tolerance: must be a number of at least 0, got some\n"),
     ],
 )
-def test_the_command_refuses_with_code_2_and_one_line(tmp_path, monkeypatch, capsys, arguments, said):
+def test_the_command_refuses_with_exit_code_2_and_one_line(tmp_path, monkeypatch, capsys, arguments, said):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["reproduce", *arguments])
     with pytest.raises(SystemExit, match="2"):

@@ -27,7 +27,7 @@ def distance(point):
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_a_search_proposes_the_same_again_and_another_seed_proposes_others(sampler):
+def test_proposals_depend_only_on_the_seed_and_the_results(sampler):
     first = searched(MIXED, 16, sampler, value=distance)
     assert searched(MIXED, 16, sampler, value=distance) == first
     assert searched(MIXED, 16, sampler, seed=1, value=distance) != first
@@ -35,13 +35,13 @@ def test_a_search_proposes_the_same_again_and_another_seed_proposes_others(sampl
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_a_finite_space_is_proposed_once_each_and_then_the_search_ends(sampler):
+def test_each_point_of_a_finite_space_is_proposed_once(sampler):
     observations = searched(SMALL, 100, sampler)
     assert sorted(SMALL.rank(trial.point) for trial in observations) == list(range(10))
     assert propose(SMALL, observations, 8, sampler, 0) == []
 
 
-def test_what_was_seen_changes_what_is_proposed_next():
+def test_results_change_the_next_proposals():
     observations = searched(MIXED, 16, "tpe", value=distance)
     worse = [*observations[:-1], Observation(observations[-1].point, (0.0,))]
     assert propose(MIXED, observations, 8, "tpe", 0) != propose(MIXED, worse, 8, "tpe", 0)
@@ -49,7 +49,7 @@ def test_what_was_seen_changes_what_is_proposed_next():
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("measures", [1, 2])
-def test_diverged_trials_are_told_and_change_nothing_else(sampler, measures):
+def test_a_search_with_diverged_trials_is_reproducible(sampler, measures):
     def value(point):
         return None if point["b"] == "x" else distance(point) * measures
 
@@ -58,12 +58,12 @@ def test_diverged_trials_are_told_and_change_nothing_else(sampler, measures):
     assert searched(MIXED, 16, sampler, value=value) == observations
 
 
-def test_trials_that_all_diverged_leave_the_sampler_where_it_began():
+def test_a_search_continues_if_all_trials_diverge():
     observations = searched(SMALL, 100, "tpe", value=lambda point: None)
     assert len(observations) == 10
 
 
-def test_tpe_learns_where_the_loss_is_low():
+def test_tpe_proposes_points_where_the_loss_is_low():
     later = searched(MIXED, 64, "tpe", value=distance)[32:]
     drawn = searched(MIXED, 64, "random", value=distance)[32:]
     assert sum(trial.value[0] for trial in later) < sum(trial.value[0] for trial in drawn)

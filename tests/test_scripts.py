@@ -25,13 +25,13 @@ OPTIONS = [
 ]
 
 
-def test_every_script_is_joined_into_the_page_and_has_at_most_250_lines():
+def test_every_script_is_included_in_the_page_and_has_at_most_250_lines():
     assert {file.stem for file in FOLDER.iterdir()} == set(SCRIPTS)
     assert [file.name for file in FOLDER.iterdir() if len(file.read_text().splitlines()) > 250] == []
 
 
 @pytest.mark.process
 @pytest.mark.skipif(not (NODE and CHECKER.exists()), reason="node, or TypeScript below .ci/, is not installed")
-def test_the_types_of_all_scripts_agree():
+def test_all_scripts_pass_the_type_check():
     done = subprocess.run([NODE, CHECKER, *OPTIONS, *FOLDER.glob("*.js")], capture_output=True, text=True, cwd=FOLDER)
     assert done.stdout == ""

@@ -33,7 +33,7 @@ def alone(tmp_path_factory, record):
     return searched(tmp_path_factory.mktemp("alone"), record)
 
 
-def test_the_best_of_each_rung_go_on_and_the_others_wait(alone):
+def test_the_best_trials_of_each_rung_are_promoted_and_the_others_paused(alone):
     first, second, _, last = alone.rungs()
     assert [(rung.epoch, len(rung.trials)) for rung in alone.rungs()] == [(1, 6), (2, 3), (4, 1), (6, 1)]
     best = sorted(first.values, key=first.values.get)[:3]
@@ -45,14 +45,14 @@ def test_the_best_of_each_rung_go_on_and_the_others_wait(alone):
     assert epochs == {number: 6 if number == winner else 2 if number in best else 1 for number in epochs}
 
 
-def test_a_value_is_the_measure_of_the_runs_own_records(alone):
+def test_the_value_of_a_trial_is_read_from_the_records_of_its_run(alone):
     rung = alone.rungs()[1]
     for trial in rung.trials:
         records = alone.sweep.folder(trial.jobs[0]).records()[:2]
         assert rung.values[trial.number] == (min(records, key=lambda record: record["val/objective"])["val/loss"],)
 
 
-def test_the_winners_weights_are_those_of_a_fresh_run_of_its_configuration(alone, tmp_path, record):
+def test_the_weights_of_the_best_trial_equal_those_of_a_new_run(alone, tmp_path, record):
     (winner,) = alone.rungs()[-1].trials
     experiment.run(record.config(winner.point, 0), tmp_path / "fresh")
     for which in ("best", "last"):
@@ -61,7 +61,7 @@ def test_the_winners_weights_are_those_of_a_fresh_run_of_its_configuration(alone
         assert checkpoint.digest(fresh) == checkpoint.digest(found)
 
 
-def test_a_search_that_is_stopped_after_every_launch_ends_as_one_that_was_left_alone(tmp_path, alone, record):
+def test_a_search_stopped_after_every_launch_ends_like_an_uninterrupted_one(tmp_path, alone, record):
     class Stopped(Exception):
         pass
 
@@ -80,7 +80,7 @@ def test_a_search_that_is_stopped_after_every_launch_ends_as_one_that_was_left_a
     assert [job.name for job in search.sweep.jobs()] == [job.name for job in alone.sweep.jobs()]
 
 
-def test_a_run_that_went_on_by_itself_changes_no_value_of_a_rung_behind_it(tmp_path, alone, record):
+def test_a_run_continued_separately_changes_no_value_of_an_earlier_rung(tmp_path, alone, record):
     def eager(jobs, until):
         train(SweepFolder(tmp_path))(jobs, 6)
 
@@ -89,7 +89,7 @@ def test_a_run_that_went_on_by_itself_changes_no_value_of_a_rung_behind_it(tmp_p
     assert story(search) == story(alone)
 
 
-def test_more_trials_know_all_results_and_are_ranked_with_the_old_ones(tmp_path, alone, record):
+def test_more_trials_use_all_results_and_are_ranked_with_the_earlier_ones(tmp_path, alone, record):
     shutil.copytree(alone.sweep.path, tmp_path, dirs_exist_ok=True)
     more = searched(tmp_path, replaced(record, trials=10))
     points, rungs = story(more)
@@ -98,7 +98,7 @@ def test_more_trials_know_all_results_and_are_ranked_with_the_old_ones(tmp_path,
     assert {number: rungs[0][1][number] for number in range(1, 7)} == story(alone)[1][0][1]
 
 
-def test_a_trial_that_diverged_is_a_result_and_the_search_goes_on(tmp_path):
+def test_a_diverged_trial_is_a_result_and_the_search_continues(tmp_path):
     record = asked("optimizer.lr=1e-3,1e30,2e-3,3e-3", config=changed(optimizer={"lr": 1e-3}), trials=4, batch=2)
     search = Search(SweepFolder(tmp_path), record, ["python"])
     assert search.run(train(search.sweep))
@@ -107,7 +107,7 @@ def test_a_trial_that_diverged_is_a_result_and_the_search_goes_on(tmp_path):
     assert len(search.rungs()) == 4
 
 
-def test_a_trial_that_was_killed_blocks_its_rung_until_it_is_run_or_left_out(tmp_path, record, alone):
+def test_a_killed_trial_blocks_its_rung_until_it_is_run_or_skipped(tmp_path, record, alone):
     search = Search(SweepFolder(tmp_path), record, ["python"])
     assert not search.run(train(search.sweep, killed=(2,)))
     assert len(search.trials) == 4  # the second batch needs its value
@@ -115,14 +115,14 @@ def test_a_trial_that_was_killed_blocks_its_rung_until_it_is_run_or_left_out(tmp
     assert story(Search(SweepFolder(tmp_path), record, ["python"])) == story(alone)
 
 
-def test_a_trial_that_is_left_out_counts_as_diverged(tmp_path, record):
+def test_a_skipped_trial_counts_as_diverged(tmp_path, record):
     assert not searched(tmp_path, record, killed=(2,)).rungs()[0].is_over
     search = searched(tmp_path, replaced(record, leave_out=[2]), killed=(2,))
     assert search.rungs()[0].values[2] is None
     assert search.rungs()[-1].is_over
 
 
-def test_a_combination_that_breaks_a_rule_is_a_failed_trial_and_never_run(tmp_path):
+def test_an_invalid_combination_is_a_failed_trial_and_never_run(tmp_path):
     config = changed(trainer={"patience": 3})
     record = asked("trainer.patience=3,1", "evaluation.every=1,2", config=config, trials=4, first_epochs=2, factor=None)
     search = searched(tmp_path, record)
@@ -136,7 +136,7 @@ def test_a_combination_that_breaks_a_rule_is_a_failed_trial_and_never_run(tmp_pa
     assert {run.folder.path.name for run in read_runs([tmp_path])} == names
 
 
-def test_a_trial_of_several_seeds_has_their_mean_and_a_folder_for_each(tmp_path):
+def test_a_trial_of_several_seeds_has_their_mean_value_and_a_folder_for_each(tmp_path):
     record = asked("model.latent_dim=2,4", "seed=0,1", trials=2, factor=None)
     search = searched(tmp_path, record)
     for trial in search.trials:
@@ -148,7 +148,7 @@ def test_a_trial_of_several_seeds_has_their_mean_and_a_folder_for_each(tmp_path)
         assert search.rungs()[0].values[trial.number] == (sum(losses) / 2,)
 
 
-def test_a_small_space_ends_the_search_when_all_of_it_was_tried(tmp_path):
+def test_a_search_ends_when_every_point_was_tried(tmp_path):
     record = asked("model.latent_dim=2,3,4", trials=50)
     assert len(searched(tmp_path, record).trials) == 3
 
@@ -188,13 +188,13 @@ def test_two_measures_are_ranked_by_their_front(tmp_path):
         ([*SPACE, "evaluation.every=2,3"], {"first_epochs": 2}, "evaluation.every must be evaluated"),
     ],
 )
-def test_what_can_not_be_searched_is_refused_in_one_line(space, options, said):
+def test_an_invalid_search_is_refused_in_one_line(space, options, said):
     with pytest.raises(UserError) as error:
         asked(*space, **options)
     assert said in str(error.value)
 
 
-def test_a_folder_that_holds_another_search_is_refused_naming_the_keys(tmp_path, record):
+def test_a_folder_of_another_search_is_refused_with_the_differing_keys(tmp_path, record):
     write(tmp_path, record)
     others = asked("model.latent_dim=range(2,20)", *SPACE[1:], factor=3)
     with pytest.raises(UserError, match=r"other values of hydra\.sweeper\.factor, model\.latent_dim;"):
@@ -206,7 +206,7 @@ def test_a_folder_that_holds_another_search_is_refused_naming_the_keys(tmp_path,
     assert match(tmp_path, replaced(record, trials=9)) == replaced(record, trials=9)
 
 
-def test_what_was_left_out_stays_left_out_when_the_search_goes_on(tmp_path, record):
+def test_skipped_trials_stay_skipped_when_the_search_continues(tmp_path, record):
     write(tmp_path, replaced(record, leave_out=[2]))
     assert match(tmp_path, replaced(record, leave_out=[4])).options.leave_out == [2, 4]
     assert read(tmp_path) == replaced(record, leave_out=[2])
@@ -221,7 +221,7 @@ def test_what_was_left_out_stays_left_out_when_the_search_goes_on(tmp_path, reco
         ('"trials": 6', '"trials": "six"', "options.trials"),
     ],
 )
-def test_a_damaged_search_is_refused_naming_the_file(tmp_path, record, before, after, said):
+def test_a_damaged_search_is_refused_with_the_name_of_the_file(tmp_path, record, before, after, said):
     write(tmp_path, record)
     content = record_file(tmp_path).read_text(encoding="utf-8")
     assert before in content
@@ -232,7 +232,7 @@ def test_a_damaged_search_is_refused_naming_the_file(tmp_path, record, before, a
     assert said in str(error.value)
 
 
-def test_a_search_from_python_is_what_the_command_would_do_and_is_read_back(tmp_path, alone):
+def test_a_search_from_python_equals_that_of_the_command_and_can_be_loaded(tmp_path, alone):
     space = {
         "model.latent_dim": range(2, 9),
         "optimizer.lr": SPACE[1].partition("=")[2],
@@ -254,14 +254,14 @@ def test_a_search_from_python_is_what_the_command_would_do_and_is_read_back(tmp_
 # --- what was found --------------------------------------------------------------------------------------------------
 
 
-def test_the_best_is_the_lowest_of_the_last_rung_and_its_cost_is_counted(alone):
+def test_the_best_trial_has_the_lowest_value_of_the_last_rung_and_epochs_are_counted(alone):
     findings = Findings(alone)
     assert findings.is_over
     assert findings.best.number == alone.rungs()[-1].trials[0].number
     assert (findings.spent, findings.of_all) == (6 * 1 + 3 * 1 + 1 * 2 + 1 * 2, 6 * 6)
 
 
-def test_the_command_of_the_best_composes_to_its_configuration_and_carries_one_thread(alone):
+def test_the_command_of_the_best_trial_composes_to_its_configuration(alone):
     findings = Findings(alone)
     *python, module = findings.command(findings.best)[:3]
     overrides = findings.command(findings.best)[3:]
@@ -271,7 +271,7 @@ def test_the_command_of_the_best_composes_to_its_configuration_and_carries_one_t
     assert identity(as_dict(composed)) == identity(findings.best.jobs[0].config)
 
 
-def test_a_search_that_is_watched_says_how_many_trials_and_rungs_it_has(tmp_path, alone, record):
+def test_status_shows_the_trials_and_rungs_of_a_search(tmp_path, alone, record):
     write(alone.sweep.path, record)
     (found,) = overview.read(alone.sweep.path)
     assert str(found.trials) == "search: 6 of 6 trials; rungs at epoch 1, 2, 4, 6"
@@ -286,7 +286,7 @@ def test_a_search_that_is_watched_says_how_many_trials_and_rungs_it_has(tmp_path
     assert {job.epochs for job in found.jobs} == {1, 2}  # to which rung each goes on
 
 
-def test_the_best_of_a_search_is_exported_and_none_where_two_measures_rank_none(tmp_path, alone, record):
+def test_the_best_trial_is_exported_unless_two_measures_are_minimised(tmp_path, alone, record):
     write(alone.sweep.path, record)
     with source.open_source(alone.sweep.path) as found:
         assert found.folder == alone.sweep.folder(Findings(alone).best.jobs[0])
@@ -298,7 +298,7 @@ def test_the_best_of_a_search_is_exported_and_none_where_two_measures_rank_none(
         source.open_source(tmp_path).__enter__()
 
 
-def test_two_measures_have_a_front_and_no_best(tmp_path):
+def test_two_measures_have_a_front_and_no_best_trial(tmp_path):
     findings = Findings(searched(tmp_path, asked(minimize=["val/reconstruction", "val/kl"], factor=None)))
     values = findings.last.values
     assert {trial.number for trial in findings.front} == set(front(values))
@@ -306,7 +306,7 @@ def test_two_measures_have_a_front_and_no_best(tmp_path):
         _ = findings.best
 
 
-def test_the_course_falls_and_ends_with_what_was_spent_when_the_best_was_found(alone):
+def test_the_course_decreases_and_ends_when_the_best_was_found(alone):
     points = charts.course(Findings(alone))
     assert points[0][0] == 1
     assert points == sorted(points)
@@ -314,13 +314,13 @@ def test_the_course_falls_and_ends_with_what_was_spent_when_the_best_was_found(a
     assert points[-1] == (13, alone.rungs()[-1].values[Findings(alone).best.number][0])
 
 
-def test_each_trial_has_a_point_against_a_key_for_each_rung_that_it_reached(alone):
+def test_each_trial_is_drawn_once_for_each_rung_that_it_reached(alone):
     found = charts.searched(Findings(alone))
     assert {epoch: len(found.at(rung)) for rung, epoch in enumerate(found.rungs)} == {1: 6, 2: 3, 4: 1, 6: 1}
     assert found.spent == [6, 9, 11, 13]
 
 
-def test_the_learning_rate_matters_more_than_a_key_that_changes_nothing(tmp_path):
+def test_the_learning_rate_is_more_important_than_a_key_without_effect(tmp_path):
     space = ("optimizer.lr=tag(log,interval(1e-6,1e-1))", "trainer.checkpoint_every=range(1,50)")
     short = changed(trainer={"epochs": 1})
     record = asked(*space, config=short, trials=20, batch=20, sampler="random", factor=None)

@@ -43,7 +43,7 @@ def alone(tmp_path_factory):
     return sweep_of(cwd), done.stdout
 
 
-def test_a_search_ends_with_a_table_its_cost_and_the_command_of_the_best(alone):
+def test_a_search_ends_by_printing_its_table_cost_and_best_command(alone):
     sweep, said = alone
     assert "8 trials: 6 paused, 2 finished." in said
     assert "Trained 8 to epoch 1, 4 to epoch 2, 2 to epoch 4: 16 epochs, 50 % of the 32 of training all." in said
@@ -54,7 +54,7 @@ def test_a_search_ends_with_a_table_its_cost_and_the_command_of_the_best(alone):
         assert f'<figure class="plot" id="{name}">' in page
 
 
-def test_the_printed_command_trains_the_weights_of_the_best_trial_byte_for_byte(alone, tmp_path):
+def test_the_printed_command_trains_the_best_trials_weights_byte_for_byte(alone, tmp_path):
     sweep, said = alone
     (command,) = (line for line in said.splitlines() if line.startswith("  python -m vae_exp.train"))
     python, *arguments = shlex.split(command)
@@ -71,7 +71,7 @@ def test_the_printed_command_trains_the_weights_of_the_best_trial_byte_for_byte(
         }
 
 
-def test_two_workers_propose_and_promote_as_one_does(alone, tmp_path):
+def test_two_workers_give_the_same_search_as_one(alone, tmp_path):
     done = run(tmp_path, "train", *EIGHT, *TWO)
     assert done.returncode == 0, done.stderr
     assert story(sweep_of(tmp_path)) == story(alone[0])
@@ -97,7 +97,7 @@ def killed_and_resumed(cwd, kills, seed):
 
 
 @needs_kill
-def test_a_search_killed_at_three_random_moments_ends_as_one_that_was_left_alone(alone, tmp_path):
+def test_a_search_killed_at_three_random_moments_ends_like_an_uninterrupted_one(alone, tmp_path):
     seed = random.randrange(10**6)
     print(f"seed {seed}")
     assert story(killed_and_resumed(tmp_path, 3, seed)) == story(alone[0])
@@ -106,7 +106,7 @@ def test_a_search_killed_at_three_random_moments_ends_as_one_that_was_left_alone
 @needs_kill
 @pytest.mark.faults
 @pytest.mark.parametrize("seed", range(3))
-def test_a_search_killed_at_twenty_random_moments_ends_as_one_that_was_left_alone(alone, tmp_path, seed):
+def test_a_search_killed_at_twenty_random_moments_ends_like_an_uninterrupted_one(alone, tmp_path, seed):
     assert story(killed_and_resumed(tmp_path, 20, seed)) == story(alone[0])
 
 
@@ -122,7 +122,7 @@ def test_the_runs_of_an_earlier_sweep_in_the_folder_are_its_first_trials(tmp_pat
     assert rungs[-1][0] == 4
 
 
-def test_a_trial_that_breaks_down_ends_the_search_with_code_1_and_can_be_left_out(tmp_path):
+def test_a_trial_that_crashes_ends_the_search_with_exit_code_1_and_can_be_skipped(tmp_path):
     place = f"hydra.sweep.dir={tmp_path / 'search'}"
     assert run(tmp_path, "train", *EIGHT, place, "hydra.sweeper.trials=2").returncode == 0
     sweep = SweepFolder(tmp_path / "search")
@@ -138,7 +138,7 @@ def test_a_trial_that_breaks_down_ends_the_search_with_code_1_and_can_be_left_ou
     assert record.read(sweep.path).options.leave_out == [number]
 
 
-def test_a_search_is_shown_in_mlflow_flat_with_its_trials_and_rungs(tmp_path):
+def test_a_search_is_shown_in_mlflow_with_its_trials_and_rungs(tmp_path):
     tracking = [option for option in EIGHT if option != "tracking=none"]
     assert run(tmp_path, "train", *tracking, "hydra.sweeper.trials=2").returncode == 0
     sweep = sweep_of(tmp_path)
@@ -166,7 +166,7 @@ def test_a_search_is_shown_in_mlflow_flat_with_its_trials_and_rungs(tmp_path):
         ([*SEARCH, "hydra.sweeper.trials=4", "model=conv,mlp", "model.hidden=[8],[16]", "data=digits"], "model=conv"),
     ],
 )
-def test_a_search_that_can_not_be_is_refused_before_anything_is_made(tmp_path, arguments, said):
+def test_an_invalid_search_command_is_refused_before_anything_is_created(tmp_path, arguments, said):
     done = run(tmp_path, "train", *arguments)
     assert done.returncode == 2
     assert said in done.stderr
@@ -174,6 +174,6 @@ def test_a_search_that_can_not_be_is_refused_before_anything_is_made(tmp_path, a
     assert list(tmp_path.iterdir()) == []
 
 
-def test_keys_that_are_fixed_can_not_be_given_to_a_search_that_is_resumed(alone):
+def test_a_resumed_search_refuses_keys_that_are_fixed(alone):
     with pytest.raises(UserError, match="can be given for a search"):
         resume.resume(alone[0].path, ["hydra.sweeper.factor=4"])

@@ -42,20 +42,20 @@ def steps(search):
     return reserved, taken
 
 
-def test_steps_that_know_only_their_epoch_end_as_a_search_that_was_left_alone(tmp_path, small):
+def test_steps_that_know_only_their_epoch_give_the_same_search(tmp_path, small):
     alone = searched(tmp_path / "alone", small)
     reserved, taken = steps(Search(SweepFolder(tmp_path / "steps"), small, ["python"]))
     assert reserved == taken == [(1, 4), (1, 2), (2, 3), (4, 1), (6, 1)]
     assert story(Search(SweepFolder(tmp_path / "steps"), small, ["python"])) == story(alone)
 
 
-def test_fewer_trials_than_were_reserved_leave_steps_with_nothing_to_do(tmp_path):
+def test_steps_reserved_for_missing_trials_do_nothing(tmp_path):
     little = asked("model.latent_dim=2,3,4", trials=50)
     reserved, taken = steps(Search(SweepFolder(tmp_path), little, ["python"]))
     assert reserved == taken == [(1, 3), (2, 1), (4, 1), (6, 1)]
 
 
-def test_no_step_is_taken_before_the_trials_in_front_of_it_have_their_values(tmp_path, small):
+def test_no_step_starts_before_earlier_trials_have_their_values(tmp_path, small):
     search = Search(SweepFolder(tmp_path), small, ["python"])
     with pytest.raises(UserError, match="nothing goes to epoch 2: 6 trials were not proposed yet"):
         search.runs_to(2)
@@ -74,7 +74,7 @@ def test_a_search_with_more_trials_goes_back_to_its_first_rung(tmp_path, small):
 
 
 @pytest.mark.parametrize("count", range(8))
-def test_runs_are_shared_out_among_the_tasks_of_arrays_in_their_order(tmp_path, count):
+def test_runs_are_distributed_in_order_over_the_tasks_of_arrays(tmp_path, count):
     records = [tmp_path / "a.json", tmp_path / "b.json"]
     for file, size in zip(records, (1, 2), strict=True):
         files.write_json(file, Tasks([[]] * size, 10))
@@ -122,7 +122,7 @@ def is_begun(cwd):
 
 @pytest.mark.process
 @pytest.mark.parametrize("together", [1, 2])
-def test_a_search_goes_on_to_its_end_after_its_command_was_killed(tmp_path, begin, alone, together):
+def test_a_search_on_slurm_ends_although_its_command_was_killed(tmp_path, begin, alone, together):
     process = begin(*FOUR, *LAUNCHER, f"hydra.sweeper.jobs_per_task={together}")
     until(lambda: is_begun(tmp_path), "the search did not begin")
     process.kill()
@@ -133,7 +133,7 @@ def test_a_search_goes_on_to_its_end_after_its_command_was_killed(tmp_path, begi
 
 @pytest.mark.process
 @pytest.mark.faults
-def test_what_follows_a_trial_that_was_cancelled_ends_and_resuming_goes_on(tmp_path, begin, alone):
+def test_tasks_after_a_cancelled_trial_end_and_resume_continues_the_search(tmp_path, begin, alone):
     _, stderr = begin(*FOUR, *LAUNCHER).communicate(timeout=120)
     assert not stderr
     sweep = sweep_of(tmp_path)
@@ -151,9 +151,7 @@ def test_what_follows_a_trial_that_was_cancelled_ends_and_resuming_goes_on(tmp_p
 
 @pytest.mark.process
 @pytest.mark.faults
-def test_a_search_whose_command_was_killed_while_it_submitted_never_starts_and_is_submitted_again(
-    tmp_path, begin, alone
-):
+def test_a_search_killed_during_submission_never_starts_and_can_be_resubmitted(tmp_path, begin, alone):
     process = begin(*FOUR, *LAUNCHER)
     until(lambda: list(tmp_path.glob("outputs/*/.submitit/*/step_1")), "no step was submitted")
     process.kill()
@@ -168,7 +166,7 @@ def test_a_search_whose_command_was_killed_while_it_submitted_never_starts_and_i
 
 @pytest.mark.process
 @pytest.mark.faults
-def test_a_search_that_is_stopped_is_concluded_and_one_that_waits_goes_on(tmp_path, begin, alone):
+def test_a_stopped_search_is_concluded_and_can_be_resumed(tmp_path, begin, alone):
     begin(*FOUR, *LAUNCHER).communicate(timeout=120)
     sweep = sweep_of(tmp_path)
     until(lambda: any(task.state == "RUNNING" for task in jobs_of(sweep).values()), "no task ran")

@@ -38,7 +38,7 @@ def test_a_cancelled_job_stops_no_other_and_resuming_the_sweep_finishes_it(tmp_p
 
 @pytest.mark.faults
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_stopped_sweep_leaves_no_job_in_the_queue_and_says_how_to_go_on(tmp_path, begin, number, code):
+def test_a_stopped_sweep_leaves_no_job_in_the_queue_and_prints_the_resume_command(tmp_path, begin, number, code):
     process = begin(*FOUR, *WAIT, "trainer.epochs=100000")
     sweep = in_the_store(tmp_path, "batch_size=1", "batch_size=2")
     process.send_signal(number)
@@ -52,7 +52,7 @@ def test_a_stopped_sweep_leaves_no_job_in_the_queue_and_says_how_to_go_on(tmp_pa
 
 
 @pytest.mark.faults
-def test_a_requeued_job_goes_on_and_a_killed_one_stops_nobody(tmp_path, begin):
+def test_a_requeued_job_continues_and_a_killed_one_stops_no_other(tmp_path, begin):
     process = begin(*FOUR, *WAIT)
     sweep = in_the_store(tmp_path, "batch_size=1", "batch_size=2")
     first, second, *_ = sweep.jobs()
@@ -70,7 +70,7 @@ def test_a_requeued_job_goes_on_and_a_killed_one_stops_nobody(tmp_path, begin):
 
 @pytest.mark.faults
 @pytest.mark.parametrize("times", [0, 1])
-def test_a_job_whose_time_is_up_is_interrupted_and_put_back_where_that_is_allowed(tmp_path, begin, times):
+def test_a_job_that_times_out_is_interrupted_or_requeued_if_allowed(tmp_path, begin, times):
     process = begin(*FOUR, *WAIT, f"hydra.launcher.max_num_timeout={times}")
     sweep = in_the_store(tmp_path, "batch_size=1")
     ask("scancel", "--signal=USR2", jobs_of(sweep)["0"].number)  # fails where the job ends while it still looks
@@ -84,7 +84,7 @@ def test_a_job_whose_time_is_up_is_interrupted_and_put_back_where_that_is_allowe
 
 
 @pytest.mark.faults
-def test_a_sweep_whose_jobs_are_still_queued_is_refused_to_another_command(tmp_path, begin):
+def test_resuming_a_sweep_with_queued_jobs_is_refused(tmp_path, begin):
     process = begin(*FOUR, *WAIT, "trainer.epochs=100000")
     sweep = in_the_store(tmp_path, "batch_size=1")
     process.kill()

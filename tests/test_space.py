@@ -18,7 +18,7 @@ def read(*overrides):
     return grammar.read(OverridesParser.create().parse_overrides(list(overrides)), lambda key: key == "optimizer")
 
 
-def test_hydras_grammar_becomes_a_space_the_seeds_of_each_trial_and_what_all_share():
+def test_hydra_overrides_become_a_space_seeds_and_fixed_keys():
     request = read(
         "model.latent_dim=range(2,5)",
         "optimizer.lr=tag(log,interval(1e-4,1e-2))",
@@ -60,7 +60,7 @@ def test_hydras_grammar_becomes_a_space_the_seeds_of_each_trial_and_what_all_sha
         (["model.latent_dim=2", "seed=0,1"], "hydra/sweeper=search needs a key to search"),
     ],
 )
-def test_what_can_not_be_searched_is_refused_naming_the_key(overrides, said):
+def test_an_invalid_space_is_refused_with_the_key(overrides, said):
     with pytest.raises(UserError, match=f"^{re.escape(said)}") as error:
         read(*overrides)
     assert "\n" not in str(error.value)
@@ -69,7 +69,7 @@ def test_what_can_not_be_searched_is_refused_naming_the_key(overrides, said):
 FINITE = Space([Range("a", ["2", "4", "6"]), Choice("b", ["x", "y"]), Interval("c", 1, 4)])
 
 
-def test_the_points_of_a_finite_space_are_numbered_without_a_gap():
+def test_the_points_of_a_finite_space_are_numbered_without_gaps():
     points = [FINITE.at(rank) for rank in range(FINITE.size)]
     assert len({tuple(point.items()) for point in points}) == FINITE.size == 24
     assert [FINITE.rank(point) for point in points] == list(range(24))
@@ -84,7 +84,7 @@ def test_a_point_with_another_key_or_another_value_is_not_in_the_space():
     assert not FINITE.holds(point | {"c": "1.5"})
 
 
-def test_each_end_of_a_number_and_each_choice_is_a_corner_once():
+def test_each_end_of_an_interval_and_each_choice_is_in_a_corner():
     corners = list(FINITE.corners())
     assert [tuple(point.values()) for point in corners] == [
         ("2", "x", "1"),
@@ -95,21 +95,21 @@ def test_each_end_of_a_number_and_each_choice_is_a_corner_once():
 
 
 @given(st.floats(min_value=1e-12, max_value=1e12, exclude_max=True))
-def test_a_float_is_written_so_that_hydra_reads_the_same_bits_back(value):
+def test_a_float_is_written_so_that_hydra_reads_back_the_same_bits(value):
     dimension = Interval("optimizer.lr", 0.0, 1e12)
     written = text(dimension, value)
     (override,) = OverridesParser.create().parse_overrides([f"optimizer.lr={written}"])
     assert float(override.value()) == value == param(dimension, written)
 
 
-def test_every_value_of_every_kind_comes_back_from_the_samplers_number():
+def test_every_value_can_be_recovered_from_the_samplers_number():
     for rank in range(FINITE.size):
         point = FINITE.at(rank)
         for dimension in FINITE.dimensions:
             assert text(dimension, param(dimension, point[dimension.key])) == point[dimension.key]
 
 
-def test_a_space_from_python_reads_as_that_of_the_command_line():
+def test_a_space_from_python_equals_that_of_the_command_line():
     space = {"model.latent_dim": range(2, 33), "model.channels": [[1, 32], [1, 32, 64]], "trainer.patience": (None, 5)}
     assert grammar.as_overrides(space | {"optimizer.lr": "interval(0.1,1)"}) == [
         "model.latent_dim=range(2,33,1)",
@@ -121,7 +121,7 @@ def test_a_space_from_python_reads_as_that_of_the_command_line():
         grammar.as_overrides({"optimizer.lr": 0.1})
 
 
-def test_an_interval_of_floats_has_no_end_of_points_and_infinity_is_none_of_them():
+def test_an_interval_of_floats_has_no_size_and_holds_only_numbers():
     dimension = Interval("optimizer.lr", 0.1, 1.0)
     assert dimension.size is None
     assert dimension.number("nan") is None

@@ -64,7 +64,7 @@ REFUSED = [
 ]
 
 
-def test_help_and_what_the_schema_alone_refuses_import_nothing_heavy(tmp_path):
+def test_help_and_refusals_by_the_schema_import_no_heavy_library(tmp_path):
     codes, imported = called(tmp_path, "train", ["--help"], ["--cfg", "job"], *REFUSED)
     assert codes == [0, 0, *(2 for _ in REFUSED)]
     assert imported == set()
@@ -72,18 +72,18 @@ def test_help_and_what_the_schema_alone_refuses_import_nothing_heavy(tmp_path):
 
 
 @pytest.mark.parametrize("verb", ["resume", "reproduce"])
-def test_a_saved_run_is_refused_by_the_schema_without_torch(tmp_path, verb):
+def test_a_saved_run_is_refused_by_the_schema_without_importing_torch(tmp_path, verb):
     shutil.copytree(FIXTURES / "run_0.1.0", tmp_path / "run")
     codes, imported = called(tmp_path, verb, ["--help"], ["missing"], ["run", "model.latent_dim=0"])
     assert codes == [0, 2, 2]
     assert imported == set()
 
 
-def test_the_help_of_export_imports_nothing_heavy(tmp_path):
+def test_the_help_of_export_imports_no_heavy_library(tmp_path):
     assert called(tmp_path, "export", ["--help"]) == ([0], set())
 
 
-def test_the_first_line_is_there_before_torch_is(tmp_path):
+def test_the_first_line_is_printed_before_torch_is_imported(tmp_path):
     place = "hydra.sweep.dir=outputs/many"
     done = process(
         tmp_path,
@@ -107,7 +107,7 @@ def test_the_first_line_is_there_before_torch_is(tmp_path):
 @pytest.mark.parametrize(
     ("verb", "end", "allowed"), [("status", 0, set()), ("stop", 2, set()), ("compare", 0, DRAWS)], ids=lambda verb: verb
 )
-def test_who_looks_at_a_sweep_imports_no_torch(tmp_path, verb, end, allowed):
+def test_watching_a_sweep_imports_no_torch(tmp_path, verb, end, allowed):
     shutil.copytree(FIXTURES / "sweep_0.1.0", tmp_path / "sweep")
     codes, imported = called(tmp_path, verb, ["--help"], ["sweep"])
     assert codes == [0, end]
@@ -115,7 +115,7 @@ def test_who_looks_at_a_sweep_imports_no_torch(tmp_path, verb, end, allowed):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no Ctrl-C for another process")
-def test_ctrl_c_while_a_thousand_jobs_are_planned_leaves_nothing_behind(tmp_path):
+def test_ctrl_c_during_planning_leaves_nothing_behind(tmp_path):
     command = Command(tmp_path, "train", "-m", "seed=range(1000)", "data=digits", "tracking=none")
     while not command.stdout().startswith("1000 jobs: seed=range(1000) on digits → outputs/"):
         assert command.poll() is None

@@ -47,7 +47,7 @@ def pictures(folder):
 
 
 @pytest.mark.parametrize("which", [[], ["latent"], ["latent", "samples"]])
-def test_switching_figures_off_changes_nothing_else(plain, tmp_path, which):
+def test_turning_figures_off_changes_nothing_else(plain, tmp_path, which):
     other = run(tmp_path / "run", figures={"which": which})
     assert trained(other) == trained(plain)
     assert metrics(other, "val/", "test/") == metrics(plain, "val/", "test/")
@@ -63,11 +63,11 @@ def test_evaluating_less_often_changes_nothing_else(plain, tmp_path):
     assert [(mine == theirs, mine == {}) for mine, theirs in both] == [(False, True), (True, False)] * 2
 
 
-def test_evaluating_in_other_batches_changes_no_training(plain, tmp_path):
+def test_the_evaluation_batch_size_does_not_change_training(plain, tmp_path):
     assert trained(run(tmp_path / "run", evaluation={"batch_size": 7})) == trained(plain)
 
 
-def test_the_seed_changes_everything(plain, tmp_path):
+def test_the_seed_changes_metrics_and_samples(plain, tmp_path):
     experiment.run(dataclasses.replace(CONFIG, seed=1, figures=FiguresConfig(which=["samples"])), tmp_path / "run")
     other = RunFolder(tmp_path / "run")
     for one, two in zip(plain.records(), other.records(), strict=True):

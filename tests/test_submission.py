@@ -22,7 +22,7 @@ def cluster(path, jobs_per_task=1, **options):
 @pytest.mark.parametrize("count", [1, 3, 10, 11, 64])
 @pytest.mark.parametrize("largest", [1, 3, 10, 1000])
 @pytest.mark.parametrize("at_once", [1, 2, 5, 256])
-def test_arrays_hold_every_task_once_and_never_run_more_at_once_than_allowed(count, largest, at_once):
+def test_arrays_hold_every_task_once_and_respect_the_limit_of_parallel_tasks(count, largest, at_once):
     tasks = [[number] for number in range(count)]
     found = arrays(tasks, largest, at_once)
     assert [task for array in found for task in array.tasks] == tasks
@@ -45,12 +45,12 @@ def test_arrays_hold_every_task_once_and_never_run_more_at_once_than_allowed(cou
         ({"timeout_min": 2}, r"hydra.launcher.signal_delay_s must be below the time limit of 120 s .*, got 120"),
     ],
 )
-def test_an_option_that_slurm_would_misunderstand_is_refused(tmp_path, options, rule):
+def test_a_launcher_option_that_slurm_would_misread_is_refused(tmp_path, options, rule):
     with pytest.raises(UserError, match=rule):
         cluster(tmp_path, **options)
 
 
-def test_the_signal_may_come_at_any_time_before_the_end(tmp_path):
+def test_a_signal_delay_below_the_time_limit_is_accepted(tmp_path):
     cluster(tmp_path, timeout_min=2, signal_delay_s=119)
 
 
@@ -82,12 +82,12 @@ def test_a_command_that_contradicts_its_launcher_is_refused_before_anything_is_m
     assert list(tmp_path.iterdir()) == []
 
 
-def test_jobs_have_the_name_of_their_sweep_unless_they_were_given_one(tmp_path):
+def test_slurm_jobs_are_named_after_their_sweep_by_default(tmp_path):
     assert command(tmp_path, SLURM).cluster.options["name"] == "sweep"
     assert command(tmp_path, SLURM, "hydra.launcher.name=mine").cluster.options["name"] == "mine"
 
 
-def test_submitit_gets_a_new_folder_each_time_where_no_pickle_of_anothers_can_lie(tmp_path):
+def test_submitit_gets_a_new_folder_without_planted_pickles_each_time(tmp_path):
     """It unpickles, as a job's result, what it finds in its folder under the job's number."""
     planted = tmp_path / "sweep" / ".submitit" / "7" / "7_0_result.pkl"
     planted.parent.mkdir(parents=True)
@@ -101,7 +101,7 @@ def test_submitit_gets_a_new_folder_each_time_where_no_pickle_of_anothers_can_li
         assert not folder.parent.exists()
 
 
-def test_a_sweep_is_resumed_with_the_options_that_it_was_handed_over_with(tmp_path):
+def test_a_sweep_is_resumed_with_the_launcher_options_of_its_submission(tmp_path):
     given = [SLURM, "hydra.sweeper.jobs_per_task=20", "hydra.sweeper.conclusion.timeout_min=5"]
     made = command(tmp_path, *given)
     made.config.hydra.overrides.hydra = given

@@ -68,7 +68,7 @@ def require_the_same_after_kills(cwd, alone, kills, seed, options):
 
 
 @needs_kill
-def test_a_sweep_killed_at_three_random_moments_ends_as_one_that_was_left_alone(tmp_path, alone):
+def test_a_sweep_killed_at_three_random_moments_ends_like_an_uninterrupted_one(tmp_path, alone):
     seed = random.randrange(10**6)
     print(f"seed {seed}")
     require_the_same_after_kills(tmp_path, alone, 3, seed, QUICK)
@@ -76,7 +76,7 @@ def test_a_sweep_killed_at_three_random_moments_ends_as_one_that_was_left_alone(
 
 @needs_kill
 @pytest.mark.faults
-def test_a_sweep_killed_at_twenty_random_moments_ends_as_one_that_was_left_alone(tmp_path):
+def test_a_sweep_killed_at_twenty_random_moments_ends_like_an_uninterrupted_one(tmp_path):
     options = [*QUICK, "trainer.epochs=60"]  # long enough to be killed so often
     (tmp_path / "alone").mkdir()
     assert run(tmp_path / "alone", "train", *FOUR, *options).returncode == 0
@@ -108,26 +108,26 @@ def require_run_again(cwd, sweep):
 
 
 @needs_kill
-def test_a_killed_worker_stops_no_other_job_and_its_own_is_run_again(parallel):
+def test_a_killed_worker_stops_no_other_job_and_its_job_runs_again(parallel):
     require_run_again(*parallel)
 
 
 @needs_kill
 @pytest.mark.faults
-def test_a_killed_job_of_submitit_stops_no_other_and_is_run_again(tmp_path):
+def test_a_killed_submitit_job_stops_no_other_and_runs_again(tmp_path):
     require_run_again(tmp_path, killed_worker(tmp_path, "hydra/launcher=submitit_local", "trainer.threads=1"))
 
 
 @needs_kill
 @pytest.mark.faults
 @pytest.mark.skipif(not find_spec("hydra_plugins.hydra_ray_launcher"), reason="hydra-ray-launcher is not installed")
-def test_ray_runs_a_job_again_whose_worker_was_killed(tmp_path):
+def test_ray_runs_the_job_of_a_killed_worker_again(tmp_path):
     require_run_again(tmp_path, killed_worker(tmp_path, "hydra/launcher=ray", "trainer.threads=1"))
 
 
 @needs_kill
 @pytest.mark.faults
-def test_a_killed_sweep_leaves_neither_a_busy_nor_an_idle_worker_behind(tmp_path):
+def test_a_killed_sweep_leaves_no_worker_behind(tmp_path):
     """Two steps an epoch against a thousand: the worker of the first job waits in vain for another one."""
     long = [*QUICK, "trainer.epochs=40", "tracking=none", "hydra.sweep.dir=sweep", "trainer.batch_size=1000,1"]
     process = start(tmp_path, "train", "-m", *long, *TWO)
@@ -144,7 +144,7 @@ def test_a_killed_sweep_leaves_neither_a_busy_nor_an_idle_worker_behind(tmp_path
 
 
 @needs_kill
-def test_parallel_jobs_share_the_cores_and_note_the_users_command(parallel):
+def test_parallel_jobs_share_the_cores_and_record_the_users_command(parallel):
     _, sweep = parallel
     cores = psutil.cpu_count(logical=False) or 1
     for job in sweep.jobs():
@@ -177,7 +177,7 @@ def running_worker(cwd, jobs=1):
         pytest.param(TWO, signal.SIGINT, 130, id="two-SIGINT", marks=pytest.mark.faults),
     ],
 )
-def test_a_stopped_sweep_says_so_leaves_no_process_and_goes_on(tmp_path, number, code, launcher):
+def test_a_stopped_sweep_leaves_no_process_and_can_be_resumed(tmp_path, number, code, launcher):
     long = [*QUICK, "trainer.epochs=100000"]
     process = start(tmp_path, "train", *FOUR, *long, "trainer.threads=1", *launcher)
     running_worker(tmp_path, jobs=2 if launcher else 1)
@@ -210,7 +210,7 @@ def broken(tmp_path_factory):
     return cwd, done, sweep_of(cwd)
 
 
-def test_one_failing_job_among_four_leaves_three_good_ones_and_a_report(broken):
+def test_one_failing_job_among_four_leaves_three_finished_ones_and_a_report(broken):
     cwd, done, sweep = broken
     assert done.returncode == 1
     assert list(states(sweep).values()) == ["finished", "finished", "failed", "finished"]
@@ -228,7 +228,7 @@ def test_one_failing_job_among_four_leaves_three_good_ones_and_a_report(broken):
     assert "the loss became NaN" in runs["lr=1e+30"].data.tags["error"]
 
 
-def test_the_sweep_is_a_run_of_its_own_with_its_report_its_jobs_and_its_best(broken):
+def test_a_sweep_has_its_own_mlflow_run_with_its_report_jobs_and_best(broken):
     cwd, _, sweep = broken
     client, runs = tracked(cwd, "vae_exp sweeps")
     (shown,) = runs.values()
@@ -242,7 +242,7 @@ def test_the_sweep_is_a_run_of_its_own_with_its_report_its_jobs_and_its_best(bro
     assert note.replace("\\", "").startswith(f"**lr={best} ")
 
 
-def test_resuming_leaves_what_is_finished_and_tries_what_failed_again(broken):
+def test_resuming_keeps_finished_jobs_and_runs_failed_ones_again(broken):
     cwd, _, sweep = broken
     good = [sweep.folder(job).path for job in sweep.jobs() if sweep.folder(job).state() == "finished"]
     before = {file: file.stat().st_mtime_ns for path in good for file in path.rglob("*") if file.is_file()}
@@ -257,7 +257,7 @@ def test_resuming_leaves_what_is_finished_and_tries_what_failed_again(broken):
 # --- extended --------------------------------------------------------------------------------------------------------
 
 
-def test_the_same_command_with_more_values_extends_the_sweep_and_trains_nothing_again(tmp_path):
+def test_the_same_command_with_more_values_extends_the_sweep_and_retrains_nothing(tmp_path):
     place = f"hydra.sweep.dir={tmp_path / 'sweep'}"
     options = [*QUICK, "tracking=none", "figures.which=[]", place]
     assert run(tmp_path, "train", "-m", "seed=0,1", *options).returncode == 0
@@ -270,14 +270,14 @@ def test_the_same_command_with_more_values_extends_the_sweep_and_trains_nothing_
     assert [job.label for job in SweepFolder(tmp_path / "sweep").jobs()] == ["seed=0", "seed=1", "seed=2"]
 
 
-def test_two_sweeps_started_at_once_have_folders_of_their_own(tmp_path):
+def test_two_sweeps_started_at_once_have_different_folders(tmp_path):
     options = ["-m", "seed=0", *QUICK, "trainer.epochs=0", "figures.which=[]", "tracking=none"]
     processes = [start(tmp_path, "train", *options) for _ in range(2)]
     assert [process.communicate() and process.returncode for process in processes] == [0, 0]
     assert len(list((tmp_path / "outputs").iterdir())) == 2
 
 
-def test_a_sweep_that_is_being_run_is_refused_to_another_process(tmp_path):
+def test_a_running_sweep_is_refused_to_another_process(tmp_path):
     place = f"hydra.sweep.dir={tmp_path / 'sweep'}"
     process = start(tmp_path, "train", "-m", "seed=0", *QUICK, "trainer.epochs=100000", "tracking=none", place)
     while not list(tmp_path.glob("sweep/*/metrics.jsonl")):
@@ -305,7 +305,7 @@ def test_a_sweep_that_is_being_run_is_refused_to_another_process(tmp_path):
         (["-m", "optimizer.lr=0.1,quick"], "job 2 of 2 (optimizer.lr=quick): "),
     ],
 )
-def test_a_sweep_with_a_bad_job_is_refused_before_anything_is_made(tmp_path, arguments, said):
+def test_a_sweep_with_an_invalid_job_is_refused_before_anything_is_created(tmp_path, arguments, said):
     done = run(tmp_path, "train", *arguments)
     assert done.returncode == 2
     assert said in done.stderr
@@ -349,6 +349,6 @@ def test_a_plan_without_jobs_is_refused(tmp_path, complaint):
     assert "has no jobs in its plan" in complaint(resume.main, tmp_path)
 
 
-def test_keys_can_not_be_given_to_a_sweep_that_is_resumed(broken, complaint):
+def test_a_resumed_sweep_refuses_overrides(broken, complaint):
     _, _, sweep = broken
     assert "give the sweep's own command again" in complaint(resume.main, sweep.path, "trainer.epochs=9")

@@ -49,13 +49,13 @@ def server(certificates, monkeypatch):
 
 
 @pytest.mark.parametrize("setting", ["REQUESTS_CA_BUNDLE", "MLFLOW_TRACKING_SERVER_CERT_PATH"])
-def test_a_server_whose_authority_is_given_is_used(server, certificates, tmp_path, monkeypatch, setting):
+def test_a_server_with_a_given_certificate_authority_is_used(server, certificates, tmp_path, monkeypatch, setting):
     monkeypatch.setenv(setting, str(certificates / "ca.pem"))
     probe(Store(server.uri))
     assert (fetch_run(RUN, tmp_path / "run") / "config.yaml").read_bytes() == b"seed: 0\n"
 
 
-def test_a_server_is_used_unchecked_where_the_user_asks_for_that(server, tmp_path, monkeypatch):
+def test_a_server_is_used_unverified_with_the_insecure_option(server, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_INSECURE_TLS", "true")
     probe(Store(server.uri))
     with warnings.catch_warnings():
@@ -63,7 +63,7 @@ def test_a_server_is_used_unchecked_where_the_user_asks_for_that(server, tmp_pat
         assert (fetch_run(RUN, tmp_path / "run") / "config.yaml").read_bytes() == b"seed: 0\n"
 
 
-def test_without_its_authority_a_server_is_named_in_one_line_and_learns_nothing(server):
+def test_without_its_authority_a_server_is_refused_and_receives_nothing(server):
     with pytest.raises(OSError, match="certificate verify failed") as error:
         probe(Store(server.uri))
     assert reason(error.value) == "certificate verify failed"

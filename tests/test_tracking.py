@@ -60,13 +60,13 @@ def finished(place):
         return whole_run(place / "finished", tracking=experiment("one"))
 
 
-def test_every_point_is_there_once_with_its_own_time(finished, store):
+def test_every_point_is_in_the_store_once_with_its_own_time(finished, store):
     run = runs(store, "one")["latent_dim=2"]
     assert run.info.status == "FINISHED"
     assert_complete(store, run, finished)
 
 
-def test_the_store_and_the_artifacts_lie_where_the_command_was_started(finished, store, place):
+def test_the_store_and_the_artifacts_are_in_the_working_folder(finished, store, place):
     run = runs(store, "one")["latent_dim=2"]
     assert (place / "mlflow.db").is_file()
     artifacts = place / "mlartifacts" / run.info.run_id / "artifacts"
@@ -83,7 +83,7 @@ def test_a_run_is_tagged_with_its_sweep_command_and_commit(finished, store):
     assert tags["folder"] == str(finished.path)
 
 
-def test_parameters_are_the_core_and_what_is_not_at_its_default():
+def test_parameters_are_the_main_keys_and_those_that_differ_from_their_defaults():
     core = parameters(as_dict(Config()))
     assert list(core) == [
         *("model.name", "model.latent_dim", "model.channels", "data.name", "objective.name"),
@@ -95,7 +95,7 @@ def test_parameters_are_the_core_and_what_is_not_at_its_default():
     assert (beta["objective.beta"], beta["trainer.batch_size"]) == ("4.0", "9")
 
 
-def test_what_a_job_was_started_with_is_a_parameter_also_at_its_default(place, store):
+def test_an_override_is_a_parameter_even_at_its_default(place, store):
     run = Run(place / "swept", tracking=experiment("swept"))
     write_hydra(run.folder, as_dict(run.config), ["objective.beta=1", "trainer.epochs=9", "figures.titles=false"])
     run.start().finish()
@@ -104,13 +104,13 @@ def test_what_a_job_was_started_with_is_a_parameter_also_at_its_default(place, s
     assert not {"trainer.epochs", "figures.titles"} & parameters_there.keys()
 
 
-def test_a_comparison_begins_with_a_loss_and_not_with_seconds():
+def test_the_first_metric_of_a_comparison_is_a_loss():
     record = {"epoch": 3, "timestamp": 5, "seconds": 0.5, "train/objective": 7.0, "train/loss": 9.0, "val/kl": 8.0}
     expected = {"loss/train": 9.0, "objective/train": 7.0, "loss_kl/val": 8.0, "seconds": 0.5}
     assert points([record]) == [(key, value, 5, 3) for key, value in expected.items()]
 
 
-def test_the_charts_of_the_end_are_of_measures_and_not_of_how_they_were_taken(tmp_path):
+def test_final_metrics_are_measures_and_not_their_settings(tmp_path):
     folder = RunFolder(tmp_path)
     measures = {"knn_accuracy": 0.5, "knn_accuracy_se": 0.1}
     measures |= {"test/nll_iw100": 90.0, "importance_images": 1000, "measured_on": "test"}
@@ -128,7 +128,7 @@ def test_the_charts_of_the_end_are_of_measures_and_not_of_how_they_were_taken(tm
     assert shown == {f"measures/{key}": (value, 0) for key, value in expected.items()}
 
 
-def test_no_tracking_makes_no_store(tmp_path, monkeypatch):
+def test_without_tracking_no_store_is_created(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folder = whole_run(tmp_path / "run", tracking=NoTrackingConfig())
     show_sweep(NoTrackingConfig(), tmp_path, [("a", folder)], Outcome(ANSWER, [], None))
@@ -138,13 +138,13 @@ def test_no_tracking_makes_no_store(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("uri", ["mlruns", "file:///tmp/mlruns", "ftp://host", "C:\\mlruns"])
-def test_an_address_that_mlflow_can_not_use_is_refused_at_once(uri, monkeypatch):
+def test_an_address_that_mlflow_can_not_use_is_refused(uri, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     with pytest.raises(UserError, match="MLFLOW_TRACKING_URI must be"):
         connect(TRACKING, "label", None)
 
 
-def test_a_password_in_the_address_is_shown_nowhere():
+def test_a_password_in_the_address_is_never_shown():
     assert Store("https://me:secret@host:1/x").shown == "https://host:1/x"
     assert Store("postgresql://me:secret@host/db").shown == "postgresql://host/db"
 
@@ -152,7 +152,7 @@ def test_a_password_in_the_address_is_shown_nowhere():
 # --- going on, and ending --------------------------------------------------------------------------------------------
 
 
-def test_an_interrupted_run_goes_on_as_the_same_run(place, store):
+def test_an_interrupted_run_continues_as_the_same_mlflow_run(place, store):
     run = Run(place / "stopped", tracking=experiment("stopped")).start()
     run.train(2)
     run.finish("interrupted", "stopped by a signal")
@@ -167,7 +167,7 @@ def test_an_interrupted_run_goes_on_as_the_same_run(place, store):
     assert_complete(store, after, run.folder)
 
 
-def test_a_failed_run_says_why(place, store):
+def test_a_failed_run_has_its_error_as_a_tag(place, store):
     run = Run(place / "failed", tracking=experiment("failed")).start()
     run.train(1)
     run.finish("failed", "the loss became NaN")
@@ -176,7 +176,7 @@ def test_a_failed_run_says_why(place, store):
     assert_complete(store, shown, run.folder)
 
 
-def test_what_was_sent_but_not_noted_is_not_there_twice(place, store):
+def test_points_sent_but_not_yet_in_the_receipt_are_not_duplicated(place, store):
     """A process can die between the server's answer and the note of it: everything is then sent again."""
     folder = whole_run(place / "twice", tracking=experiment("twice"))
     note = folder.path / "mlflow.json"
@@ -202,7 +202,7 @@ os.kill(os.getpid(), 9)
 
 
 @pytest.mark.process
-def test_a_run_whose_process_is_gone_is_killed_by_the_next_command(place, store):
+def test_a_run_without_a_process_is_marked_killed_by_the_next_command(place, store):
     folder = RunFolder(place / "gone")
     done = subprocess.run([sys.executable, "-c", KILLED, TESTS, str(folder.path)], check=False)
     assert done.returncode == -9
@@ -214,7 +214,7 @@ def test_a_run_whose_process_is_gone_is_killed_by_the_next_command(place, store)
     assert_complete(store, shown, folder)
 
 
-def test_a_run_that_is_deleted_in_mlflow_is_shown_anew(place, store):
+def test_a_run_that_was_deleted_in_mlflow_is_sent_again(place, store):
     folder = whole_run(place / "deleted", tracking=experiment("deleted"))
     store.delete_run(runs(store, "deleted")["latent_dim=2"].info.run_id)
     again = Run(folder.path, tracking=experiment("deleted")).start()
@@ -246,7 +246,7 @@ if __name__ == "__main__":
 
 @pytest.mark.process
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="eight processes are started by fork, which Windows lacks")
-def test_eight_jobs_of_two_sweeps_open_one_fresh_store_at_once(tmp_path):
+def test_eight_jobs_of_two_sweeps_open_one_new_store_at_once(tmp_path):
     script = tmp_path / "eight.py"
     script.write_text(EIGHT)
     command = [sys.executable, str(script), TESTS]
@@ -264,7 +264,7 @@ def test_eight_jobs_of_two_sweeps_open_one_fresh_store_at_once(tmp_path):
 # --- the sweep -------------------------------------------------------------------------------------------------------
 
 
-def test_a_sweep_is_one_run_that_links_its_jobs(place, store):
+def test_a_sweep_is_one_mlflow_run_that_links_its_jobs(place, store):
     tracking = experiment("whole")
     first = whole_run(place / "sweep" / "a", label="latent_dim=2", tracking=tracking)
     second = Run(place / "sweep" / "b", label="beta=<b>|x|", tracking=tracking).start()
@@ -290,7 +290,7 @@ def test_a_sweep_is_one_run_that_links_its_jobs(place, store):
     assert "report.html" in {info.path for info in store.list_artifacts(shown.info.run_id)}
 
 
-def test_a_description_keeps_within_what_mlflow_takes(place, store):
+def test_a_description_stays_below_the_limit_of_mlflow(place, store):
     rows = [["run", "loss"], *([f"latent_dim={number}", "x" * 50] for number in range(500))]
     folder = whole_run(place / "long" / "a", tracking=experiment("long"))
     show_sweep(experiment("long"), place / "long", [("a", folder)], Outcome(ANSWER, rows, None))
@@ -298,7 +298,7 @@ def test_a_description_keeps_within_what_mlflow_takes(place, store):
     assert "more lines: see report.html" in shown.data.tags["mlflow.note.content"]
 
 
-def test_markup_in_a_name_is_shown_as_it_is():
+def test_markup_in_a_name_is_escaped():
     payload = "<img src=x onerror=alert(1)> [a](javascript:alert(1)) `x` *y* | z\n# title"
     escaped = escape(payload)
     assert "<" not in escaped
@@ -309,7 +309,7 @@ def test_markup_in_a_name_is_shown_as_it_is():
 # --- what an untrusted folder or run asks for -----------------------------------------------------------------------
 
 
-def test_a_server_that_only_the_folder_names_is_named_and_never_asked(place, capsys):
+def test_a_server_that_only_the_folder_names_is_reported_and_never_called(place, capsys):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0.2)
         other_server = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -327,7 +327,7 @@ def test_a_server_that_only_the_folder_names_is_named_and_never_asked(place, cap
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"version": 2}', '{"version": 1, "shown": {"x": {"token": "y"}}}'])
-def test_a_damaged_note_is_named_and_the_run_is_shown_anew(place, text, capsys, store, tmp_path):
+def test_a_damaged_receipt_is_reported_and_the_run_sent_again(place, text, capsys, store, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "mlflow.json").write_text(text)
     folder = whole_run(tmp_path / "run", tracking=experiment("damaged"))
@@ -337,7 +337,7 @@ def test_a_damaged_note_is_named_and_the_run_is_shown_anew(place, text, capsys, 
     store.delete_run(run.info.run_id)
 
 
-def test_a_link_in_the_folder_is_not_followed_to_the_server(place, store):
+def test_a_link_in_the_folder_is_not_sent(place, store):
     secret = place / "secret.txt"
     secret.write_text("secret")
     run = Run(place / "linked", tracking=experiment("linked")).start()
@@ -347,7 +347,7 @@ def test_a_link_in_the_folder_is_not_followed_to_the_server(place, store):
     assert "stolen.png" not in {info.path for info in store.list_artifacts(shown.info.run_id)}
 
 
-def test_a_run_comes_back_as_a_folder(finished, store, tmp_path):
+def test_a_run_is_downloaded_as_a_folder(finished, store, tmp_path):
     fetched = RunFolder(fetch_run(runs(store, "one")["latent_dim=2"].info.run_id, tmp_path / "fetched"))
     assert fetched.state() == "finished"
     assert fetched.records() == finished.records()
@@ -410,7 +410,7 @@ def test_artifacts_at_an_address_that_the_run_names_are_not_fetched(untrusted_ru
             listener.accept()
 
 
-def test_a_run_that_is_none_of_ours_or_does_not_exist_is_refused(untrusted_run, tmp_path, monkeypatch):
+def test_a_run_of_another_program_or_that_does_not_exist_is_refused(untrusted_run, tmp_path, monkeypatch):
     run_id, _ = untrusted_run()
     with pytest.raises(UserError, match=r"must have config\.yaml"):
         fetch_run(run_id, tmp_path / "fetched")
@@ -435,7 +435,7 @@ os._exit(0)
 @pytest.mark.process
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no SIGKILL")
 @pytest.mark.parametrize("seconds", [0.3, 1.0])
-def test_a_process_that_is_killed_while_it_makes_the_store_leaves_none_that_is_broken(tmp_path, seconds):
+def test_a_process_killed_while_creating_the_store_leaves_no_broken_one(tmp_path, seconds):
     database = tmp_path / "mlflow.db"
     subprocess.run([sys.executable, "-c", OPEN, str(database), str(seconds)], check=False, capture_output=True)
     client, number = open_experiment(Store(f"sqlite:///{database}"), "vae_exp")

@@ -54,13 +54,13 @@ def greys(config, epoch):
     return [(batch[:, 0, 0, 0] * 255).round().int().tolist() for batch in batches(IMAGES, config, epoch)]
 
 
-def test_an_epoch_sees_every_image_once_in_batches_of_the_size_that_was_asked_for():
+def test_an_epoch_uses_every_image_once_in_batches_of_the_given_size():
     dealt = greys(CONFIG, 1)
     assert [len(batch) for batch in dealt] == [60, 60, 60, 60, 10]
     assert sorted(itertools.chain(*dealt)) == list(range(250))
 
 
-def test_each_epoch_and_each_seed_has_an_order_of_its_own_and_always_the_same():
+def test_each_epoch_and_seed_has_its_own_fixed_order():
     other = dataclasses.replace(CONFIG, seed=1)
     orders = [greys(CONFIG, 1), greys(CONFIG, 2), greys(other, 1), greys(other, 2)]
     assert all(orders.count(order) == 1 for order in orders)
@@ -74,7 +74,7 @@ def test_batches_are_floats_between_0_and_1_in_channels_last():
     assert 0 <= batch.min() <= batch.max() <= 1
 
 
-def test_dynamic_binarisation_draws_each_pixel_anew_with_its_grey_as_the_probability():
+def test_dynamic_binarisation_redraws_each_pixel_with_its_grey_level_as_probability():
     config = dataclasses.replace(CONFIG, data=DigitsConfig(binarize="dynamic"))
     images = torch.full((250, 1, 8, 8), 51, dtype=torch.uint8)  # 0.2
     first, second = (torch.cat(list(batches(images, config, epoch))) for epoch in (1, 2))
@@ -103,7 +103,7 @@ def by_grey(images, posterior, decode, generator, epoch=None):
     return Terms(10 * posterior, posterior, torch.full_like(posterior, 2.0))
 
 
-def test_the_means_of_an_epoch_are_over_its_images_also_when_the_last_batch_is_short():
+def test_the_means_of_an_epoch_are_over_images_even_with_a_short_last_batch():
     model = ByGrey()
     training = Training(model, torch.optim.SGD(model.parameters(), 0.0), lambda *a: scaled(by_grey(*a), model))
     grey = sum(range(250)) / 255 / 250  # what the mean of the batches' means is not
@@ -132,7 +132,7 @@ def test_a_step_follows_the_mean_gradient_of_its_batch():
     assert model.weight.item() == pytest.approx(-0.5 * sum(range(250)) / 255 / 250, rel=1e-6)
 
 
-def test_the_objective_is_told_the_epoch_and_every_step_is_counted():
+def test_the_objective_receives_the_epoch_and_every_step_is_reported():
     config = dataclasses.replace(CONFIG, objective=ElboConfig(beta=4.0, warmup_epochs=2))
     training, steps = start(config), []
     means = [train_epoch(training, IMAGES, config, lambda: steps.append(1)) for _ in range(3)]
@@ -142,7 +142,7 @@ def test_the_objective_is_told_the_epoch_and_every_step_is_counted():
     assert training.epoch == 3
 
 
-def test_dequantisation_spreads_each_level_evenly_up_to_the_next():
+def test_dequantisation_spreads_each_level_uniformly_up_to_the_next():
     config = dataclasses.replace(CONFIG, model=ConvConfig(channels=[1, 4], likelihood="gaussian", dequantize=True))
     images = torch.full((250, 1, 8, 8), 51, dtype=torch.uint8)
     first, second = (256 * torch.cat(list(batches(images, config, epoch))) - 51 for epoch in (1, 2))
@@ -182,7 +182,7 @@ def test_training_lowers_the_loss():
 
 
 @pytest.mark.parametrize("lr", [1e30, 3e38])
-def test_a_loss_that_is_not_finite_is_told_with_its_epoch_and_step(lr):
+def test_a_loss_that_is_not_finite_is_reported_with_its_epoch_and_step(lr):
     config = dataclasses.replace(CONFIG, optimizer=SgdConfig(lr=lr))
     with pytest.raises(Diverged, match=r"NaN or infinite at epoch 1, step \d; try a lower optimizer\.lr"):
         train_epoch(start(config), IMAGES, config)
@@ -196,13 +196,13 @@ def updated_with(*objectives, config=CONFIG):
     return seen, training
 
 
-def test_the_best_epoch_is_the_earliest_of_the_lowest():
+def test_the_best_epoch_is_the_earliest_with_the_lowest_objective():
     seen, training = updated_with(3.0, 2.0, 2.0, 1.0, 1.5)
     assert [best for best, _ in seen] == [True, True, False, True, False]
     assert (training.best_epoch, training.best_objective) == (4, 1.0)
 
 
-def test_training_stops_when_patience_is_over_and_not_before():
+def test_training_stops_exactly_when_patience_is_exhausted():
     seen, training = updated_with(3.0, 2.0, 2.0, 2.0)
     assert [over for _, over in seen] == [False, False, False, True]
     assert training.stopped_early(CONFIG)
@@ -214,7 +214,7 @@ def test_training_stops_after_its_last_epoch():
     assert not training.stopped_early(CONFIG)
 
 
-def test_no_epoch_of_a_warm_up_is_the_best_and_patience_begins_after_it():
+def test_the_best_epoch_and_patience_start_after_the_warm_up():
     objective, trainer = ElboConfig(warmup_epochs=3), dataclasses.replace(CONFIG.trainer, epochs=9)
     config = dataclasses.replace(CONFIG, objective=objective, trainer=trainer)
     seen, training = updated_with(1.0, 2.0, 3.0, 9.0, 9.5, 9.0, config=config)
@@ -222,7 +222,7 @@ def test_no_epoch_of_a_warm_up_is_the_best_and_patience_begins_after_it():
     assert (training.best_epoch, training.best_objective) == (4, 9.0)
 
 
-def test_an_objective_of_an_extension_says_from_which_epoch_it_is_final():
+def test_an_objective_of_an_extension_declares_its_first_final_epoch():
     seen, training = updated_with(1.0, 2.0, 3.0)
     assert [best for best, _ in seen] == [True, False, False]
     training.objective = SimpleNamespace(first_final_epoch=4)
@@ -241,7 +241,7 @@ def test_a_state_of_version_0_1_that_was_best_in_its_warm_up_has_no_best_epoch_y
 WARM_UP = dataclasses.replace(CONFIG, objective=ElboConfig(warmup_epochs=5))
 
 
-def test_a_warm_up_that_the_epochs_never_finish_is_refused_with_both_keys_before_anything_is_made(tmp_path):
+def test_a_warm_up_longer_than_the_training_is_refused_with_both_keys(tmp_path):
     refusal = "trainer.epochs must be at least 6, the first epoch after objective.warmup_epochs=5, got 5"
     with pytest.raises(UserError, match=refusal):
         experiment.run(WARM_UP, tmp_path / "run")
@@ -252,7 +252,7 @@ def test_a_warm_up_that_the_epochs_never_finish_is_refused_with_both_keys_before
     assert len(planned(long_enough)) == 1
 
 
-def test_a_saved_run_whose_warm_up_never_ends_goes_on_and_its_plan_and_copies_too(tmp_path):
+def test_a_saved_run_whose_warm_up_never_ends_can_still_continue(tmp_path):
     quick = dataclasses.replace(WARM_UP, evaluation=EvaluationConfig(final=False), figures=FiguresConfig(which=[]))
     trainer = dataclasses.replace(quick.trainer, epochs=0, threads=1, batch_size=500, device="cpu")
     quick = dataclasses.replace(quick, trainer=trainer)
@@ -264,13 +264,13 @@ def test_a_saved_run_whose_warm_up_never_ends_goes_on_and_its_plan_and_copies_to
     assert planned(longer, known)[0].config["trainer"]["epochs"] == 2
 
 
-def test_without_a_validation_split_the_last_epoch_is_the_best_and_nothing_stops_early():
+def test_without_a_validation_split_the_last_epoch_is_best_and_training_never_stops_early():
     seen, training = updated_with(None, None, None, None)
     assert seen == [(True, False)] * 4
     assert training.best_epoch == 4
 
 
-def test_without_patience_nothing_stops_early():
+def test_without_patience_training_never_stops_early():
     config = dataclasses.replace(CONFIG, trainer=dataclasses.replace(CONFIG.trainer, patience=None))
     seen, _ = updated_with(1.0, 2.0, 3.0, 4.0, config=config)
     assert not any(over for _, over in seen)
@@ -281,7 +281,7 @@ def test_patience_must_last_until_the_next_evaluation():
         Config(trainer=TrainerConfig(patience=2), evaluation=EvaluationConfig(every=3))
 
 
-def test_a_training_that_is_put_back_goes_on_with_the_same_bits():
+def test_a_restored_training_continues_with_the_same_bits():
     config = dataclasses.replace(CONFIG, model=ConvConfig(channels=[1, 4, 8], likelihood="gaussian"))
     one = start(config)
     train_epoch(one, IMAGES, config)
@@ -296,7 +296,7 @@ def test_a_training_that_is_put_back_goes_on_with_the_same_bits():
     assert all(torch.equal(tensor, other.tensors()[name]) for name, tensor in one.tensors().items())
 
 
-def test_the_state_before_the_first_epoch_is_put_back_too():
+def test_the_state_before_the_first_epoch_can_be_restored():
     one = start()
     other = start()
     other.load(one.tensors(), one.state())

@@ -33,28 +33,28 @@ def server(monkeypatch):
 # Downloads
 
 
-def test_a_run_is_fetched_from_a_server_that_keeps_to_the_rules(server, tmp_path):
+def test_a_run_is_downloaded_from_a_well_behaved_server(server, tmp_path):
     server.add("checkpoints/best.safetensors", b"weights")
     fetched = fetch_run(RUN, tmp_path / "run")
     assert (fetched / "config.yaml").read_bytes() == b"seed: 0\n"
     assert (fetched / "checkpoints" / "best.safetensors").read_bytes() == b"weights"
 
 
-def test_a_file_that_is_longer_than_was_announced_is_cut_off(server, tmp_path):
+def test_a_download_longer_than_announced_is_stopped(server, tmp_path):
     server.add("metrics.jsonl", lambda: itertools.repeat(b"x" * 2**20), size=10)
     with pytest.raises(UserError, match=r"metrics\.jsonl must have at most 67108864 bytes, got more"):
         fetch_run(RUN, tmp_path / "run")
     assert (tmp_path / "run" / "metrics.jsonl").stat().st_size <= 64 * 2**20
 
 
-def test_a_file_that_is_packed_is_refused_packed(server, tmp_path):
+def test_a_compressed_download_is_refused_unread(server, tmp_path):
     server.add("metrics.jsonl", gzip.compress(b"0" * 2**26), size=10, Content_Encoding="gzip")
     with pytest.raises(UserError, match=r"metrics\.jsonl must be sent uncompressed, got 'gzip'"):
         fetch_run(RUN, tmp_path / "run")
 
 
 @pytest.mark.parametrize("answer", [b"", b"{", b"[]", b"null", b'{"run": 7}', b"<html>\x1b[31m", b'{"a":' * 900])
-def test_nonsense_in_an_answer_is_one_line(server, tmp_path, answer):
+def test_an_invalid_answer_is_reported_in_one_line(server, tmp_path, answer):
     server.answer = answer
     with pytest.raises(UserError, match=f"^MLflow run {RUN}") as error:
         fetch_run(RUN, tmp_path / "run")
@@ -74,7 +74,7 @@ def test_nonsense_in_an_answer_is_one_line(server, tmp_path, answer):
         ("\x1b]0;owned\x07://x", "must have config.yaml among its artifacts"),
     ],
 )
-def test_an_address_with_a_host_of_its_own_is_refused_and_never_asked(server, tmp_path, uri, said):
+def test_an_artifact_address_with_another_host_is_refused_and_never_called(server, tmp_path, uri, said):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0.2)
         server.artifact_uri = uri.format(other=f"127.0.0.1:{listener.getsockname()[1]}")
@@ -86,7 +86,7 @@ def test_an_address_with_a_host_of_its_own_is_refused_and_never_asked(server, tm
             listener.accept()
 
 
-def test_a_bucket_without_its_package_is_one_line(server, tmp_path, monkeypatch):
+def test_a_bucket_without_its_package_is_reported_in_one_line(server, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "boto3", None)
     server.artifact_uri = "s3://bucket/1"
     with pytest.raises(UserError, match="No module named 'boto"):
@@ -96,14 +96,14 @@ def test_a_bucket_without_its_package_is_one_line(server, tmp_path, monkeypatch)
 # Slow servers
 
 
-def test_a_server_that_answers_byte_by_byte_is_given_up(server, monkeypatch):
+def test_waiting_for_a_server_that_answers_byte_by_byte_ends(server, monkeypatch):
     monkeypatch.setattr(messages, "PROBE", 0.5)
     server.pause = 0.2
     with pytest.raises(OSError, match=r"no answer within 0\.5 s"):
         probe(Store(server.uri))
 
 
-def test_a_call_that_goes_on_answering_is_waited_for_and_one_that_falls_silent_is_not():
+def test_a_slow_call_is_waited_for_while_it_answers():
     def answers(answered):
         for _ in range(8):
             time.sleep(0.1)
@@ -120,7 +120,7 @@ def test_a_call_that_goes_on_answering_is_waited_for_and_one_that_falls_silent_i
 @pytest.mark.faults
 @pytest.mark.parametrize("pause", [0.01, 0.1, 1.0, 2.0])
 @pytest.mark.parametrize("name", ["config.yaml", "metrics.jsonl", "checkpoints/best.safetensors"])
-def test_many_files_that_trickle_are_given_up(server, tmp_path, monkeypatch, pause, name):
+def test_waiting_for_many_slow_files_ends(server, tmp_path, monkeypatch, pause, name):
     def trickle():
         while True:
             time.sleep(pause)
@@ -151,7 +151,7 @@ def test_many_files_that_trickle_are_given_up(server, tmp_path, monkeypatch, pau
         ("sqlite:////home/me@work/m.db?timeout=30", "sqlite:////home/me@work/m.db"),
     ],
 )
-def test_an_address_is_shown_without_its_password_wherever_that_stands(uri, shown):
+def test_an_address_is_shown_without_its_password_wherever_that_is(uri, shown):
     assert address.shown(uri) == shown
 
 
@@ -168,7 +168,7 @@ passwords = st.text(string.ascii_letters + string.digits + "@:/?#%&=[]!$'()*+,;~
 
 @settings(max_examples=100, deadline=None)
 @given(kind=st.sampled_from(["http", "https", "postgresql"]), password=passwords)
-def test_no_password_of_any_characters_is_shown(kind, password):
+def test_a_password_with_any_characters_is_hidden(kind, password):
     with pytest.MonkeyPatch.context() as patch:
         check_password(patch, kind, password)
 
@@ -176,7 +176,7 @@ def test_no_password_of_any_characters_is_shown(kind, password):
 @pytest.mark.faults
 @settings(max_examples=20_000, deadline=None)
 @given(kind=st.sampled_from(["http", "https", "postgresql"]), password=passwords)
-def test_none_of_many_passwords_is_shown(kind, password):
+def test_many_passwords_with_any_characters_are_hidden(kind, password):
     with pytest.MonkeyPatch.context() as patch:
         check_password(patch, kind, password)
 
@@ -184,20 +184,20 @@ def test_none_of_many_passwords_is_shown(kind, password):
 @pytest.mark.faults
 @settings(max_examples=20_000, deadline=None)
 @given(uri=st.text(max_size=40) | st.from_regex(r"(mlflow-artifacts|file|s3|gs|dbfs|http)://?/?[^/]{0,20}/.{0,20}"))
-def test_no_artifact_address_of_many_names_a_host_or_ends_in_a_traceback(uri):
+def test_no_artifact_address_reaches_another_host_or_ends_in_a_traceback(uri):
     with contextlib.suppress(UserError):
         parts = address.artifact(uri)
         assert not parts.netloc or parts.scheme in address.BUCKETS
 
 
-def test_a_user_in_the_address_reaches_the_server(server):
+def test_the_user_in_an_address_is_sent_to_the_server(server):
     probe(Store(f"http://me:p%40ss@127.0.0.1:{server.port}"))
     ((path, headers),) = server.asked
     assert path == "/health"
     assert headers["Authorization"].startswith("Basic ")
 
 
-def test_options_of_a_database_are_kept_and_a_path_that_no_address_holds_is_refused(tmp_path, monkeypatch):
+def test_database_options_are_kept_and_an_invalid_path_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///m.db?timeout=30")
     store = configured_store()

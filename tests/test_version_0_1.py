@@ -39,7 +39,7 @@ def sweep(tmp_path):
     return SweepFolder(shutil.copytree(FIXTURES / "sweep_0.1.0", tmp_path / "sweep"))
 
 
-def test_a_run_is_loaded_with_what_it_ended_with(finished):
+def test_a_run_of_version_0_1_is_loaded_with_its_results(finished):
     loaded = load_run(finished.path)
     assert (loaded.config.model.name, loaded.config.model.latent_dim) == ("mlp", 2)
     assert loaded.final == json.loads(finished.final_file.read_text())
@@ -49,14 +49,14 @@ def test_a_run_is_loaded_with_what_it_ended_with(finished):
     assert (session.packages["vae_exp"], session.threads) == ("0.1.0", 1)
 
 
-def test_runs_and_jobs_are_compared(finished, sweep):
+def test_runs_and_jobs_of_version_0_1_are_compared(finished, sweep):
     runs = read_runs([finished.path, sweep.path])
     assert [each.state for each in runs] == ["finished"] * 3
     assert len(compare(runs).rows) == 3
     assert "test/loss" in compare(runs).frame().to_csv()
 
 
-def test_a_receipt_is_read(sweep):
+def test_a_receipt_of_version_0_1_is_read(sweep):
     (receipt,) = receipts.read(sweep.path).values()
     assert receipt.experiment == "vae_exp sweeps"
     (receipt,) = receipts.read(sweep.folder(sweep.jobs()[0]).path).values()
@@ -64,7 +64,7 @@ def test_a_receipt_is_read(sweep):
 
 
 @pytest.mark.process
-def test_a_run_takes_more_epochs_behind_those_it_has(finished, tmp_path):
+def test_a_run_of_version_0_1_continues_with_more_epochs(finished, tmp_path):
     before = finished.records()
     done = run(tmp_path, "resume", finished.path, "trainer.epochs=4")
     assert done.returncode == 0, done.stderr
@@ -76,7 +76,7 @@ def test_a_run_takes_more_epochs_behind_those_it_has(finished, tmp_path):
 
 
 @pytest.mark.process
-def test_a_sweep_is_extended_and_what_is_finished_there_stays(sweep, tmp_path):
+def test_a_sweep_of_version_0_1_is_extended_and_keeps_its_finished_jobs(sweep, tmp_path):
     kept = {job.name: sweep.folder(job).weights_file("last").read_bytes() for job in sweep.jobs()}
     done = run(tmp_path, "train", "-m", *SWEEP, "model.latent_dim=2,4", f"hydra.sweep.dir={sweep.path}")
     assert done.returncode == 0, done.stderr
@@ -86,7 +86,7 @@ def test_a_sweep_is_extended_and_what_is_finished_there_stays(sweep, tmp_path):
 
 
 @pytest.mark.process
-def test_a_run_is_reproduced_and_what_differs_is_named(finished, tmp_path):
+def test_a_run_of_version_0_1_is_reproduced_with_its_differences_reported(finished, tmp_path):
     done = run(tmp_path, "reproduce", finished.path, "--tolerance", "0.5")
     (made,) = (tmp_path / "outputs").iterdir()
     again = RunFolder(made)

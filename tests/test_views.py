@@ -69,7 +69,7 @@ def page(view):
     return json.loads(zlib.decompress(base64.b64decode(view["state"].removeprefix("deflate;"))))
 
 
-def test_sweep_and_experiment_have_a_view_each_that_the_links_open(sweep, place, store):
+def test_the_sweep_and_its_experiment_each_have_a_view_that_the_links_open(sweep, place, store):
     folder, jobs = sweep
     both = saved(store, "one")
     of_experiment, of_sweep = views.OF_EXPERIMENT, next(key for key in both if key != views.OF_EXPERIMENT)
@@ -92,7 +92,7 @@ def test_a_sweep_without_a_view_is_found_by_its_name(sweep, tmp_path):
     assert "viewStateShareKey" not in link
 
 
-def test_views_of_a_person_are_left_alone_and_the_newest_twenty_sweeps_kept(store):
+def test_a_users_views_are_unchanged_and_those_of_the_newest_twenty_sweeps_kept(store):
     number = store.create_experiment("twenty")
     own = {"theirs": "[]", "vae_exp_sweep_broken": "{", "other": '{"name": "n", "createdAt": 1, "state": "{}"}'}
     for key, text in own.items():
@@ -113,7 +113,7 @@ def test_views_of_a_person_are_left_alone_and_the_newest_twenty_sweeps_kept(stor
     assert all(views.TAG + views.OF_SWEEP + receipt.token in tags for receipt in written[-20:])
 
 
-def test_a_view_that_mlflow_refuses_costs_the_sweep_nothing_else(place, store, caplog):
+def test_a_view_that_mlflow_refuses_does_not_affect_the_sweep(place, store, caplog):
     folder = whole_run(place / "refused" / "a", tracking=experiment("refused"))
     swept = [f"model.{secrets.token_hex(16)}" for _ in range(2000)]  # no tag is so long
     show_sweep(experiment("refused"), place / "refused", [("a", folder)], Outcome(ANSWER, [], folder, swept))
@@ -123,7 +123,7 @@ def test_a_view_that_mlflow_refuses_costs_the_sweep_nothing_else(place, store, c
     assert "searchFilter=" in view_commands(experiment("refused"), [folder], place / "refused")[1]
 
 
-def test_a_run_of_version_0_1_goes_on_under_the_names_that_it_began_with(place, store):
+def test_a_run_of_version_0_1_keeps_its_metric_names(place, store):
     run = Run(place / "old" / "a", tracking=experiment("old")).start()
     run.train(2)
     run.finish("interrupted")
@@ -156,7 +156,7 @@ SECTIONS, CARDS = TEXTS % "section-header", TEXTS % "card"
 
 @pytest.mark.process
 @needs_browser
-def test_the_link_opens_losses_first_and_so_does_the_page_without_its_view(sweep, place, browser):
+def test_the_link_opens_the_losses_first_with_and_without_a_view(sweep, place, browser):
     folder, jobs = sweep
     server = Server(place, f"sqlite:///{place / 'mlflow.db'}").start()
     try:

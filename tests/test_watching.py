@@ -51,7 +51,7 @@ def contents(folder):
     return {path: (path.stat().st_mtime_ns, path.is_file() and path.read_bytes()) for path in folder.rglob("*")}
 
 
-def test_a_finished_sweep_has_its_best_loss_and_nothing_left_to_do(sweep):
+def test_status_of_a_finished_sweep_shows_its_best_loss_and_no_time_left(sweep):
     found = one(sweep)
     assert found.counts == {"finished": 2}
     assert found.is_over
@@ -60,7 +60,7 @@ def test_a_finished_sweep_has_its_best_loss_and_nothing_left_to_do(sweep):
     assert found.best.best_loss == pytest.approx(42.97, abs=0.005)
 
 
-def test_looking_changes_nothing_and_takes_no_lock(sweep, capsys):
+def test_status_changes_nothing_and_takes_no_lock(sweep, capsys):
     write_status(runs(sweep)[0], "running")
     before = contents(sweep)
     with lock.held(sweep):
@@ -70,7 +70,7 @@ def test_looking_changes_nothing_and_takes_no_lock(sweep, capsys):
     assert before.keys() <= contents(sweep).keys()
 
 
-def test_between_two_jobs_a_sweep_is_not_over_while_its_command_lives(sweep, capsys):
+def test_a_sweep_between_two_jobs_is_running_while_its_command_lives(sweep, capsys):
     write_status(runs(sweep)[1], "planned")
     assert one(sweep).is_over
     with lock.held(sweep):
@@ -84,7 +84,7 @@ def test_between_two_jobs_a_sweep_is_not_over_while_its_command_lives(sweep, cap
     assert one(sweep).is_over
 
 
-def test_the_time_left_is_that_of_the_missing_epochs_shared_by_what_runs(sweep):
+def test_the_time_left_is_that_of_the_missing_epochs_over_the_running_jobs(sweep):
     first, second = runs(sweep)
     write_status(first, "running")
     write_status(second, "planned")
@@ -100,7 +100,7 @@ def test_the_time_left_is_that_of_the_missing_epochs_shared_by_what_runs(sweep):
 
 
 @pytest.mark.process
-def test_a_run_whose_process_is_gone_is_interrupted_and_one_on_another_host_runs_on(sweep, capsys):
+def test_a_run_without_a_process_is_interrupted_unless_it_is_on_another_host(sweep, capsys):
     first, second = runs(sweep)
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
@@ -114,7 +114,7 @@ def test_a_run_whose_process_is_gone_is_interrupted_and_one_on_another_host_runs
     assert "ago" in shown
 
 
-def test_a_failed_job_is_shown_with_its_error_and_what_to_do_next(sweep, capsys):
+def test_a_failed_job_is_shown_with_its_error_and_the_next_step(sweep, capsys):
     write_status(runs(sweep)[1], "failed", error="the loss became NaN\x1b[2J")
     status(sweep)
     shown = capsys.readouterr().out
@@ -123,7 +123,7 @@ def test_a_failed_job_is_shown_with_its_error_and_what_to_do_next(sweep, capsys)
     assert "python -m vae_exp.resume" in shown
 
 
-def test_a_folder_of_runs_and_sweeps_is_a_line_each(sweep, tmp_path, capsys):
+def test_a_folder_of_runs_and_sweeps_is_shown_with_one_line_each(sweep, tmp_path, capsys):
     shutil.copytree(FIXTURES / "finished_run_0.1.0", tmp_path / "run")
     (tmp_path / "notes").mkdir()
     assert [each.is_sweep for each in overview.read(tmp_path)] == [False, True]
@@ -131,7 +131,7 @@ def test_a_folder_of_runs_and_sweeps_is_a_line_each(sweep, tmp_path, capsys):
     assert "2 runs and sweeps" in capsys.readouterr().out
 
 
-def test_json_has_every_job(sweep, capsys):
+def test_status_json_contains_every_job(sweep, capsys):
     status(sweep, as_json=True)
     [content] = json.loads(capsys.readouterr().out)
     assert content["states"] == {"finished": 2}
@@ -155,7 +155,7 @@ def seen_on_a_terminal(*arguments, width):
 
 @pytest.mark.process
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="Windows has other terminals")
-def test_status_watch_draws_on_a_terminal_and_ends_with_the_sweep(sweep):
+def test_status_watch_draws_in_a_terminal_and_ends_with_the_sweep(sweep):
     code, shown = seen_on_a_terminal("vae_exp.status", sweep, "--watch", width=80)
     assert code == 0, shown
     assert "2 jobs: 2 finished" in " ".join(shown.split())
@@ -163,7 +163,7 @@ def test_status_watch_draws_on_a_terminal_and_ends_with_the_sweep(sweep):
 
 
 @pytest.mark.parametrize("verb", [status, stop])
-def test_a_folder_that_holds_nothing_and_a_damaged_plan_are_refused(verb, sweep, tmp_path):
+def test_an_empty_folder_and_a_damaged_plan_are_refused(verb, sweep, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="holds neither runs nor sweeps"):
         verb(tmp_path / "empty")
@@ -172,19 +172,19 @@ def test_a_folder_that_holds_nothing_and_a_damaged_plan_are_refused(verb, sweep,
         verb(sweep)
 
 
-def test_nothing_to_stop_is_refused(sweep):
+def test_stopping_without_a_running_job_is_refused(sweep):
     with pytest.raises(UserError, match="nothing runs and nothing is queued"):
         stop(sweep)
 
 
-def test_what_runs_on_another_host_is_named(sweep):
+def test_stopping_a_run_on_another_host_is_refused_with_the_host(sweep):
     write_status(runs(sweep)[0], "running", host="node17")
     with pytest.raises(UserError, match="a run on node17: stop it there"):
         stop(sweep)
 
 
 @pytest.mark.process
-def test_a_process_that_holds_no_lock_is_never_signalled_whatever_a_note_says(sweep):
+def test_a_process_without_the_lock_is_never_signalled(sweep):
     """An untrusted folder's note may name any process of the caller's, while another one holds the lock."""
     innocent = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     hold = "import sys, time; from filelock import FileLock; FileLock(sys.argv[1]).acquire(); print(flush=True); "
@@ -207,7 +207,7 @@ def test_a_process_that_holds_no_lock_is_never_signalled_whatever_a_note_says(sw
 
 
 @pytest.mark.process
-def test_stopping_a_running_sweep_leaves_what_ran_interrupted_and_what_waited_planned(tmp_path):
+def test_stopping_a_sweep_leaves_running_jobs_interrupted_and_waiting_ones_planned(tmp_path):
     long = [*sweeps.QUICK, "trainer.epochs=9999", "tracking=none", "hydra.sweep.dir=sweep"]
     command = sweeps.start(tmp_path, "train", "-m", "model.latent_dim=2,3", *long)
     first = None

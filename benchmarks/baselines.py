@@ -1,4 +1,4 @@
-"""Other ways to look for the best configuration, read from a table of runs that were all trained to their end."""
+"""Other search methods, simulated with a table of runs that were all trained to the last epoch."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from vae_exp.searching.space import Point, Space
 
 Key = tuple[tuple[str, str], ...]
 Losses = Mapping[Key, Sequence[float]]
-"""For each point the lowest validation loss up to each epoch, from the first."""
+"""For each point, the lowest validation loss up to each epoch."""
 
 
 @dataclass(frozen=True)
 class Course:
-    """What a search spent and found."""
+    """What a search cost and found."""
 
     spent: int
     """Epochs."""
     value: float
-    """Validation loss of what it calls the best."""
+    """Validation loss of the configuration that it finds best."""
     points: Sequence[tuple[int, float]]
-    """Epochs spent and the lowest loss known by then, each time that it fell."""
+    """Epochs spent and lowest loss so far, each time that the loss decreased."""
 
 
 def key(point: Point) -> Key:
@@ -33,7 +33,7 @@ def key(point: Point) -> Key:
 
 
 def random_search(losses: Losses, budget: int, seed: int) -> Course:
-    """Train configurations drawn without replacement, each to its end, for at most so many epochs."""
+    """Draw configurations without replacement and train each to the last epoch, for at most `budget` epochs."""
     epochs = len(next(iter(losses.values())))
     drawn = random.Random(seed).sample(sorted(losses), max(1, budget // epochs))
     course: list[tuple[int, float]] = []
@@ -42,10 +42,10 @@ def random_search(losses: Losses, budget: int, seed: int) -> Course:
     return Course(len(drawn) * epochs, course[-1][1], course)
 
 
-def pruned(space: Space, losses: Losses, budget: int, seed: int) -> Course:
-    """Search with Optuna's TPE and its successive-halving pruner, until so many epochs are spent.
+def tpe_with_pruner(space: Space, losses: Losses, budget: int, seed: int) -> Course:
+    """Search with Optuna's TPE and its successive-halving pruner, until `budget` epochs are spent.
 
-    A configuration that is proposed again costs its epochs again, as it would where nothing is kept.
+    A configuration that is proposed again is trained again: its epochs count again.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     pruner = optuna.pruners.SuccessiveHalvingPruner(min_resource=3, reduction_factor=3)
@@ -63,8 +63,8 @@ def pruned(space: Space, losses: Losses, budget: int, seed: int) -> Course:
                 break
         else:
             study.tell(trial, loss[-1])
-    ended = [trial.value for trial in study.trials if trial.state == optuna.trial.TrialState.COMPLETE]
-    return Course(spent, min(value for value in ended if value is not None), course)
+    complete = [trial.value for trial in study.trials if trial.state == optuna.trial.TrialState.COMPLETE]
+    return Course(spent, min(value for value in complete if value is not None), course)
 
 
 def _note(course: list[tuple[int, float]], spent: int, value: float) -> None:
