@@ -6,6 +6,7 @@ W has orthogonal columns, which makes the exact posterior a diagonal Gaussian.
 import torch
 
 from vae_exp.distributions import DiagonalGaussian, Gaussian
+from vae_exp.models.vae import MOST_POINTS
 
 W = torch.tensor([[1.0, 0.5], [1.0, -0.5], [0.0, 2.0], [1.0, 0.0], [0.5, 0.0]], dtype=torch.float64)
 W[2, 0], W[3, 1] = 0.25, -0.5
@@ -19,6 +20,7 @@ class LinearGaussian:
 
     latent_dim = 2
     likelihood = "gaussian"
+    points_at_once = MOST_POINTS
 
     def __init__(self, shift=0.0, log_factor=0.0):
         self.shift, self.log_factor = shift, log_factor

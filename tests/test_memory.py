@@ -76,14 +76,15 @@ from vae_exp.preparation import bytes_of_training
 
 def train(side, number, batch):
     config = Config(
+        model=ConvConfig(likelihood="gaussian"),
         data=ArraysConfig(),
         trainer=TrainerConfig(batch_size=batch, epochs=1, threads=1),
-        evaluation=EvaluationConfig(final=False),
+        evaluation=EvaluationConfig(importance_images=4),
         figures=FiguresConfig(which=[]),
         tracking=NoTrackingConfig(),
     )
     images = np.random.default_rng(0).integers(0, 256, (number, side, side), dtype=np.uint8)
-    with given((images, None)), tempfile.TemporaryDirectory() as folder:
+    with given((images, np.arange(number) % 2)), tempfile.TemporaryDirectory() as folder:
         splits = data.load(config.data)
         with without_memory():
             promised = HEAP * bytes_of_training(config, splits)
@@ -100,7 +101,7 @@ print(*train(128, 60, 8))
 
 @pytest.mark.process
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux says how large a process was at most")
-def test_training_on_128_pixel_images_stays_within_the_counted_memory():
+def test_training_and_measuring_128_pixel_images_stays_within_the_counted_memory():
     done = subprocess.run([sys.executable, "-c", TRAIN], capture_output=True, text=True, check=True)
     grown, promised = map(float, done.stdout.split())
     assert promised / 4 < grown <= promised

@@ -161,6 +161,15 @@ def test_decoding_many_points_in_parts_gives_the_same_images():
         torch.testing.assert_close(model.decode(z).mean, whole)
 
 
+def test_larger_images_are_decoded_fewer_at_a_time():
+    assert build_model(ConvConfig(), MNIST, seed=0).points_at_once == 500
+    model = build_model(ConvConfig(channels=[1, 4]), (1, 256, 320), seed=0)
+    decoded = []
+    model.decoder.register_forward_hook(lambda decoder, points, images: decoded.append(len(images)))
+    assert model.sample(13).shape == (13, 1, 256, 320)
+    assert decoded == [6, 6, 1]  # 500 × 32 × 32 pixels are 6 images of this size
+
+
 @pytest.mark.parametrize(
     ("likelihood", "expected"),
     [

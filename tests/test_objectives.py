@@ -9,7 +9,8 @@ from linear_gaussian import SCALE, B, LinearGaussian, W, images
 
 from vae_exp.config import ElboConfig, IwaeConfig
 from vae_exp.distributions import Bernoulli, DiagonalGaussian, Gaussian
-from vae_exp.measures.importance import POINTS, estimate_log_likelihood
+from vae_exp.measures.importance import estimate_log_likelihood
+from vae_exp.models.vae import MOST_POINTS
 from vae_exp.objectives import Elbo, Iwae, Terms, build_objective, free_bits, kl_weight
 
 WRONG = {"shift": 0.4, "log_factor": 0.8}
@@ -82,11 +83,11 @@ def test_many_samples_give_log_p_although_the_encoder_is_wrong(objective):
 
 def test_the_estimator_holds_few_points_in_memory_and_sums_up_all_of_them():
     model, x = LinearGaussian(**WRONG), images(1)
-    samples = 2 * POINTS + 201
+    samples = 2 * MOST_POINTS + 201
     found = estimate_log_likelihood(model, x, samples, source(3)).log_likelihood
-    assert model.most_points == POINTS
+    assert model.most_points == MOST_POINTS
     noise, q = source(3), model.encode(x)
-    z = torch.cat([q.rsample(k, noise) for k in (POINTS, POINTS, 201)])
+    z = torch.cat([q.rsample(k, noise) for k in (MOST_POINTS, MOST_POINTS, 201)])
     prior = torch.distributions.Normal(0.0, 1.0).log_prob(z).sum(-1)
     weights = model.decode(z).log_prob(x) + prior - q.log_prob(z)
     torch.testing.assert_close(found, weights.logsumexp(0) - math.log(samples))
@@ -94,7 +95,7 @@ def test_the_estimator_holds_few_points_in_memory_and_sums_up_all_of_them():
 
 def test_a_tenth_of_the_samples_is_the_estimate_of_the_first_tenth_and_none_where_there_is_none():
     model, x = LinearGaussian(**WRONG), images(3)
-    for samples in (320, 3 * POINTS + 27):  # torch draws the same numbers first where they are a multiple of 16
+    for samples in (320, 3 * MOST_POINTS + 27):  # torch draws the same numbers first where they are a multiple of 16
         found = estimate_log_likelihood(model, x[:1], samples, source(3))
         few = estimate_log_likelihood(model, x[:1], samples // 10, source(3))
         torch.testing.assert_close(found.with_a_tenth, few.log_likelihood)

@@ -16,7 +16,6 @@ from vae_exp.devices import require_device
 from vae_exp.errors import UserError
 from vae_exp.models import build_model
 from vae_exp.models.memory import HEAP, layers_of, without_memory
-from vae_exp.models.vae import DECODED_AT_ONCE
 from vae_exp.objectives import build_objective, first_final_epoch
 from vae_exp.storage import room
 from vae_exp.storage.kept import require_states
@@ -115,7 +114,8 @@ def bytes_of_training(config: Config, splits: Splits) -> int:
     """Return the bytes of the tensors that a step of training needs, or the evaluation after an epoch, the larger.
 
     Weights have a gradient and two averages, as Adam keeps. Evaluation keeps no gradients, but its batches are larger.
-    The final measures and figures are not counted. Only within `without_memory`.
+    The final measures and figures decode as many points at a time; their images are not counted. Only within
+    `without_memory`.
     """
     model = build_model(config.model, splits.shape, config.seed)
     encoder, decoder = layers_of(model, splits.shape)
@@ -124,7 +124,7 @@ def bytes_of_training(config: Config, splits: Splits) -> int:
     step = config.trainer.batch_size * (encoder.kept + samples * decoder.kept)
     evaluated = max((len(split.images) for split in (splits.val, splits.test) if split), default=0)
     batch = min(config.evaluation.batch_size, evaluated)
-    evaluation = max(batch * encoder.largest, min(DECODED_AT_ONCE, batch * samples) * decoder.largest)
+    evaluation = max(batch * encoder.largest, model.points_at_once * decoder.largest)
     return 4 * weights + max(step, evaluation)
 
 

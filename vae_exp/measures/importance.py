@@ -12,9 +12,6 @@ from torch import Tensor
 from vae_exp.distributions import log_standard_normal
 from vae_exp.models.vae import Vae, pixels
 
-POINTS = 500
-"""Largest number of latent points in memory at a time."""
-
 
 @dataclass(frozen=True)
 class Estimate:
@@ -40,7 +37,7 @@ def estimate_log_likelihood(
     """Return the estimate of each image (N, C, H, W) with K `samples`; `on_images` gets the number of finished ones."""
     parts: list[Tensor] = []
     done = 0
-    for batch in torch.split(images, max(1, POINTS // samples)):
+    for batch in torch.split(images, max(1, model.points_at_once // samples)):
         parts.append(_log_sums(model, pixels(batch), samples, noise))
         done += len(batch)
         on_images(done)
@@ -64,7 +61,7 @@ def _log_sums(model: Vae, images: Tensor, samples: int, noise: torch.Generator) 
 def _log_weights(model: Vae, images: Tensor, samples: int, noise: torch.Generator) -> Iterator[Tensor]:
     """Yield log w of each image (B,), for as many z at a time as memory allows: (k, B), in float64."""
     posterior = model.encode(images)
-    at_once = max(1, POINTS // len(images))
+    at_once = max(1, model.points_at_once // len(images))
     for begin in range(0, samples, at_once):
         z = posterior.rsample(min(at_once, samples - begin), noise)  # (k, B, D)
         log_likelihood = model.decode(z).log_prob(images).double()

@@ -72,11 +72,10 @@ def sample_measures(subject: Subject, labels: NDArray[np.int64]) -> Found:
     means are grey, as no image that it has seen.
     """
     subject.say("classifier of samples")
-    classifier = samples.train_classifier(subject.images("train"), labels)
+    classifier = samples.train_classifier(subject.batches("train"), labels)
     shares = torch.from_numpy(np.unique(labels, return_counts=True)[1] / len(labels))
     number = samples.number_for(shares)
-    drawn = subject.drawn(min(number, samples.MOST))
-    chances = samples.probabilities(classifier, drawn)
+    chances = samples.probabilities(classifier, subject.generated(min(number, samples.MOST)))
     found = real_image_measures(subject, classifier, shares)
     found |= estimate("sample_confidence" if subject.splits.grey else "draw_confidence", chances.max(1).values)
     if number > samples.MOST:
@@ -92,11 +91,11 @@ def real_image_measures(subject: Subject, classifier: Any, shares: Tensor) -> Fo
     if name == "train":
         leave_out("classifier_accuracy, real_confidence, real_label_coverage", "there are only training images")
         return {}
-    images, truth = subject.images(name), subject.labels(name)
-    chances = samples.probabilities(classifier, images)
+    chances = samples.probabilities(classifier, subject.batches(name))
+    truth = subject.labels(name)
     hits = torch.from_numpy(classifier.classes_[chances.argmax(1).numpy()] == truth)
     found = proportion("classifier_accuracy", hits) | estimate("real_confidence", chances.max(1).values)
-    if len(images) * float(shares.min()) < 1:
-        leave_out("real_label_coverage", f"{len(images)} images are too few for the rarest class")
+    if len(chances) * float(shares.min()) < 1:
+        leave_out("real_label_coverage", f"{len(chances)} images are too few for the rarest class")
         return found
     return found | {"real_label_coverage": samples.label_coverage(chances, shares)}

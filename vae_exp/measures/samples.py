@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,8 @@ _LANDMARKS = 500
 """Number of training images that the others are compared with."""
 
 
-def train_classifier(images: Tensor, labels: NDArray[Any]) -> Any:
-    """Return a classifier fitted to images (N, C, H, W) in [0, 1] with at least two different labels (N,).
+def train_classifier(batches: Iterable[Tensor], labels: NDArray[Any]) -> Any:
+    """Return a classifier fitted to N images, batches (B, C, H, W) in [0, 1], with at least two different labels (N,).
 
     A logistic regression on Gaussian similarities to 500 of them (Nyström). It needs half a second, has 94 % of the
     test digits of `data=mnist_5k` right, is as confident as it is right there, and is not confident in noise.
@@ -33,7 +34,7 @@ def train_classifier(images: Tensor, labels: NDArray[Any]) -> Any:
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
-    features = _features(images)
+    features = _features(batches)
     width = features.shape[1] * max(float(features.var()), 1e-6)  # the default scale of scikit-learn's SVC
     similarities = Nystroem(gamma=1 / width, n_components=min(_LANDMARKS, len(features)), random_state=0)
     classifier = make_pipeline(similarities, LogisticRegression(C=100, max_iter=1000))
@@ -41,9 +42,9 @@ def train_classifier(images: Tensor, labels: NDArray[Any]) -> Any:
     return classifier
 
 
-def probabilities(classifier: Any, images: Tensor) -> Tensor:
-    """Return the class probabilities of images (N, C, H, W) in [0, 1]: (N, classes)."""
-    return torch.from_numpy(classifier.predict_proba(_features(images)))
+def probabilities(classifier: Any, batches: Iterable[Tensor]) -> Tensor:
+    """Return the class probabilities of N images, batches (B, C, H, W) in [0, 1]: (N, classes)."""
+    return torch.from_numpy(classifier.predict_proba(_features(batches)))
 
 
 def number_for(shares: Tensor) -> int:
@@ -62,10 +63,13 @@ def label_coverage(chances: Tensor, shares: Tensor) -> float:
     return float((counts >= (shares * images / 10).clamp(min=1)).double().mean())
 
 
-def _features(images: Tensor) -> NDArray[np.float32]:
+def _features(batches: Iterable[Tensor]) -> NDArray[np.float32]:
     """Return images as rows of at most C × 28 × 28 numbers."""
+    return np.concatenate([_averaged(images).flatten(1).cpu().float().numpy() for images in batches])
+
+
+def _averaged(images: Tensor) -> Tensor:
     height, width = images.shape[-2:]
-    if max(height, width) > _LARGEST:
-        images = F.adaptive_avg_pool2d(images, (min(height, _LARGEST), min(width, _LARGEST)))
-    rows: NDArray[np.float32] = images.flatten(1).cpu().float().numpy()
-    return rows
+    if max(height, width) <= _LARGEST:
+        return images
+    return F.adaptive_avg_pool2d(images, (min(height, _LARGEST), min(width, _LARGEST)))

@@ -78,11 +78,16 @@ class Subject:
         """Return all of `batches(name, most)`: (N, C, H, W)."""
         return torch.cat(list(self.batches(name, most)))
 
-    def drawn(self, n: int) -> Tensor:
-        """Return n images that the model generates: means of p(x|z), or draws if pixels are 0 or 1: (n, C, H, W)."""
-        likelihoods = self.model.sample_likelihoods(n, self.config.seed)
+    def generated(self, n: int) -> Iterator[Tensor]:
+        """Yield n images that the model generates, as many at a time as it decodes: (B, C, H, W).
+
+        They are means of p(x|z), or draws if pixels are 0 or 1.
+        """
+        draws = self.stream("draws", self.device)
         is_binary = not self.splits.grey and self.model.likelihood == "bernoulli"
-        return likelihoods.sample(self.stream("draws", self.device)) if is_binary else likelihoods.mean
+        for z in torch.split(self.model.prior(n, self.config.seed), self.model.points_at_once):
+            likelihood = self.model.decode(z)
+            yield likelihood.sample(draws) if is_binary else likelihood.mean
 
     def labels(self, name: str, most: int = MOST_IMAGES) -> NDArray[np.int64] | None:
         """Return the labels of `images(name, most)`, if there are labels: (N,)."""

@@ -24,8 +24,10 @@ from vae_exp.registry import implementation_of
 
 FIRST_SCALE = 1 / math.sqrt(12)
 """Initial value of a learned scale: the standard deviation of a uniform pixel in [0, 1]."""
-DECODED_AT_ONCE = 500
-"""Largest number of latent points in the decoder at a time, without gradients."""
+MOST_POINTS = 500
+"""Largest number of latent points that are decoded at a time, without gradients."""
+MOST_PIXELS = MOST_POINTS * 32 * 32
+"""Largest number of pixels (height × width) that are decoded at a time: larger images are decoded in smaller parts."""
 
 
 class Vae(nn.Module):
@@ -40,8 +42,11 @@ class Vae(nn.Module):
 
     log_scale: Tensor
 
-    def __init__(self, encoder: nn.Module, decoder: nn.Module, config: ModelConfig) -> None:
+    def __init__(
+        self, encoder: nn.Module, decoder: nn.Module, config: ModelConfig, points_at_once: int = MOST_POINTS
+    ) -> None:
         super().__init__()
+        self.points_at_once = points_at_once
         self.encoder = encoder
         self.decoder = decoder
         self.latent_dim = config.latent_dim
@@ -87,20 +92,20 @@ class Vae(nn.Module):
 
     def _decoded(self, z: Tensor) -> Tensor:
         """Return the decoder's output for (N, D), without gradients in parts, so that memory is bounded."""
-        if torch.is_grad_enabled() or len(z) <= DECODED_AT_ONCE:
+        if torch.is_grad_enabled() or len(z) <= self.points_at_once:
             output: Tensor = self.decoder(z)
             return output
-        return torch.cat([self.decoder(part) for part in torch.split(z, DECODED_AT_ONCE)])
+        return torch.cat([self.decoder(part) for part in torch.split(z, self.points_at_once)])
 
     @torch.no_grad()
     def sample(self, n: int, seed: int = 0) -> Tensor:
         """Return the means of p(x|z) for n draws of z from the prior: (n, C, H, W) in [0, 1]."""
-        return self.sample_likelihoods(n, seed).mean
+        return self.decode(self.prior(n, seed)).mean
 
-    def sample_likelihoods(self, n: int, seed: int = 0) -> Likelihood:
-        """Return p(x|z) for n draws of z from the prior; its pixels are (n, C, H, W)."""
-        device = next(self.parameters()).device
-        return self.decode(torch.randn(n, self.latent_dim, generator=generator(seed, "prior")).to(device))
+    def prior(self, n: int, seed: int) -> Tensor:
+        """Return n draws of z from the prior, on the device of the model: (n, D)."""
+        z = torch.randn(n, self.latent_dim, generator=generator(seed, "prior"))
+        return z.to(next(self.parameters()).device)
 
 
 def pixels(images: Tensor, dequantization: torch.Generator | None = None) -> Tensor:
@@ -117,4 +122,6 @@ def build_model(config: ModelConfig, shape: Shape, seed: int) -> Vae:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "initialisation"))
         encoder, decoder = implementation_of(config)(config, shape)
-        return Vae(encoder, decoder, config).to(memory_format=torch.channels_last)
+        _, height, width = shape
+        points_at_once = max(1, min(MOST_POINTS, MOST_PIXELS // (height * width)))
+        return Vae(encoder, decoder, config, points_at_once).to(memory_format=torch.channels_last)
