@@ -66,6 +66,36 @@ class Browser:
             time.sleep(0.2)
         return found
 
+    def middle(self, selector, number=0):
+        """Scroll an element into view; return its centre, its width and its height."""
+        script = """const element = document.querySelectorAll(arguments[0])[arguments[1]];
+            element.scrollIntoView({block: "center"});
+            const box = element.getBoundingClientRect();
+            return [box.left + box.width / 2, box.top + box.height / 2, box.width, box.height]"""
+        return self.run(script, selector, number)
+
+    def point(self, x, y):
+        """Move the mouse to a point of the window."""
+        self.cdp("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+
+    def drag(self, start, end):
+        """Drag the mouse from one point of the window to another."""
+        kinds = ["mousePressed", *["mouseMoved"] * 4, "mouseReleased"]
+        for kind, (x, y) in zip(kinds, [*_steps(start, end), end], strict=True):
+            self.cdp("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1)
+
+    def touch(self, start, end):
+        """Drag a finger from one point of the window to another; a tap where they are one."""
+        for kind, at in zip(["touchStart", *["touchMove"] * 4], _steps(start, end), strict=True):
+            self.cdp("Input.dispatchTouchEvent", type=kind, touchPoints=[{"x": at[0], "y": at[1]}])
+        self.cdp("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+
+    def press(self, key, selector, number=0):
+        """Focus an element and press a key."""
+        self.run("document.querySelectorAll(arguments[0])[arguments[1]].focus()", selector, number)
+        for kind in ("keyDown", "keyUp"):
+            self.cdp("Input.dispatchKeyEvent", type=kind, key=key)
+
     def cdp(self, command, **parameters):
         """Send a command of the DevTools protocol."""
         return self._ask("/goog/cdp/execute", {"cmd": command, "params": parameters})
@@ -98,3 +128,8 @@ class Browser:
                 return json.load(answer)["value"]
         except urllib.error.HTTPError as error:
             raise AssertionError(error.read().decode()[:2000]) from None
+
+
+def _steps(start, end):
+    """Return five points from one to another."""
+    return [(start[0] + (end[0] - start[0]) * i / 4, start[1] + (end[1] - start[1]) * i / 4) for i in range(5)]

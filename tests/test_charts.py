@@ -197,7 +197,7 @@ KEYS = ("optimizer.lr", "model.hidden")
 
 
 def tried(number, lr, hidden, *values):
-    return Tried(number, [f"run{number}"], {"optimizer.lr": lr, "model.hidden": hidden}, values)
+    return Tried(number, [f"run{number}"], {"optimizer.lr": lr, "model.hidden": hidden}, values, [0] * len(values))
 
 
 def found(*trials, measures=("val/loss",), front=(1,), importances=None):

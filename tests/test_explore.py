@@ -1,6 +1,5 @@
 """The views of a report's runs: one choice, which all of them share and the address holds, in a real browser."""
 
-import dataclasses
 import json
 import re
 from pathlib import Path
@@ -10,9 +9,8 @@ import pytest
 from browser import needs_axe, needs_browser
 from compared import compared, config, sweep, write
 
-from vae_exp.comparison import curve_data, report, run_data, search_answer, search_data
+from vae_exp.comparison import curve_data, report, run_data
 from vae_exp.comparison.rendering import block
-from vae_exp.comparison.searched import Searched, Tried
 from vae_exp.config import AdamConfig, ElboConfig, IwaeConfig
 
 STATUS = "document.querySelector('.choice [role=status]').textContent"
@@ -36,32 +34,9 @@ def page(tmp_path_factory):
     return (folder / "report.html").as_uri()
 
 
-def middle(browser, selector, number=0):
-    """Scroll an element into view and return its centre and its height."""
-    script = """const element = document.querySelectorAll(arguments[0])[arguments[1]];
-        element.scrollIntoView({block: "center"});
-        const box = element.getBoundingClientRect();
-        return [box.left + box.width / 2, box.top + box.height / 2, box.width, box.height]"""
-    return browser.run(script, selector, number)
-
-
-def drag(browser, start, end):
-    """Drag the mouse from one point of the window to another."""
-    steps = [(start[0] + (end[0] - start[0]) * i / 4, start[1] + (end[1] - start[1]) * i / 4) for i in range(5)]
-    kinds = ["mousePressed", *["mouseMoved"] * 4, "mouseReleased"]
-    for kind, (x, y) in zip(kinds, [*steps, end], strict=True):
-        browser.cdp("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1)
-
-
-def press(browser, key, selector, number=0):
-    browser.run("document.querySelectorAll(arguments[0])[arguments[1]].focus()", selector, number)
-    for kind in ("keyDown", "keyUp"):
-        browser.cdp("Input.dispatchKeyEvent", type=kind, key=key)
-
-
 def axes(browser):
     found = browser.run(
-        "return [...document.querySelectorAll('.axis')].map(a => [parseInt(a.style.left), a.ariaLabel])"
+        "return [...document.querySelectorAll('.lines .axis')].map(a => [parseInt(a.style.left), a.ariaLabel])"
     )
     return [name for _, name in sorted(found)]
 
@@ -72,8 +47,8 @@ def test_a_brush_selects_runs_in_every_view_and_the_address_keeps_the_selection(
     browser.open(page)
     assert browser.run(f"return {STATUS}") == "All 6 runs are shown"
     assert axes(browser)[:4] == ["latent_dim", "seed", "val loss", "test loss"]
-    x, y, _, height = middle(browser, ".strip", 0)
-    drag(browser, (x, y + height / 2 - 2), (x, y + height / 2 - height * 0.6))  # from 2 to beyond 4, of 2, 4 and 8
+    x, y, _, height = browser.middle(".strip", 0)
+    browser.drag((x, y + height / 2 - 2), (x, y + height / 2 - height * 0.6))  # from 2 to beyond 4, of 2, 4 and 8
     browser.wait(f"{STATUS} === '4 of 6 runs are selected'")
     address = browser.wait("location.hash")
     assert address.startswith("#axis:model.latent_dim=2,4")
@@ -92,9 +67,9 @@ def test_a_brush_selects_runs_in_every_view_and_the_address_keeps_the_selection(
 @needs_browser
 def test_a_rectangle_in_the_scatter_plot_and_a_table_row_select_runs_too(page, browser):
     browser.open(page)
-    x, y, width, height = middle(browser, ".scatter .plane")
-    drag(browser, (x - width, y - height), (x, y + height))
-    drag(browser, (x - width / 4, y - height / 2 + 2), (x + width / 2 - 2, y + height / 2 - 2))
+    x, y, width, height = browser.middle(".scatter .plane")
+    browser.drag((x - width, y - height), (x, y + height))
+    browser.drag((x - width / 4, y - height / 2 + 2), (x + width / 2 - 2, y + height / 2 - 2))
     browser.wait(f"{STATUS}.includes('selected')")
     assert browser.wait("document.querySelectorAll('.choice li').length") == 2
     browser.run("document.querySelector('tr[data-runs=\"0 1\"] input').click()")
@@ -106,9 +81,9 @@ def test_a_rectangle_in_the_scatter_plot_and_a_table_row_select_runs_too(page, b
 @needs_browser
 def test_a_run_is_opened_by_keyboard_and_shows_how_it_differs_from_the_best(page, browser):
     browser.open(page)
-    press(browser, "ArrowRight", ".scatter .plane")
+    browser.press("ArrowRight", ".scatter .plane")
     label = browser.wait("document.querySelector('.hint strong')?.textContent")
-    press(browser, "Enter", ".scatter .plane")
+    browser.press("Enter", ".scatter .plane")
     browser.wait("!document.querySelector('.details').hidden")
     assert browser.run("return document.querySelector('.details h3').textContent") == label
     browser.run("[...document.querySelectorAll('tr[data-runs=\"3\"] .open')].pop().click()")
@@ -125,14 +100,14 @@ def test_a_run_is_opened_by_keyboard_and_shows_how_it_differs_from_the_best(page
 @needs_browser
 def test_arrow_keys_move_axes_and_set_limits(page, browser):
     browser.open(page)
-    press(browser, "ArrowRight", ".axis-name", 0)
+    browser.press("ArrowRight", ".axis-name", 0)
     assert axes(browser)[:2] == ["seed", "latent_dim"]
     assert browser.run("return document.activeElement.textContent") == "latent_dim"
-    press(browser, "ArrowUp", ".axis[aria-label=latent_dim] .lowest")
+    browser.press("ArrowUp", ".axis[aria-label=latent_dim] .lowest")
     browser.wait(f"{STATUS} === '4 of 6 runs are selected'")
     text = "document.querySelector('.axis[aria-label=latent_dim] .lowest').ariaValueText"
     assert browser.run(f"return {text}") == "4"
-    press(browser, "Escape", ".axis[aria-label=latent_dim] .lowest")
+    browser.press("Escape", ".axis[aria-label=latent_dim] .lowest")
     browser.wait(f"{STATUS} === 'All 6 runs are shown'")
 
 
@@ -141,7 +116,7 @@ def test_arrow_keys_move_axes_and_set_limits(page, browser):
 def test_each_control_changes_the_curves(page, browser):
     """What a canvas shows is compared as a picture: each control changes it, and changes it back."""
     browser.open(page)
-    middle(browser, ".curves")
+    browser.middle(".curves")
     seen = "document.querySelector('.curves canvas').toDataURL()"
     browser.wait("document.querySelector('.curves canvas').width > 300")
     before = browser.run(f"return {seen}")
@@ -275,66 +250,3 @@ def test_runs_with_the_same_name_get_different_ids(tmp_path):
     for name, dim in (("a", 2), ("b", 4)):
         write(tmp_path / name / "run", config(dim), losses(dim, 0))
     assert run_data.ids(compared(tmp_path / "a" / "run", tmp_path / "b" / "run")) == ["run", "run~2"]
-
-
-def searched(runs, measures=("val/loss",)):
-    """Return a search of three trials with rungs at 1 and 3 epochs: the first diverges, the third goes no further."""
-    one = [[9.0], [8.0]] if len(measures) == 1 else [[9.0, 1.0], [8.0, 2.0]]
-    values = [[None], one, one[:1]]
-    trials = [Tried(i, [run.name], {"model.latent_dim": i}, values[i]) for i, run in enumerate(runs)]
-    return Searched(list(measures), ["model.latent_dim"], [], [1, 3], trials, [(2, 9.0), (5, 8.0)], [3, 5], {}, [1])
-
-
-def test_a_search_has_columns_for_rungs_and_epochs_and_its_scatter_plot_shows_its_course(tmp_path):
-    jobs = [(config(dim), {"losses": losses(dim, 0, epochs)}) for dim, epochs in ((2, 1), (4, 3), (8, 1))]
-    sweep(tmp_path, jobs)
-    comparison = compared(tmp_path)
-    data = written(report.page(tmp_path, comparison, ["python"], searched(comparison.runs)))
-    columns = {column["name"]: column["values"] for column in data["columns"]}
-    assert columns["trial"] == [0, 1, 2]
-    assert columns["rung"] == [1, 3, 1]
-    assert columns["epochs spent"] == [None, 5, 3]  # one epoch each, then two more of the second
-    assert columns["val/loss, last rung"] == [None, 8, 9]
-    assert columns["val/loss, epoch 1"] == [None, 9, 9]
-    assert columns["val/loss, epoch 3"] == [None, 8, None]
-    assert data["starts"] == ["search.spent", "search.val/loss"]
-
-
-def test_the_page_of_a_search_begins_with_its_lowest_trial_and_what_it_cost_and_its_table_has_the_rungs(tmp_path):
-    jobs = [(config(dim), {"losses": losses(dim, 0, epochs)}) for dim, epochs in ((2, 1), (4, 3), (8, 1))]
-    sweep(tmp_path, jobs)
-    comparison = compared(tmp_path)
-    found = dataclasses.replace(searched(comparison.runs), summary=["3 trials: 1 finished.", "Trained <3> to epoch 1"])
-    text = report.page(tmp_path, comparison, ["python"], found)
-    sentence = "latent_dim=4 has the lowest val/loss of 3 trials: 8.00 nats per image, test loss 27.0"
-    assert f"<h1>{sentence}</h1>" in text
-    assert f"<title>{sentence}</title>" in text
-    assert '<p class="small">Trained &lt;3&gt; to epoch 1</p>' in text
-    table = search_data.shown(comparison, found)
-    assert [column.name for column in table] == ["trial", "rung", "val/loss, last rung"]
-    rows = [[column.cell(row).text for column in table] for row in comparison.rows]
-    assert rows == [["0", "1", "–"], ["1", "3", "8.00"], ["2", "1", "9.00"]]
-    assert ">search</th>" in text
-
-
-def test_a_search_whose_lowest_trial_is_not_finished_says_at_which_epoch_that_was(tmp_path):
-    jobs = [(config(dim), {"losses": losses(dim, 0), "state": "paused"}) for dim in (2, 4, 8)]
-    sweep(tmp_path, jobs)
-    comparison = compared(tmp_path)
-    said = search_answer.sentence(comparison, searched(comparison.runs))
-    assert said == "latent_dim=4 has the lowest val/loss of 3 trials: 8.00 nats per image at epoch 3"
-    two = searched(comparison.runs, ("val/reconstruction", "val/kl"))
-    said = "1 of 3 trials is on the Pareto front of val/reconstruction and val/kl at epoch 3"
-    assert search_answer.sentence(comparison, two) == said
-    nothing = dataclasses.replace(two, trials=[dataclasses.replace(each, values=[None]) for each in two.trials])
-    assert search_answer.sentence(comparison, nothing) == "No trial has a value yet"
-
-
-def test_the_scatter_plot_of_a_search_for_two_measures_starts_with_both(tmp_path):
-    sweep(tmp_path, [(config(dim), {"losses": losses(dim, 0)}) for dim in (2, 4, 8)])
-    comparison = compared(tmp_path)
-    two = searched(comparison.runs, ("val/reconstruction", "val/kl"))
-    assert written(report.page(tmp_path, comparison, ["python"], two))["starts"] == [
-        "search.val/reconstruction",
-        "search.val/kl",
-    ]

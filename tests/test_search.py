@@ -320,6 +320,16 @@ def test_each_trial_is_drawn_once_for_each_rung_that_it_reached(alone):
     assert found.spent == [6, 9, 11, 13]
 
 
+def test_the_lowest_value_so_far_of_all_points_is_the_course(alone):
+    found = charts.searched(Findings(alone))
+    points = sorted((trial.spent[rung], value[0]) for rung in range(4) for trial, value in found.at(rung))
+    assert [spent for spent, _ in points] == [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13]
+    lowest = [min(value for _, value in points[: i + 1]) for i in range(len(points))]
+    assert found.course == [
+        point for point, least in zip(points, lowest, strict=True) if lowest.index(least) == points.index(point)
+    ]
+
+
 def test_the_learning_rate_is_more_important_than_a_key_without_effect(tmp_path):
     space = ("optimizer.lr=tag(log,interval(1e-6,1e-1))", "trainer.checkpoint_every=range(1,50)")
     short = changed(trainer={"epochs": 1})

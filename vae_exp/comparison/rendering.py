@@ -16,9 +16,9 @@ from vae_exp.figures.colours import Shade
 
 SCRIPTS = (
     *("elements", "data", "choice", "sort", "fold", "enlarge"),
-    *("numbers", "scale", "brushes", "address", "colours", "canvas", "frame", "turns", "hint", "steering", "handles"),
-    *("lines", "scatter", "curves", "details", "rows", "summary", "explore"),
-    *("packing", "decoder", "codes", "cloud", "sliders", "picture", "latent", "walk", "latents"),
+    *("numbers", "scale", "brushes", "settings", "address", "colours", "canvas", "frame", "turns", "hint", "steering"),
+    *("handles", "lines", "scatter", "curves", "trials", "search", "details", "rows", "summary"),
+    *("packing", "decoder", "codes", "cloud", "sliders", "picture", "latent", "walk", "latents", "explore"),
 )
 """Files of `page/scripts`, joined in this order into one script, of which each sees what the earlier ones declare."""
 

@@ -85,7 +85,7 @@ def page(folder: Path, comparison: Comparison, command: Sequence[str], searched:
     drawn = charts.draw(comparison, searched)
     shades = [shade for chart, _ in drawn.values() for shade in chart.shades] + row_shades(comparison)
     values = _head(folder, comparison, command, searched)
-    values |= {"charts": drawn, "has_front": searched is not None, "decoders": decoded}
+    values |= {"charts": drawn, "searched": searched, "decoders": decoded}
     if len(comparison.runs) == 1:
         template, data = "run.html", run_data(comparison)
         values |= _run_page(comparison)
@@ -108,7 +108,8 @@ def _data(comparison: Comparison, searched: Searched | None) -> dict[str, Any]:
     """Return what the page's script knows of the runs, without their curves."""
     if searched is None:
         return run_data(comparison)
-    return run_data(comparison, search_data.columns(comparison, searched), search_data.starts(searched))
+    data = run_data(comparison, search_data.columns(comparison, searched), search_data.starts(searched))
+    return data | {"search": search_data.search_data(comparison, searched)}
 
 
 def _head(folder: Path, comparison: Comparison, command: Sequence[str], searched: Searched | None) -> dict[str, Any]:

@@ -17,6 +17,10 @@ from vae_exp.errors import printable
 
 MOST_MEASURES = 60
 """Measures that a reader can choose among: an untrusted run may have any number."""
+FIRST_MEASURES = ("val/loss", "test/loss", "test/kl", "active_units", "seconds")
+"""Measures that are axes of the parallel coordinates at first. In a search few trials have them."""
+MOST_AXES = 10
+"""Axes of the parallel coordinates at first."""
 LARGEST = 1e100
 """A number beyond it would be infinite in a sum or a product soon; it is left out."""
 DIGITS = 7
@@ -55,16 +59,23 @@ def run_data(comparison: Comparison, more: Sequence[Column] = (), starts: Sequen
         "best": next((i for i, run in enumerate(comparison.runs) if run.folder is best), None),
         "foremost": [comparison.number(run) for run in comparison.foremost],
         "columns": [_plain(column) for column in columns],
-        "starts": list(starts or _starts(columns)),
+        "starts": _starts(columns, starts),
+        "axes": _axes(columns, [column.key for column in more] or FIRST_MEASURES),
         "shades": [variable(shade) for shade in row_shades(comparison)],
     }
 
 
-def _starts(columns: Sequence[Column]) -> list[str]:
-    """Return the first axes of the scatter plot: KL and reconstruction, else the last two columns."""
+def _starts(columns: Sequence[Column], starts: Sequence[str]) -> list[str]:
+    """Return the first axes of the scatter plot: these, or KL and reconstruction, else the last two columns."""
     keys = [column.key for column in columns]
-    wanted = ["test/kl", "test/reconstruction"]
-    return wanted if set(wanted) <= set(keys) else keys[-2:]
+    wanted = [each for each in (starts, ["test/kl", "test/reconstruction"]) if each and set(each) <= set(keys)]
+    return list(wanted[0]) if wanted else keys[-2:]
+
+
+def _axes(columns: Sequence[Column], measures: Sequence[str]) -> list[str]:
+    """Return the first axes of the parallel coordinates: the keys and these measures, else all columns."""
+    found = [column.key for column in columns if column.is_key or column.key in measures]
+    return (found if len(found) > 1 else [column.key for column in columns])[:MOST_AXES]
 
 
 def _runs(comparison: Comparison) -> list[dict[str, Any]]:

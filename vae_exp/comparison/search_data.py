@@ -1,19 +1,19 @@
-"""A search as columns of the report: its rungs, what each trial had at them, and what had been spent by then."""
+"""A search in the data of the report: a column for each rung, and each trial's values when it reached its rungs."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from vae_exp.comparison.cells import Cell
 from vae_exp.comparison.cells import Column as Shown
 from vae_exp.comparison.rows import Row
-from vae_exp.comparison.run_data import Column
+from vae_exp.comparison.run_data import Column, number
 from vae_exp.comparison.searched import Searched, Tried
 from vae_exp.comparison.table import Comparison
 
-SPENT = "search.spent"
 GROUP = "search"
 """The topic of the columns in the table of configurations."""
 
@@ -22,14 +22,11 @@ def columns(comparison: Comparison, found: Searched) -> list[Column]:
     """Return what a search knows of each run: its trial, how far that came, and its measures at each rung."""
     of_run = {name: trial for trial in found.trials for name in trial.runs}
     trials = [of_run.get(run.name) for run in comparison.runs]
-    spent = _spent(found)
     numbers = [trial.number if trial else None for trial in trials]
     rungs = [found.rungs[len(trial.values) - 1] if trial and trial.values else None for trial in trials]
-    by_then = [spent.get(trial.number) if trial else None for trial in trials]
     return [
         Column("search.trial", "trial", "Number of the trial.", numbers, is_key=True),
         Column("search.rung", "rung", "Epochs of the last rung that the trial was let into.", rungs, is_key=True),
-        Column(SPENT, "epochs spent", "By all trials, when this one had the last of its values.", by_then),
         *(_last(found, measure, trials) for measure in range(len(found.measures))),
         *(
             _at(found, measure, rung, trials)
@@ -42,7 +39,7 @@ def columns(comparison: Comparison, found: Searched) -> list[Column]:
 def shown(comparison: Comparison, found: Searched) -> list[Shown]:
     """Return the columns of a search in the table of configurations: trial, last rung, and its measures there."""
     first = columns(comparison, found)
-    chosen = [first[0], first[1], *first[3 : 3 + len(found.measures)]]
+    chosen = first[: 2 + len(found.measures)]
     return [Shown(each.name, GROUP, each.meaning, partial(_cell, comparison, each)) for each in chosen]
 
 
@@ -55,21 +52,35 @@ def _cell(comparison: Comparison, column: Column, row: Row) -> Cell:
 
 
 def starts(found: Searched) -> list[str]:
-    """Return what the scatter begins with: two measures and their front, or the course of the search."""
-    first, *others = (f"search.{measure}" for measure in found.measures)
-    return [first, others[0]] if others else [SPENT, first]
+    """Return what the scatter begins with: the first searched key and the first measure."""
+    return [found.keys[0], f"search.{found.measures[0]}"]
 
 
-def _spent(found: Searched) -> dict[int, int]:
-    """Return the epochs that all trials had spent when each had the last of its values, by the trial's number."""
-    spent, before, by_trial = 0, 0, dict[int, int]()
-    for rung, epoch in enumerate(found.rungs):
-        for trial in (trial for trial in found.trials if len(trial.values) > rung):
-            spent += (epoch - before) * len(trial.runs)
-            if trial.values[rung] is not None:
-                by_trial[trial.number] = spent
-        before = epoch
-    return by_trial
+def search_data(comparison: Comparison, found: Searched) -> dict[str, Any]:
+    """Return the trials of a search for its chart: see `SearchData` in `trials.js`."""
+    numbers = {run.name: i for i, run in enumerate(comparison.runs)}
+    last = max((len(trial.values) for trial in found.trials), default=0)
+    points = [_point(found, trial, rung, numbers) for rung in range(last) for trial, _ in found.at(rung)]
+    return {
+        "measures": list(found.measures),
+        "rungs": list(found.rungs),
+        "ends": list(found.spent),
+        "trials": len(found.trials),
+        "front": list(found.front),
+        "points": points,
+    }
+
+
+def _point(found: Searched, trial: Tried, rung: int, numbers: dict[str, int]) -> dict[str, Any]:
+    values = trial.values[rung]
+    assert values is not None
+    return {
+        "trial": trial.number,
+        "runs": [numbers[name] for name in trial.runs if name in numbers],
+        "rung": rung,
+        "spent": trial.spent[rung],
+        "values": [number(value) for value in values],
+    }
 
 
 def _last(found: Searched, measure: int, trials: Sequence[Tried | None]) -> Column:

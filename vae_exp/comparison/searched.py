@@ -17,6 +17,8 @@ class Tried:
     """The value of each searched key; text where it is no number."""
     values: Sequence[Sequence[float] | None]
     """Its measures at each rung that it was let into; None where it diverged, or has not got there yet."""
+    spent: Sequence[int]
+    """Epochs that all trials had spent when it had reached each of these rungs."""
 
 
 @dataclass(frozen=True)

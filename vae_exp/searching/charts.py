@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vae_exp.comparison.searched import Searched, Tried
@@ -22,14 +22,15 @@ LEAST_FOR_IMPORTANCE = 10
 def searched(findings: Findings) -> Searched:
     """Return what a search found, as its charts draw it."""
     record, trials = findings.search.record, findings.search.trials
+    spent = _spent(findings)
     return Searched(
         measures=record.options.measures,
         keys=record.space.keys,
         ratios=[each.key for each in record.space.dimensions if isinstance(each, Interval) and each.log],
         rungs=[rung.epoch for rung in findings.rungs],
-        trials=[_tried(findings, trial) for trial in trials],
+        trials=[_tried(findings, trial, spent) for trial in trials],
         course=course(findings),
-        spent=[spent[-1] for spent in _spent(findings)],
+        spent=[max(each.values()) for each in spent],
         importances=importances(findings),
         front=[trial.number for trial in findings.front],
         summary=findings.summary,
@@ -42,12 +43,13 @@ def searched_in(folder: Path) -> Searched | None:
     return searched(Findings(search)) if search.trials else None
 
 
-def _tried(findings: Findings, trial: Trial) -> Tried:
-    rungs = [rung for rung in findings.rungs if any(each.number == trial.number for each in rung.trials)]
+def _tried(findings: Findings, trial: Trial, spent: Sequence[Mapping[int, int]]) -> Tried:
+    number = trial.number
+    rungs = [i for i, rung in enumerate(findings.rungs) if any(each.number == number for each in rung.trials)]
     space = findings.search.record.space
     point = {each.key: _number_or_text(each, trial.point[each.key], space) for each in space.dimensions}
-    values = [rung.values.get(trial.number) for rung in rungs]
-    return Tried(trial.number, [job.name for job in trial.jobs], point, values)
+    values = [findings.rungs[i].values.get(number) for i in rungs]
+    return Tried(number, [job.name for job in trial.jobs], point, values, [spent[i][number] for i in rungs])
 
 
 def _number_or_text(dimension: Dimension, text: str, space: Space) -> float | str:
@@ -68,23 +70,23 @@ def course(findings: Findings) -> list[tuple[int, float]]:
     """
     points: list[tuple[int, float]] = []
     for rung, spent in zip(findings.rungs, _spent(findings), strict=True):
-        for trial, epochs in zip(rung.trials, spent, strict=True):
+        for trial in rung.trials:
             value = rung.values.get(trial.number)
             if value is not None and (not points or value[0] < points[-1][1]):
-                points.append((epochs, value[0]))
+                points.append((spent[trial.number], value[0]))
     return points
 
 
-def _spent(findings: Findings) -> list[list[int]]:
-    """Return, by rung, the epochs that all runs had together when each of its trials had reached it."""
+def _spent(findings: Findings) -> list[dict[int, int]]:
+    """Return, by rung and trial, the epochs that all runs had together when the trial had reached the rung."""
     sweep = findings.search.sweep
     epochs = {job.name: len(sweep.folder(job).records()) for trial in findings.search.trials for job in trial.jobs}
-    spent, before, found = 0, 0, list[list[int]]()
+    spent, before, found = 0, 0, list[dict[int, int]]()
     for rung in findings.rungs:
-        found.append([])
+        found.append({})
         for trial in rung.trials:
             spent += sum(max(0, min(epochs[job.name], rung.epoch) - before) for job in trial.jobs)
-            found[-1].append(spent)
+            found[-1][trial.number] = spent
         before = rung.epoch
     return found
 

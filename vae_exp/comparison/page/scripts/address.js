@@ -1,5 +1,6 @@
 /**
- * Return the choice as the part of an address behind `#`: `runs=a,b&open=a`, `axis:val%2Floss=100,120`.
+ * Return the choice and the settings as the part of an address behind `#`: `runs=a,b&open=a&log=1`,
+ * `axis:val%2Floss=100,120`.
  * @param {State} state
  */
 function writeAddress(state) {
@@ -9,6 +10,7 @@ function writeAddress(state) {
     `axis:${encodeURIComponent(key)}=${limits.map(encodeURIComponent).join(",")}`);
   if (!state.brushes.size && state.chosen.size) parts.push(`runs=${[...state.chosen].map(id).join(",")}`);
   if (state.opened !== null) parts.push(`open=${id(state.opened)}`);
+  parts.push(...settings.changes.map(({ name, values }) => `${name}=${values.map(encodeURIComponent).join(",")}`));
   return parts.join("&");
 }
 
@@ -37,6 +39,18 @@ function readAddress(text) {
 }
 
 /**
+ * Return the settings that the part of an address behind `#` names. Views ignore what they don't know.
+ * @param {string} text
+ */
+function readSettings(text) {
+  const parts = text.split("&").filter((part) => part.includes("="));
+  return new Map(parts.map((part) => {
+    const at = part.indexOf("=");
+    return [part.slice(0, at), part.slice(at + 1).split(",").map(decoded)];
+  }));
+}
+
+/**
  * Return a text without its percent signs; the text itself where they are no code.
  * @param {string} text
  */
@@ -48,14 +62,16 @@ function decoded(text) {
   }
 }
 
-/** Keep the choice in the page's address, and take it from there when a reader changes that. */
+/** Keep the choice and the settings in the page's address, and take them from there when a reader changes that. */
 function keepAddress() {
   let known = location.hash.slice(1);
   choice.set(readAddress(known));
+  settings.show(readSettings(known));
   addEventListener("hashchange", () => {
     if (location.hash.slice(1) === known) return;
     known = location.hash.slice(1);
     choice.set(readAddress(known));
+    requestAnimationFrame(() => settings.show(readSettings(known)));  // after views have followed the choice
   });
   const write = atRest(() => {
     known = writeAddress(choice.state);
@@ -64,4 +80,5 @@ function keepAddress() {
   choice.subscribe((_, changed) => {
     if (changed.has("chosen") || changed.has("brushes") || changed.has("opened")) write();
   });
+  settings.subscribe(write);
 }

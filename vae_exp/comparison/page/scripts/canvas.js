@@ -25,6 +25,22 @@ function makeCanvas(element, draw) {
 }
 
 /**
+ * Draw a line through points that goes across first, then up or down.
+ * @param {CanvasRenderingContext2D} context
+ * @param {number[][]} points  x and y of each
+ */
+function drawSteps(context, points) {
+  context.beginPath();
+  points.forEach(([x, y], i) => {
+    if (i) context.lineTo(x, points[i - 1][1]);
+    context.lineTo(x, y);
+  });
+  context.lineWidth = 1.5;
+  context.strokeStyle = colours.of("--ink");
+  context.stroke();
+}
+
+/**
  * Write a text with a rim in the paper's colour, so that it is read above lines.
  * @param {CanvasRenderingContext2D} context
  * @param {string} text

@@ -41,9 +41,10 @@ const choice = (() => {
      */
     set(change) {
       const names = /** @type {(keyof State)[]} */ (Object.keys(change)).filter((name) => change[name] !== state[name]);
+      state = { ...state, ...change };
+      if (!subscribers.length) return;
       if (names.length && !changed.size) requestAnimationFrame(tell);
       names.forEach((name) => changed.add(name));
-      state = { ...state, ...change };
     },
 
     /**

@@ -138,4 +138,7 @@ function showCurves(root) {
     },
   });
   choice.subscribe(inTurn(paint));
+  keepControl("curve", select);
+  keepControl("log", isLog);
+  if (withBands) keepControl("band", withBands);
 }

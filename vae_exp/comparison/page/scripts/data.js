@@ -37,6 +37,8 @@
  * @property {Record<string, number[]>} epochs  which epochs a curve of so many epochs shows
  * @property {Curve[]} curves
  * @property {string[]} starts  keys of the columns that the scatter begins with: across, and up
+ * @property {string[]} axes  keys of the columns that the parallel coordinates begin with
+ * @property {SearchData} [search]
  */
 
 /**

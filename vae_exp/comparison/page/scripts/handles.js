@@ -102,8 +102,9 @@ function makeHandles(axis, move, drag) {
  * @param {PointerEvent} begun
  * @param {(event: PointerEvent) => void} dragged  called for each step of more than a few pixels from the beginning
  * @param {() => void} clicked  called at the end where it was no drag
+ * @param {() => void} [ended]  called at the end of a drag
  */
-function follow(element, begun, dragged, clicked) {
+function follow(element, begun, dragged, clicked, ended = () => {}) {
   if (begun.button) return;
   let isDrag = false;
   const ending = new AbortController();
@@ -115,10 +116,11 @@ function follow(element, begun, dragged, clicked) {
   element.addEventListener("pointerup", () => {
     ending.abort();
     if (!isDrag) return clicked();
+    ended();
     element.addEventListener("click", stop, true);
     setTimeout(() => element.removeEventListener("click", stop, true));
   }, ending);
-  element.addEventListener("pointercancel", () => ending.abort(), ending);
+  element.addEventListener("pointercancel", () => { ending.abort(); ended(); }, ending);
 }
 
 /** @param {Event} event */

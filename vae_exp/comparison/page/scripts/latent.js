@@ -88,6 +88,7 @@ function makeLatent(element, runs, changed) {
 
   function update() {
     cancelAnimationFrame(frame);
+    settings.changed();
     frame = requestAnimationFrame(() => {
       const { cloud, sliders, z, decode, run } = shown;
       cloud.place(z);
@@ -121,13 +122,41 @@ function makeLatent(element, runs, changed) {
     } else return;
     event.preventDefault();
   });
+
+  /** Return the run's id, the two dimensions that are shown, and the point. */
+  function read() {
+    const dimensions = [across, up].map((select) => String(+select.value + 1));
+    return [data.runs[shown.run.run].id, ...dimensions, ...Array.from(shown.z, (value) => String(+value.toFixed(3)))];
+  }
+
+  /** Show what `read` returned; what is no run, no dimension or no point here is ignored. @param {string[]} values */
+  function restore([id, right, above, ...point]) {
+    const i = runs.findIndex(({ run }) => data.runs[run].id === id);
+    if (i < 0) return;
+    if (i !== runs.indexOf(shown.run)) show(i);
+    const dimensions = [right, above].map((text) => Number(text) - 1);
+    if (dimensions.every((dimension) => shown.codes.used.includes(dimension))) {
+      [across.value, up.value] = dimensions.map(String);
+      showDimensions();
+    }
+    const { reach, dimensions: count } = shown.codes, z = point.map(Number);
+    if (z.length === count && z.every((value) => Math.abs(value) <= reach)) move(new Map(z.entries()));
+  }
+
   runOf.addEventListener("change", () => show(+runOf.value));
-  for (const select of [across, up]) select.addEventListener("change", showDimensions);
+  for (const select of [across, up]) {
+    select.addEventListener("change", () => {
+      showDimensions();
+      settings.changed();
+    });
+  }
   find(element, "button", HTMLButtonElement).addEventListener("click", () => goTo(shown.codes.nearestTo(shown.z)));
 
   return {
     show,
     walk,
+    read,
+    restore,
     get codes() { return shown.codes; },
     /** Return the place of its run among those that can be decoded. */
     get shown() { return runs.indexOf(shown.run); },

@@ -1,13 +1,16 @@
-/** Show the latent spaces of one run, or of two side by side, when a reader comes near them. */
+/** Show the latent spaces of one run, or of two side by side, when a reader comes near them or the address has them. */
 function showLatents() {
   const section = document.getElementById("latent-space");
   if (!section || !document.getElementById("latent-data")) return;
   const [whole, each] = findAll(section, "template", HTMLTemplateElement);
   whole.before(whole.content);
+  const names = ["latent", "latent2", "walk"];
+  const open = () => fill(section, each, readBlock("latent-data"));
+  if (names.some(settings.isWanted)) return open();
   const observer = new IntersectionObserver((entries) => {
     if (!entries.some((entry) => entry.isIntersecting)) return;
     observer.disconnect();
-    fill(section, each, readBlock("latent-data"));
+    open();
   }, { rootMargin: "600px" });
   observer.observe(section);
 
@@ -33,7 +36,7 @@ function showLatents() {
       for (const view of views) wanted.add(view.shown);
       [...wanted].slice(0, views.length).forEach((i, k) => { if (views[k].shown !== i) views[k].show(i); });
     });
+    settings.add("walk", walk.read, walk.restore, true);
+    views.forEach((view, i) => settings.add(names[i], view.read, view.restore, true));
   }
 }
-
-showLatents();

@@ -2,9 +2,6 @@ const EDGE = { top: 58, bottom: 16, side: 46 };
 /** Pixels between the axes and the edges of their plane. */
 const LEAST_APART = 92;
 /** Pixels between two axes. */
-const FIRST_MEASURES = ["val/loss", "test/loss", "test/kl", "active_units", "seconds"];
-const MOST_AXES = 10;
-/** Axes that are shown at first. */
 
 /**
  * Show parallel coordinates: a line for each run through its values on all axes.
@@ -12,9 +9,7 @@ const MOST_AXES = 10;
  */
 function showLines(root) {
   const plane = find(root, ".plane", HTMLElement);
-  const firsts = [...axes.values()].filter((axis) => axis.isKey || FIRST_MEASURES.includes(axis.key));
-  /** @type {ReturnType<typeof makeHandles>[]} */
-  let shown = (firsts.length > 1 ? firsts : [...axes.values()]).slice(0, MOST_AXES).map(handlesOf);
+  let shown = axesOf(data.axes).map(handlesOf);
 
   /** @param {Axis} axis @returns {ReturnType<typeof makeHandles>} */
   function handlesOf(axis) {
@@ -49,6 +44,7 @@ function showLines(root) {
     shown.forEach(({ element }) => { if (!element.isConnected) plane.append(element); });
     place();
     paint();
+    settings.changed();
   }
 
   /** Place the axes in the plane as wide as it is now. */
@@ -127,16 +123,26 @@ function showLines(root) {
     say: (run) => shown.filter(({ axis }) => !axis.isKey).slice(0, 3)
       .map(({ axis }) => `${axis.name} ${written(axis.values[run])}`).join(" · "),
   });
-  offerAxes(find(root, "fieldset", HTMLFieldSetElement));
+  const boxes = offerAxes(find(root, "fieldset", HTMLFieldSetElement));
+  settings.add("axes", () => shown.map(({ axis }) => axis.key), (keys) => {
+    const wanted = axesOf(keys);
+    if (!wanted.length) return;
+    shown = wanted.map((axis) => shown.find((handles) => handles.axis === axis) ?? handlesOf(axis));
+    for (const [axis, box] of boxes) box.checked = wanted.includes(axis);
+    arrange();
+  });
   choice.subscribe(() => {
     shown.forEach(({ update }) => update());
     paint();
   });
   arrange();
 
-  /** @param {HTMLFieldSetElement} list  where a reader chooses which axes are shown */
+  /**
+   * Offer all axes to be shown, and return the box of each.
+   * @param {HTMLFieldSetElement} list
+   */
   function offerAxes(list) {
-    for (const axis of axes.values()) {
+    return [...axes.values()].map((axis) => {
       const box = make("input", { type: "checkbox" });
       box.checked = shown.some((handles) => handles.axis === axis);
       box.addEventListener("change", () => {
@@ -145,8 +151,17 @@ function showLines(root) {
         arrange();
       });
       list.append(make("label", { title: axis.meaning }, box, axis.name));
-    }
+      return /** @type {[Axis, HTMLInputElement]} */ ([axis, box]);
+    });
   }
+}
+
+/**
+ * Return the axes of these keys, each once; those of other keys are left out.
+ * @param {string[]} keys
+ */
+function axesOf(keys) {
+  return [...new Set(keys)].flatMap((key) => axes.get(key) ?? []);
 }
 
 const CLOSE = 14;

@@ -49,16 +49,7 @@ function showScatter(root) {
 
   /** @param {CanvasRenderingContext2D} context @param {ReturnType<typeof makeFrame>} at @param {number[]} runs */
   function drawFront(context, at, runs) {
-    context.beginPath();
-    runs.forEach((run, i) => {
-      const [x, y] = [at.x(across().places[run]), at.y(up().places[run])];
-      if (i) context.lineTo(x, at.y(up().places[runs[i - 1]]));
-      else context.moveTo(x, y);
-      context.lineTo(x, y);
-    });
-    context.lineWidth = 1.5;
-    context.strokeStyle = colours.of("--ink");
-    context.stroke();
+    drawSteps(context, runs.map((run) => [at.x(across().places[run]), at.y(up().places[run])]));
   }
 
   /** Draw what is chosen by the two columns. @param {CanvasRenderingContext2D} context @param {ReturnType<typeof makeFrame>} at */
@@ -93,6 +84,9 @@ function showScatter(root) {
     say: (run) => [across(), up()].map((axis) => `${axis.name} ${written(axis.values[run])}`).join(" · "),
   });
   choice.subscribe(inTurn(paint));
+  keepControl("across", first);
+  keepControl("up", second);
+  keepControl("front", withFront);
 }
 
 /**

@@ -73,6 +73,15 @@ function showWalk(controls, views) {
       walk();
     },
     name,
+    /** Return the images at both ends, and the part of the way. */
+    read: () => [from, to, part].map(({ value }) => value),
+    /** Walk there; what is no image or no part is ignored. @param {string[]} values */
+    restore(values) {
+      const [one, other, way] = values.map(Number);
+      if (![one, other].every((image) => Number.isInteger(image) && image >= 1 && image <= least()) || !(way >= 0 && way <= 1)) return;
+      [from.value, to.value, part.value] = [one, other, way].map(String);
+      walk();
+    },
   };
 }
 
