@@ -115,12 +115,20 @@ def test_points_of_rate_and_distortion_are_joined_in_order_of_the_objective_para
     assert chart.detail.endswith("joined in the order of beta")
 
 
-def test_the_training_time_is_drawn_in_minutes(tmp_path):
-    for name, dim, seconds in (("a", 2, 90.0), ("b", 4, 30.0)):
-        write(tmp_path / name, config(dim), [(9.0, 9.0)], seconds=seconds)
+@pytest.mark.parametrize(
+    ("seconds", "widths", "seen"),
+    [
+        ((150.0, 30.0), [2.5, 0.5], "between 0.5 minutes (latent_dim=4) and 2.5 minutes (latent_dim=2)"),
+        ((90.0, 30.0), [90, 30], "between 30.0 seconds (latent_dim=4) and 90.0 seconds (latent_dim=2)"),
+    ],
+)
+def test_the_training_time_is_drawn_in_minutes_and_a_short_one_in_seconds(tmp_path, seconds, widths, seen):
+    for name, dim, time in zip("ab", (2, 4), seconds, strict=True):
+        write(tmp_path / name, config(dim), [(9.0, 9.0)], seconds=time)
     chart = chart_of(training_time, compared(tmp_path / "a", tmp_path / "b"))
-    assert [bar.get_width() for bar in chart.figure.axes[0].patches] == [1.5, 0.5]
-    assert chart.seen == "between 0.5 minutes (latent_dim=4) and 1.5 minutes (latent_dim=2)"
+    assert [bar.get_width() for bar in chart.figure.axes[0].patches] == widths
+    assert chart.figure.axes[0].get_xlabel() == ("seconds" if max(seconds) < 120 else "minutes")
+    assert chart.seen == seen
 
 
 def test_a_single_run_has_a_chart_of_each_part_of_its_loss(tmp_path):

@@ -19,7 +19,7 @@ from vae_exp.comparison.charts.curves import learning_curves
 from vae_exp.figures.heading import Note
 from vae_exp.figures.tiles import png
 from vae_exp.machine.environment import Session
-from vae_exp.storage.records import Data, Final
+from vae_exp.storage.records import BOUNDS, Data, Final
 
 PAYLOAD = "<img src=x onerror=\"document.title='own'+'ed'\">"
 SCRIPT = "<script>document.title='own'+'ed'</script>"
@@ -134,6 +134,24 @@ def test_axe_finds_no_violation_on_the_page_and_nothing_overflows(pages, browser
     assert (paper == dark_paper) is dark
     line = "getComputedStyle(document.querySelector('.chart path[style*=stroke][style*=var]')).stroke"
     assert browser.run(f"return {line}") not in ("", "none")
+
+
+@pytest.mark.process
+@needs_browser
+def test_the_table_of_two_default_runs_fits_into_1440_pixels(tmp_path, browser):
+    shares = ("knn_accuracy", "linear_probe_accuracy", "silhouette", "sample_confidence", "real_confidence")
+    coverages = ("sample_label_coverage", "real_label_coverage")
+    measures = dict.fromkeys(shares, 0.123) | dict.fromkeys(coverages, 1.0) | dict.fromkeys(BOUNDS, 7.65)
+    measures |= {f"{name}_is_bound": True for name in BOUNDS}
+    losses = {"losses": [(161.59, 162.74)]}
+    made = sweep(tmp_path, [(config(dim), losses | measures | {"active_units": dim}) for dim in (2, 4)])
+    for job in made.jobs():
+        made.folder(job).write_environment(Session(), Data("d", [1, 28, 28], {}, classes=10), None)
+    assert "10 of 10" in page(tmp_path)
+    browser.open((tmp_path / "report.html").as_uri(), 1440)
+    widths = "const table = document.querySelector('.scroll.tall'); return [table.clientWidth, table.scrollWidth]"
+    room, needed = browser.run(widths)
+    assert needed <= room
 
 
 @pytest.mark.process

@@ -128,6 +128,7 @@ def _measures(comparison: Comparison) -> list[Column]:
     rest = [name for name in comparison.measures if name not in shown and not name.endswith("_se")]
     found = [(key, describe(key).name, describe(key).meaning) for key in shown]
     found += [(key, printable(key), "") for key in rest]
+    found = [(key, "time, s" if key == "seconds" else name, meaning) for key, name, meaning in found]
     return [
         Column(key, name, meaning, [run.measures.get(key) for run in comparison.runs])
         for key, name, meaning in found[:MOST_MEASURES]

@@ -14,6 +14,9 @@ from vae_exp.comparison.rows import Row
 from vae_exp.comparison.table import Comparison
 from vae_exp.figures.colours import AXES, BARS, INK
 
+LEAST_MINUTES = 120
+"""Seconds from which on times are drawn in minutes."""
+
 
 def reconstruction_against_kl(comparison: Comparison) -> Chart | None:
     """Draw the KL of each run against its reconstruction; on a grey line their sum is constant.
@@ -78,18 +81,17 @@ def training_time(comparison: Comparison) -> Chart | None:
         return None
     figure = blank(50 + 20 * len(rows))
     axes = figure.subplots()
-    means = []
+    means = [row.interval("seconds").mean for row in rows]
+    unit, seconds = ("minutes", 60) if max(means) >= LEAST_MINUTES else ("seconds", 1)
+    means = [mean / seconds for mean in means]
+    axes.barh(range(len(rows)), means, color=BARS.light, height=0.7)
     for place, row in enumerate(rows):
-        minutes = [seconds / 60 for seconds in row.by_seed("seconds").values()]
-        means.append(float(np.mean(minutes)))
-        axes.barh(place, means[-1], color=BARS.light, height=0.7)
-        axes.plot(minutes, [place] * len(minutes), "o", color=INK.light, markersize=3)
+        times = [time / seconds for time in row.by_seed("seconds").values()]
+        axes.plot(times, [place] * len(times), "o", color=INK.light, markersize=3)
     axes.set_yticks(range(len(rows)), [comparison.label(row) for row in rows])
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
-    axes.set_xlabel("minutes")
-    ends = (
-        f"{means[i]:.1f} minutes ({comparison.label(rows[i])})" for i in (int(np.argmin(means)), int(np.argmax(means)))
-    )
-    detail = "minutes, evaluation of every epoch included; a dot a run"
+    axes.set_xlabel(unit)
+    ends = (f"{means[i]:.1f} {unit} ({comparison.label(rows[i])})" for i in (np.argmin(means), np.argmax(means)))
+    detail = f"{unit}, evaluation of every epoch included; a dot a run"
     return Chart("Training time", detail, "between {} and {}".format(*ends), figure)
