@@ -13,7 +13,7 @@ from tracked import TRACKING, Run, runs, whole_run
 
 from vae_exp.config import Config, DigitsConfig, MlpConfig
 from vae_exp.storage.run_folder import RunFolder
-from vae_exp.tracking import Outcome, charts, receipts, show_sweep, view_commands, views
+from vae_exp.tracking import Outcome, charts, receipts, renew_view, show_sweep, view_commands, views
 
 OPEN = ["loss", "reconstruction and KL", "final measures", "what was swept", "samples"]
 LOSSES = ["loss/val", "loss/test", "loss/train"]
@@ -121,6 +121,23 @@ def test_a_view_that_mlflow_refuses_does_not_affect_the_sweep(place, store, capl
     assert saved(store, "refused").keys() == {views.OF_EXPERIMENT}
     assert "MLflow has no view of the charts" in caplog.text
     assert "searchFilter=" in view_commands(experiment("refused"), [folder], place / "refused")[1]
+
+
+def test_a_view_that_is_kept_no_longer_is_written_again_and_without_it_the_link_finds_the_sweep(place, store):
+    own, folder = experiment("renewed"), place / "renewed"
+    jobs = [whole_run(folder / "a", tracking=own)]
+    show_sweep(own, folder, [("a", jobs[0])], Outcome(ANSWER, [], None, ["model.latent_dim"]))
+    number, before = store.get_experiment_by_name("renewed").experiment_id, saved(store, "renewed")
+    (ours,) = before.keys() - {views.OF_EXPERIMENT}
+    store.delete_experiment_tag(number, views.TAG + ours)
+    renew_view(own, folder, jobs, ["model.latent_dim"], "test/loss")
+    assert page(saved(store, "renewed")[ours]) == page(before[ours])
+    assert view_commands(own, jobs, folder)[1].endswith(ours)
+    store.delete_experiment_tag(number, views.TAG + ours)
+    too_long = [f"model.{secrets.token_hex(16)}" for _ in range(2000)]  # no tag is so long
+    renew_view(own, folder, jobs, too_long, "test/loss")
+    assert ours not in saved(store, "renewed")
+    assert "searchFilter=" in view_commands(own, jobs, folder)[1]
 
 
 def test_a_run_of_version_0_1_keeps_its_metric_names(place, store):

@@ -19,7 +19,7 @@ from vae_exp.storage.files import make_folder
 from vae_exp.storage.sweep_folder import is_sweep
 from vae_exp.sweeping import conclusion
 from vae_exp.terminal import new_console, shown
-from vae_exp.tracking import reconcile
+from vae_exp.tracking import reconcile, renew_view
 
 
 def main() -> None:
@@ -52,6 +52,8 @@ def compare(folders: list[Path], console: Console) -> Path | None:
     tracking, compared_folders = compose.defaults([]).tracking, [run.folder for run in runs]
     reconcile(tracking, compared_folders)
     sweep = folders[0] if len(folders) == 1 and is_sweep(folders[0]) else None
+    if sweep is not None:
+        renew_view(tracking, sweep, compared_folders, *conclusion.axes(compared))
     conclusion.show_places(page, tracking, compared_folders, sweep, console)
     return page
 

@@ -10,6 +10,7 @@ from vae_exp.tracking.reconciling import reconcile
 from vae_exp.tracking.run_tags import set_tags
 from vae_exp.tracking.store import configured_store
 from vae_exp.tracking.sweep_run import Outcome, show_sweep
+from vae_exp.tracking.sweep_view import renew_view
 from vae_exp.tracking.tracker import MlflowTracker
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "has_sent",
     "view_commands",
     "reconcile",
+    "renew_view",
     "set_tags",
     "show_sweep",
 ]

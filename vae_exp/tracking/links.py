@@ -8,12 +8,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from vae_exp.config import MlflowConfig, TrackingConfig
-from vae_exp.errors import UserError
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import receipts
 from vae_exp.tracking.charts import sweep_filter
-from vae_exp.tracking.receipts import Receipt
-from vae_exp.tracking.store import Store, configured_store
+from vae_exp.tracking.store import configured_store
 
 PORT = 5000
 """Where `mlflow ui` listens by default."""
@@ -27,10 +25,10 @@ def view_commands(config: TrackingConfig, folders: Sequence[RunFolder], sweep: P
     if not isinstance(config, MlflowConfig):
         return []
     store = configured_store()
-    shown = next((receipt for folder in folders if (receipt := _receipt(folder.path, store))), None)
+    shown = next((receipt for folder in folders if (receipt := receipts.find(folder.path, store.shown))), None)
     if shown is None or shown.experiment_id is None:
         return []
-    linked = shown if sweep is None else _receipt(sweep, store)
+    linked = shown if sweep is None else receipts.find(sweep, store.shown)
     view, name = linked.view if linked else None, sweep.absolute().name if sweep else None
     if store.is_server:
         return [charts_page(store.shown, shown.experiment_id, name, view)]
@@ -38,13 +36,6 @@ def view_commands(config: TrackingConfig, folders: Sequence[RunFolder], sweep: P
         f"mlflow ui --backend-store-uri {shlex.quote(store.shown)} --port {PORT}",
         charts_page(f"http://127.0.0.1:{PORT}", shown.experiment_id, name, view),
     ]
-
-
-def _receipt(folder: Path, store: Store) -> Receipt | None:
-    try:
-        return receipts.read(folder).get(store.shown)
-    except UserError:
-        return None
 
 
 def charts_page(base: str, experiment_id: str, sweep: str | None, view: str | None) -> str:

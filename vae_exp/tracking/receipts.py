@@ -72,6 +72,14 @@ def read(folder: Path) -> dict[str, Receipt]:
     return {address.shown(uri): receipt for uri, receipt in shown.items()}  # version 0.1 kept a database's options
 
 
+def find(folder: Path, uri: str) -> Receipt | None:
+    """Return the receipt of one server; None where there is none, or the file is damaged."""
+    try:
+        return read(folder).get(uri)
+    except UserError:
+        return None
+
+
 def write(folder: Path, uri: str, receipt: Receipt) -> None:
     """Write the receipt of one server; keep those of others."""
     try:

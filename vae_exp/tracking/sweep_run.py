@@ -7,21 +7,18 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vae_exp.config import MlflowConfig, TrackingConfig
 from vae_exp.errors import one_line
 from vae_exp.storage.records import State
 from vae_exp.storage.run_folder import RunFolder
-from vae_exp.tracking import charts, content, receipts, views
+from vae_exp.tracking import receipts
 from vae_exp.tracking.copies import TOKEN, begin, find, own_run
 from vae_exp.tracking.messages import later, probe, reason, say
 from vae_exp.tracking.receipts import Receipt
 from vae_exp.tracking.store import Store, be_quick, configured_store, import_client, open_experiment
+from vae_exp.tracking.sweep_view import keep_view
 from vae_exp.tracking.waiting import call_with_timeout
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
 
 LONGEST_NOTE = 7500
 """Characters of a description; MLflow accepts 8000 in a tag."""
@@ -89,7 +86,8 @@ def _send(
     if run is None:
         run = client.create_run(str(receipt.experiment_id), receipt.started, {TOKEN: receipt.token}, receipt.label)
     receipt.run_id = run.info.run_id
-    receipt.view = _keep_view(client, store, receipt, jobs, outcome)
+    folders = [folder for _, folder in jobs]
+    receipt.view = keep_view(client, store, receipt, folders, outcome.swept, outcome.measure)
     answered()
     for key, value in tags.items():
         client.set_tag(receipt.run_id, key, value, synchronous=True)
@@ -105,19 +103,6 @@ def _status(states: Counter[State]) -> str:
     if states["failed"]:
         return "FAILED"
     return "FINISHED" if states.keys() <= {"finished"} else "KILLED"
-
-
-def _keep_view(client: MlflowClient, store: Store, receipt: Receipt, jobs: Jobs, outcome: Outcome) -> str | None:
-    """Write the view of the charts of the jobs; return its key, None where no job is shown yet."""
-    found = [(receipts.read(folder.path).get(store.shown), folder) for _, folder in jobs]
-    shown = [(each, folder) for each, folder in found if each and each.run_id]
-    if not shown:
-        return None
-    swept = [key for key in outcome.swept if content.is_parameter(key)]
-    drawn = [max(images) for _, folder in shown if (images := content.step_images(folder))]
-    called = max(each.names for each, _ in shown)
-    state = charts.state(swept, outcome.measure, receipt.label, min(drawn, default=0), called)
-    return views.keep_sweep(client, str(shown[0][0].experiment_id), receipt, state)
 
 
 def _note(store: Store, jobs: Jobs, outcome: Outcome) -> str:
