@@ -19,6 +19,7 @@ from rich.console import Console
 import vae_exp
 from benchmarks.worker import write_result
 from vae_exp import compose, experiment
+from vae_exp.compare import compare
 from vae_exp.comparison import read_runs
 from vae_exp.config.saved import load_config
 from vae_exp.storage import metrics
@@ -93,9 +94,16 @@ def concluding(jobs: int) -> dict[str, float]:
     _fill(sweep, written, ["figures.which=[samples,reconstructions,tsne]", "trainer.epochs=20"])
     with Path("printed").open("w", encoding="utf-8") as file:
         seconds = [_timed(partial(conclude, sweep, written, [], "", Console(file=file))) for _ in range(2)]
+        comparing = _timed(partial(compare, [SWEEP], Console(file=file)))
     loading = _timed(lambda: vae_exp.load_sweep(SWEEP).table)
     megabytes = (SWEEP / "report.html").stat().st_size / 1e6
-    return {"first": seconds[0], "again": seconds[1], "loading": loading, "megabytes": megabytes}
+    return {
+        "first": seconds[0],
+        "again": seconds[1],
+        "comparing": comparing,
+        "loading": loading,
+        "megabytes": megabytes,
+    }
 
 
 def _timed(call: Callable[[], object]) -> float:

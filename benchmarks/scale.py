@@ -51,6 +51,7 @@ def concluding(jobs: int) -> list[Row]:
         below(f"concluding {jobs:,} runs (ten seeds each) with figures", found["first"], 60, "s"),
         below("concluding them again", found["again"], 15, "s"),
         below("their report", found["megabytes"], 8, "MB"),
+        below(f"compare of {jobs:,} runs", found["comparing"], 20, "s"),
         below(f"load_sweep of {jobs:,} runs and its table", found["loading"], 20, "s"),
     ]
 
