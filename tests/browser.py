@@ -1,6 +1,6 @@
-"""A real browser, driven through chromedriver: pages as they look and behave, in any size and in both themes.
+"""A real browser, driven through chromedriver: how pages look and behave, at any width and in both themes.
 
-Tests that need it take the fixture `browser`, and say that they skip where Chromium and its driver are not installed.
+Tests use the fixture `browser` and are marked with `needs_browser`: they skip if Chromium or chromedriver is missing.
 """
 
 import base64
@@ -33,10 +33,10 @@ needs_axe = pytest.mark.skipif(not AXE.exists(), reason="axe-core is not install
 
 
 class Browser:
-    """One window. What its pages said on the console and what they requested is kept in `said`."""
+    """One window; `messages` returns what its pages wrote to the console, failed requests included."""
 
     def __init__(self, folder):
-        """Start a browser whose profile lies in this folder."""
+        """Start a browser with its profile in `folder`."""
         self.driver = subprocess.Popen([DRIVER, "--port=0"], stdout=subprocess.PIPE, text=True)
         started = next(line for line in self.driver.stdout if "successfully on port" in line)
         port = re.search(r"on port (\d+)", started)[1]
@@ -47,7 +47,7 @@ class Browser:
         self.base += f"/{session}"
 
     def open(self, address, width=1280, dark=False):
-        """Open an address, in a window of this width."""
+        """Open an address in a window of this width, in pixels."""
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
         self.cdp("Emulation.setDeviceMetricsOverride", **size)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
@@ -55,7 +55,7 @@ class Browser:
         self._ask("/url", {"url": address})
 
     def run(self, script, *arguments):
-        """Run a script in the page and return what it returns; a promise is waited for."""
+        """Run a script in the page and return its result; a promise is awaited."""
         return self._ask("/execute/sync", {"script": script, "args": list(arguments)})
 
     def wait(self, condition, seconds=60):
@@ -104,12 +104,12 @@ class Browser:
         """Return the whole page as a PNG."""
         return base64.b64decode(self.cdp("Page.captureScreenshot", captureBeyondViewport=True)["data"])
 
-    def said(self):
-        """Return what the console said since it was last asked."""
+    def messages(self):
+        """Return the messages of the console since the last call."""
         return [entry["message"] for entry in self._ask("/se/log", {"type": "browser"})]
 
     def violations(self):
-        """Return what axe-core finds, a line each."""
+        """Return the violations that axe-core finds, one line each."""
         found = self.run(f"{AXE.read_text(encoding='utf-8')}; return axe.run().then((found) => found.violations)")
         return [f"{each['id']}: {each['nodes'][0]['html'][:200]}" for each in found]
 

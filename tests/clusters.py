@@ -1,4 +1,4 @@
-"""A real Slurm for tests: one that runs here, or one that the script named by VAE_EXP_SLURM starts."""
+"""A real Slurm for tests: one that is already running, or one started by the script that VAE_EXP_SLURM names."""
 
 import os
 import subprocess
@@ -14,11 +14,11 @@ from vae_exp.tracking import receipts
 LAUNCHER = ["hydra/launcher=submitit_slurm", "hydra.launcher.timeout_min=10", "hydra.launcher.cpus_per_task=1"]
 WAIT = [*LAUNCHER, "hydra.sweeper.wait=true"]
 FOUR = ["-m", "trainer.batch_size=1,2,200,300", *(option for option in QUICK if "batch_size" not in option)]
-"""The first two last long enough for something to happen to them."""
+"""The first two jobs are long enough to be interrupted."""
 
 
-def ask(*command):
-    """Return what a command prints; nothing where it isn't installed or fails."""
+def output_of(*command):
+    """Return what a command prints; an empty string if it is not installed or fails."""
     try:
         return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
     except (OSError, subprocess.SubprocessError):
@@ -26,31 +26,31 @@ def ask(*command):
 
 
 def has_node():
-    found = ask("sinfo", "--noheader", "--format=%t").split()
+    found = output_of("sinfo", "--noheader", "--format=%t").split()
     return any(node.startswith(("idle", "mix", "alloc", "comp")) for node in found)
 
 
 @pytest.fixture(scope="session")
 def cluster():
-    """Have a Slurm with a node, or skip the test."""
+    """Require a Slurm with a node, or skip the test."""
     if not has_node() and (script := os.environ.get("VAE_EXP_SLURM")):
-        ask(script)
+        output_of(script)
     if not has_node():
         pytest.skip("no Slurm runs here; VAE_EXP_SLURM may name a script that starts one")
 
 
 @pytest.fixture
-def begin(tmp_path, monkeypatch, cluster):
-    """Start sweeps in the test's folder, where a store is; whatever happens leave none of their jobs in the queue."""
+def start_sweep(tmp_path, monkeypatch, cluster):
+    """Return a function that starts a sweep in the test's folder; afterwards remove its jobs from the queue."""
     monkeypatch.chdir(tmp_path)
     MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
     processes = []
 
-    def begin(*arguments):
+    def start_sweep(*arguments):
         processes.append(start(tmp_path, "train", *arguments))
         return processes[-1]
 
-    yield begin
+    yield start_sweep
     for process in processes:
         process.kill()
         process.communicate()
@@ -59,8 +59,8 @@ def begin(tmp_path, monkeypatch, cluster):
         slurm.cancel_numbers({job.number for job in slurm.queued(folder)})
 
 
-def until(found, what):
-    """Return what `found` returns as soon as it is true."""
+def wait_until(found, what):
+    """Call `found` until its result is true; return the result."""
     for _ in range(3000):
         if answer := found():
             return answer
@@ -68,33 +68,33 @@ def until(found, what):
     raise AssertionError(f"in five minutes {what}")
 
 
-def in_the_store(cwd, *labels):
-    """Return the sweep as soon as these jobs are running and have begun their runs in MLflow."""
+def wait_until_tracked(cwd, *labels):
+    """Wait until these jobs are running and have an epoch in MLflow; return the sweep."""
 
     def begun():
         folders = [folder for label in labels for folder in cwd.glob(f"outputs/*/{label}_*")]
         seen = [receipt.epochs for folder in folders for receipt in receipts.read(folder).values()]
         return len(seen) == len(labels) and all(seen)
 
-    until(begun, f"{labels} were not seen in MLflow")
+    wait_until(begun, f"{labels} did not appear in MLflow")
     sweep = sweep_of(cwd)
     assert {states(sweep)[label] for label in labels} == {"running"}
     return sweep
 
 
 def jobs_of(sweep):
-    """Return the tasks of a sweep's array in the queue, by their numbers in it."""
+    """Return the queued tasks of a sweep's array by their index."""
     return {job.number.split("_")[1]: job for job in slurm.queued(sweep.path / ".submitit") if "_" in job.number}
 
 
-def put_back(sweep, index):
-    """Wait until a job is back in the queue, and let it start now: Slurm would wait for two minutes."""
+def wait_until_requeued(sweep, index):
+    """Wait until a job is back in the queue, then start it: Slurm would wait for two minutes."""
 
     def waits():
         job = jobs_of(sweep).get(index)
         return job and job.state == "PENDING" and job
 
-    number = until(waits, "the job was not put back").number
+    number = wait_until(waits, "the job was not requeued").number
     subprocess.run(["scontrol", "update", f"JobId={number}", "StartTime=now"], check=True)
 
 

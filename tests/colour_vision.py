@@ -1,5 +1,5 @@
-"""Distances of colours in OKLab (Ottosson 2020), also as simulated by Machado et al. 2009 for eyes without one kind
-of cone, and contrast by WCAG 2.2."""
+"""Distances of colours in OKLab (Ottosson 2020), with simulated colour blindness (Machado et al. 2009), and contrast by
+WCAG 2.2."""
 
 import numpy as np
 from matplotlib.colors import to_rgb
@@ -23,7 +23,7 @@ _LAB = [
 
 
 def smallest_distance(colours, cones):
-    """Return the smallest distance of two colours."""
+    """Return the smallest distance in OKLab between any two colours, as seen with these cones."""
     seen = np.clip(_linear(colours) @ np.transpose(CONES[cones]), 0, 1)
     place = np.cbrt(seen @ np.transpose(_CONES)) @ np.transpose(_LAB)
     apart = np.linalg.norm(place[:, None] - place[None], axis=-1)

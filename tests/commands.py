@@ -1,8 +1,8 @@
-"""Our commands in processes of their own, forked from a server that has imported what takes seconds.
+"""Run our commands in new processes, forked from a server that has already imported the slow libraries.
 
-`python -m vae_exp.train` imports for 3 to 9 seconds before it begins. Here the same module runs as `__main__` in a new
-process (its own number, group, environment and streams; it can be stopped and killed) a moment after it is asked for.
-A test that is about the start itself runs `sys.executable`.
+`python -m vae_exp.train` imports for 3 to 9 seconds before it starts. Here the same module runs as `__main__` in a new
+process at once; it has its own id, group, environment and streams, and can be stopped and killed. A test of the start
+itself runs `sys.executable`.
 """
 
 import atexit
@@ -30,20 +30,20 @@ IMPORTED = [
     "torch._dynamo",
     "mlflow.store.tracking.sqlalchemy_store",
 ]
-"""What the server imports before it forks; none of the modules that a command runs as `__main__`."""
+"""What the server imports before it forks: no module that a command runs as `__main__`."""
 
 
 @functools.cache
 def forkserver():
-    """Return the context whose processes are forked from the server; it starts with the first of them."""
+    """Return the context whose processes are forked from the server, which starts with the first process."""
     context = multiprocessing.get_context("forkserver")
-    assert all(map(importlib.util.find_spec, IMPORTED))  # the server itself passes over what it can't import
+    assert all(map(importlib.util.find_spec, IMPORTED))  # the server itself ignores what it can't import
     context.set_forkserver_preload(IMPORTED)
     return context
 
 
 def fork(function, *arguments):
-    """Call a function in a process of its own; return the process."""
+    """Call a function in a new process; return the process."""
     sys.audit("vae_exp.tests.fork", function.__name__)
     process = forkserver().Process(target=function, args=arguments)
     process.start()
@@ -51,7 +51,7 @@ def fork(function, *arguments):
 
 
 class Command:
-    """`python -m vae_exp.<verb>` in a folder, as the leader of a group of its own; to be used as a `Popen`."""
+    """`python -m vae_exp.<verb>` in a folder, as the leader of its own process group; with the methods of `Popen`."""
 
     def __init__(self, cwd, verb, *arguments, environment=None):
         self.args = [f"vae_exp.{verb}", *map(str, arguments)]
@@ -61,7 +61,7 @@ class Command:
         environment = dict(os.environ if environment is None else environment)
         self._process = fork(_become, str(cwd), self.args, environment, [str(file) for file in self._files])
         self.pid = self._process.pid
-        while self.poll() is None and not self._files[1].exists():  # from here on it leads its group
+        while self.poll() is None and not self._files[1].exists():  # then it is the leader of its group
             time.sleep(0.001)
 
     @property
@@ -78,12 +78,12 @@ class Command:
         return self.returncode
 
     def communicate(self, timeout=None):
-        """Wait for its end; return what it wrote to standard output and standard error."""
+        """Wait until the process ends; return its standard output and standard error."""
         self.wait(timeout)
         return self.stdout(), self._read(1)
 
     def stdout(self):
-        """Return what it has written to standard output so far."""
+        """Return the standard output so far."""
         return self._read(0)
 
     def _read(self, stream):
@@ -108,7 +108,7 @@ def run(cwd, verb, *arguments, environment=None, timeout=300):
 def _become(cwd, arguments, environment, streams):
     """Turn this new process into the command."""
     os.setsid()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # what is started in a shell's background ignores it
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background process of a shell ignores it
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)
@@ -120,4 +120,4 @@ def _become(cwd, arguments, environment, streams):
     try:
         runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
     finally:
-        atexit._run_exitfuncs()  # multiprocessing leaves them out
+        atexit._run_exitfuncs()  # multiprocessing does not run them

@@ -1,4 +1,4 @@
-"""Runs and sweeps to compare, made in milliseconds from known numbers."""
+"""Runs and sweeps to compare, written in milliseconds with known losses."""
 
 import copy
 from functools import partial
@@ -30,7 +30,7 @@ def config(latent_dim=2, seed=0, **groups):
 def write(
     path, config, losses=(), state="finished", error=None, digest="d", best_epoch=None, kl=5.0, images=None, **final
 ):
-    """Write what a training leaves behind; `losses` are the (val, test) losses of each epoch, val may be None."""
+    """Write the folder of a run; `losses` are the (val, test) losses of each epoch, val may be None."""
     folder = RunFolder(path)
     folder.path.mkdir(parents=True, exist_ok=True)
     folder.write_config(config if isinstance(config, dict) else as_dict(config))
@@ -50,13 +50,13 @@ def write(
 
 
 def planned(config, *known):
-    """Return the plan of a command that asks for one job."""
+    """Return the plan of a command with one job."""
     request = Request([], None, partial(copy.copy, config))
     return plan([request], [], known, threads=lambda: 1, digest_of=lambda _config: "d" * 64)
 
 
 def sweep(path, jobs, command=COMMAND):
-    """Write a sweep; `jobs` are pairs of a configuration and the options of `write`, None for what has no folder."""
+    """Write a sweep; `jobs` are pairs of a configuration and options of `write`, None for a job without a folder."""
     swept = _swept([config for config, _ in jobs])
     overrides = [[f"{key}={flatten(as_dict(config))[key]}" for key in swept] for config, _ in jobs]
     configs = [config for config, _ in jobs]

@@ -1,4 +1,4 @@
-"""What holds for every test: those that start a process say so, and the longest files begin first."""
+"""Rules for every test: those that start a process are marked, and the slowest files run first."""
 
 import sys
 
@@ -6,9 +6,9 @@ import pytest
 from browser import Browser
 
 BRIEF = ("git", "mount", "umount", "uname", "openssl", "/sbin/ldconfig")
-"""Programs of a few milliseconds, which tests, runs and imports ask for a disk, a commit, a processor or a library."""
+"""Programs that take a few milliseconds and are called by tests, runs and imports."""
 STARTS = {"subprocess.Popen", "os.fork", "os.posix_spawn", "os.system", "vae_exp.tests.fork"}
-"""What Python's audit calls the start of a process; the last one is that of `commands.fork`."""
+"""Audit events of Python that start a process; the last one is raised by `commands.fork`."""
 
 started = []
 """The processes that the running test started."""
@@ -28,16 +28,16 @@ def pytest_runtest_logstart():
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
-    """Keep `nox -s quick` quick: it leaves out what is marked."""
+    """Fail a test that starts a process without the mark: `nox -s quick` leaves out marked tests."""
     result = yield
     if started and item.get_closest_marker("process") is None:
-        pytest.fail(f"it starts a process ({started[0]}): mark it with @pytest.mark.process", pytrace=False)
+        pytest.fail(f"the test starts a process ({started[0]}): mark it with @pytest.mark.process", pytrace=False)
     return result
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    """Begin with the files that start most processes, so that no worker is left alone with one at the end."""
+    """Run the files that start most processes first, so that no worker is still busy when the others are done."""
     processes = {}
     for item in items:
         processes[item.path] = processes.get(item.path, 0) + (item.get_closest_marker("process") is not None)
@@ -46,7 +46,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def hydra():
-    """Hydra's loader, and what it composed for a sweep's own command."""
+    """Hydra's loader, and the configuration that it composes for the command of a sweep."""
     from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
     from hydra.types import RunMode
@@ -61,7 +61,7 @@ def hydra():
 
 @pytest.fixture(scope="session")
 def composer(hydra):
-    """Composes as Hydra does, which `test_composing.py` holds, in a hundredth of its time."""
+    """A composer that gives Hydra's results (see `test_composing.py`) in a hundredth of its time."""
     from vae_exp.sweeping.composing import Composer
 
     return Composer(*hydra)
@@ -69,7 +69,7 @@ def composer(hydra):
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory):
-    """A browser for the tests of a worker."""
+    """A browser that all tests of a worker share."""
     window = Browser(tmp_path_factory.mktemp("browser"))
     yield window
     window.close()

@@ -1,4 +1,4 @@
-"""Runs on images of 8×8 whose decoders a page can run, with codes of three labels; none of them was trained."""
+"""Untrained runs on images of 8×8 with codes of three labels, whose decoders a page can run."""
 
 import torch
 from compared import config, write
@@ -8,7 +8,7 @@ from vae_exp.storage import checkpoint
 
 
 def bright(options, shape):
-    """Return a model whose images are as bright and dark as those of a trained one: its first weights are enlarged."""
+    """Return an untrained model with enlarged weights, so that its images have the contrast of a trained one's."""
     vae = build_model(options, shape, seed=0).eval()
     with torch.no_grad():
         while vae.decode(points(options, seed=1)).mean.std() < 0.25:
@@ -18,14 +18,14 @@ def bright(options, shape):
 
 
 def points(options, seed=0):
-    """Return a hundred latent points, wider than the prior."""
+    """Return a hundred latent points, with 1.5 times the standard deviation of the prior."""
     return 1.5 * torch.randn(100, options.latent_dim, generator=torch.Generator().manual_seed(seed))
 
 
 def decodable(
     path, options=None, losses=((1.0, 1.0),), weights=None, codes=None, classes=None, split="test", **written
 ):
-    """Write a finished run on images of 8×8 with weights and codes; an entry that is None is taken away."""
+    """Write a finished run on images of 8×8 with weights and codes; an entry that is None is left out."""
     options = options or config()
     folder = write(path, options, losses, **written)
     fill(folder, options, weights or {}, codes or {}, classes, split)

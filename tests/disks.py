@@ -1,4 +1,4 @@
-"""Small disks that are really full, or really read-only."""
+"""Real small disks that can be full or read-only."""
 
 import contextlib
 import subprocess
@@ -13,7 +13,7 @@ class Disk:
         self.folder = folder
 
     def mount(self, options, again=False):
-        """Return whether mounting was allowed."""
+        """Mount the file system; return whether that was allowed."""
         options = f"remount,{options}" if again else options
         command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(self.folder)]
         return subprocess.run(command, check=False, capture_output=True).returncode == 0
@@ -25,7 +25,7 @@ class Disk:
         assert self.mount("ro", again=True)
 
     def fill(self, leave=0):
-        """Fill it with one file, but for so many bytes; return the file."""
+        """Fill the disk with one file, except for `leave` bytes; return the file."""
         file = self.folder / "filler"
         with file.open("wb", buffering=0) as filler, contextlib.suppress(OSError):
             while True:
@@ -37,7 +37,7 @@ class Disk:
 
 @contextlib.contextmanager
 def small_disk(folder, size):
-    """Mount a disk of that size (`200k`) on a new folder; skip the test where that needs rights that are missing."""
+    """Mount a disk of this size (`200k`) on a new folder; skip the test if mounting is not allowed."""
     folder.mkdir()
     disk = Disk(folder)
     try:
@@ -45,7 +45,7 @@ def small_disk(folder, size):
     except FileNotFoundError:
         allowed = False
     if not allowed:
-        pytest.skip("mounting a small tmpfs needs Linux and rights that are missing here")
+        pytest.skip("mounting a small tmpfs needs Linux and root")
     try:
         yield disk
     finally:

@@ -1,4 +1,4 @@
-"""A VAE of which everything is known: x = Wz + b + s·ε, so that x ~ N(b, WWᵀ + s²I), and so is its posterior.
+"""A VAE with closed forms: x = Wz + b + s·ε, so that x ~ N(b, WWᵀ + s²I), and the posterior is Gaussian.
 
 W has orthogonal columns, which makes the exact posterior a diagonal Gaussian.
 """
@@ -16,7 +16,7 @@ SCALE = torch.tensor(0.7, dtype=torch.float64)
 
 
 class LinearGaussian:
-    """The interface of `Vae`. Its encoder is wrong by `shift` in the mean and by `log_factor` in the log-variance."""
+    """Has the interface of `Vae`. The encoder is off by `shift` in the mean and by `log_factor` in the log-variance."""
 
     latent_dim = 2
     likelihood = "gaussian"
@@ -43,7 +43,7 @@ class LinearGaussian:
         return torch.distributions.MultivariateNormal(B, covariance).log_prob(images.flatten(1))
 
     def elbo(self, images):
-        """Return E_q log p(x|z) − KL(q ‖ p), worked out: (N,)."""
+        """Return E_q log p(x|z) − KL(q ‖ p) in closed form: (N,)."""
         posterior = self.encode(images)
         variance = posterior.log_variance.exp()
         squares = ((images.flatten(1) - B - posterior.mean @ W.T) ** 2).sum(1) + (variance * (W**2).sum(0)).sum(1)

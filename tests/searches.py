@@ -1,4 +1,4 @@
-"""Searches of digits whose trials take half a second, run in the test's own process."""
+"""Searches on digits whose trials take half a second, run in the process of the test."""
 
 import contextlib
 import dataclasses
@@ -36,15 +36,15 @@ SPACE = ("model.latent_dim=range(2,9)", "optimizer.lr=tag(log,interval(1e-4,1e-1
 OPTIONS = {"trials": 6, "batch": 4, "first_epochs": 1, "factor": 2}
 
 
-def asked(*space, config=CONFIG, **options):
-    """Return the search of a space over a configuration."""
+def make_record(*space, config=CONFIG, **options):
+    """Return the record of a search over a space."""
     overrides = OverridesParser.create().parse_overrides(list(space or SPACE))
     request = grammar.read(overrides, is_group=lambda key: key in ("model", "optimizer", "objective"))
     return prepare(request, Options(**OPTIONS | options), lambda given: compose.override(config, list(given), "test"))
 
 
 def train(sweep, killed=()):
-    """Return what trains runs one after the other; those of the killed trials end without a word."""
+    """Return a function that trains runs one after the other; those of `killed` trials fail as if killed twice."""
 
     def launch(jobs, until):
         for job in jobs:
@@ -58,21 +58,21 @@ def train(sweep, killed=()):
     return launch
 
 
-def searched(folder, record, **how):
-    """Run a search to its end, or to what blocks it; return it."""
+def run_search(folder, record, **how):
+    """Run a search until it ends or is blocked by a killed trial; return it."""
     search = Search(SweepFolder(folder), record, ["python"])
     search.run(train(search.sweep, **how))
     return search
 
 
-def story(search):
-    """Return all that a search decided and saw: trials, values and who was in which rung."""
+def decisions(search):
+    """Return all decisions and results of a search: the points of its trials and the values in each rung."""
     points = {trial.number: trial.point for trial in search.trials}
     return points, [(rung.epoch, rung.values) for rung in search.rungs()]
 
 
 def replaced(record, **options):
-    """Return a search with other options."""
+    """Return the record with other options."""
     return msgspec.structs.replace(record, options=dataclasses.replace(record.options, **options))
 
 

@@ -1,4 +1,4 @@
-"""Real tracking servers on loopback, with SQLite or PostgreSQL behind them, that can be killed, stopped and started."""
+"""Real tracking servers on loopback, with SQLite or PostgreSQL, that can be killed, stopped and started."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 BOOT = 120
-"""Seconds that a server may take until it answers, on a busy machine."""
+"""Seconds that a server may take to start on a busy machine."""
 
 
 def free_port():
@@ -31,7 +31,7 @@ def is_listening(port):
 
 
 class Server:
-    """`mlflow server --workers 1`, whose store and artifacts outlive its process."""
+    """`mlflow server --workers 1`; its store and artifacts stay when its process ends."""
 
     def __init__(self, folder, backend=None):
         self.folder, self.port = Path(folder), free_port()
@@ -52,7 +52,7 @@ class Server:
         return self
 
     def wait(self):
-        """Return when it answers."""
+        """Wait until the server answers."""
         for _ in range(BOOT * 5):
             with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.uri}/health", timeout=5):
                 return self
@@ -65,7 +65,7 @@ class Server:
         os.killpg(self.process.pid, number)
 
     def kill(self):
-        """Return when nobody listens: the workers die a moment after their parent, and reset what they had accepted."""
+        """Kill the server; return when nothing listens on its port: its workers end a moment after their parent."""
         if self.process is not None:
             with contextlib.suppress(ProcessLookupError):
                 self.signal(signal.SIGKILL)
@@ -85,11 +85,11 @@ def server(folder, backend=None):
         running.kill()
 
 
-# --- a proxy that answers as a test wants it --------------------------------------------------------------------
+# --- a proxy with errors ---------------------------------------------------------------------------------------------
 
 
 class Proxy:
-    """Passes every request on to a server, or answers with a status of its own; with `lose`, does both."""
+    """Forwards each request to a server, or answers with `status`; loses the answers to the first `lose` changes."""
 
     def __init__(self, target):
         self.target, self.status, self.lose = target, None, 0
@@ -171,7 +171,7 @@ def postgresql_programs():
 
 
 def why_no_postgresql():
-    """Return why PostgreSQL can't be started here; None when it can."""
+    """Return why PostgreSQL can't be started here, or None."""
     if postgresql_programs() is None:
         return "PostgreSQL's initdb is not installed"
     if os.name != "posix":
@@ -187,7 +187,7 @@ def why_no_postgresql():
 
 @contextlib.contextmanager
 def postgresql():
-    """Start a fresh PostgreSQL on loopback; yield its address as MLflow takes it."""
+    """Start a new PostgreSQL on loopback; yield its address for MLflow."""
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="pg_", dir="/tmp") as folder:
         Path(folder).chmod(0o777)

@@ -1,4 +1,4 @@
-"""Sweeps as a user runs them, in processes that can be watched and killed, and what they leave behind."""
+"""Sweeps as a user runs them, in processes that can be killed, and the results that they leave."""
 
 import os
 import signal
@@ -20,24 +20,24 @@ TIMES = ("seconds", "timestamp")
 
 
 def start(cwd, verb, *arguments):
-    """Start `python -m vae_exp.<verb>` as the leader of a group of its own."""
+    """Start `python -m vae_exp.<verb>` as the leader of its own process group."""
     environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
     if not any("launcher" in str(argument) for argument in arguments):
         return Command(cwd, verb, *arguments, environment=environment)
-    command = [sys.executable, "-m", f"vae_exp.{verb}", *map(str, arguments)]  # launchers start Python by its name
+    command = [sys.executable, "-m", f"vae_exp.{verb}", *map(str, arguments)]  # launchers start Python again
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, cwd=cwd, env=environment, start_new_session=True, **streams)
 
 
 def run(cwd, verb, *arguments):
-    """Run it to its end."""
+    """Run `python -m vae_exp.<verb>` to its end."""
     process = start(cwd, verb, *arguments)
     stdout, stderr = process.communicate(timeout=300)
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
 
 def kill_group(process):
-    """Kill a command and all that it started, as a power cut would."""
+    """Kill a command and all processes that it started, as a power cut would."""
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
 
@@ -53,7 +53,7 @@ def states(sweep):
 
 
 def table(sweep):
-    """Return `comparison.csv` but for the times."""
+    """Return `comparison.csv` without times."""
     frame = pd.read_csv(sweep.path / "comparison.csv")
     return frame[[column for column in frame if not column.startswith(TIMES)]]
 
@@ -68,7 +68,7 @@ def weights(sweep):
 
 
 def tracked(cwd, experiment="vae_exp"):
-    """Return client and runs of the store in a folder, by their names; no two have the same."""
+    """Return the client of the store in a folder, and its runs by their names, which must be unique."""
     client = MlflowClient(f"sqlite:///{Path(cwd) / 'mlflow.db'}")
     runs = client.search_runs([client.get_experiment_by_name(experiment).experiment_id])
     assert len({run.info.run_name for run in runs}) == len(runs)
@@ -76,7 +76,7 @@ def tracked(cwd, experiment="vae_exp"):
 
 
 def require_history(cwd, sweep):
-    """Require of each job one run in MLflow that is FINISHED and has every point once."""
+    """Require that each job has one run in MLflow that is FINISHED and has every point once."""
     client, runs = tracked(cwd)
     assert set(runs) == {job.label for job in sweep.jobs()}
     for job in sweep.jobs():

@@ -1,4 +1,4 @@
-"""The sentence that a comparison begins with: what is best, by how much, and when nothing is decided."""
+"""The sentence that a comparison begins with: what is best and by how much, or that it is not decided."""
 
 import math
 
@@ -10,7 +10,7 @@ from vae_exp.comparison.notes import notes
 from vae_exp.config import DigitsConfig, ElboConfig
 
 
-def said(path, losses, **final):
+def sentence_of(path, losses, **final):
     """Return the sentence of a sweep; `losses` are (validation, test) by (latent_dim, seed)."""
     pairs = [(config(dim, seed), {"losses": [pair], **_errors(dim, final)}) for (dim, seed), pair in losses.items()]
     sweep(path, pairs)
@@ -26,7 +26,7 @@ SE = "test/loss_se"
 
 def test_a_clear_best_is_named_with_its_loss_and_its_lead_over_the_second(tmp_path):
     losses = {(2, 0): (162.0, 162.5), (4, 0): (137.0, 138.5), (8, 0): (120.0, 119.5)}
-    text = said(tmp_path, losses, **{SE: 1.5})
+    text = sentence_of(tmp_path, losses, **{SE: 1.5})
     assert text == "latent_dim=8 is best: 119.5 ± 1.5 nats per image, 19.0 below latent_dim=4, one seed"
 
 
@@ -35,7 +35,7 @@ def test_with_seeds_the_loss_has_an_interval_and_the_difference_is_paired_by_see
         (4, s): (10.0 + s, 10.5 + 10 * s) for s in (0, 1, 2)
     }
     losses[4, 1] = (11.0, 20.6)
-    text = said(tmp_path, losses)
+    text = sentence_of(tmp_path, losses)
     half = 4.302652729749464 * math.sqrt(
         ((10.5 - 20.5333) ** 2 + (20.6 - 20.5333) ** 2 + (30.5 - 20.5333) ** 2) / 2 / 3
     )
@@ -44,7 +44,7 @@ def test_with_seeds_the_loss_has_an_interval_and_the_difference_is_paired_by_see
 
 def test_a_difference_within_seed_noise_names_no_best(tmp_path):
     losses = {(2, 0): (10.0, 10.0), (2, 1): (12.0, 12.0), (4, 0): (9.0, 9.0), (4, 1): (12.5, 13.0)}
-    text = said(tmp_path, losses)  # the differences are 1 and −1: 0 ± 12.7 · √2/√2
+    text = sentence_of(tmp_path, losses)  # the differences are 1 and −1: 0 ± 12.7 · √2/√2
     assert text == (
         "latent_dim=4 has the lowest validation loss; the difference to latent_dim=2 is within seed noise "
         "(+0.0 ± 12.7 nats per image)"
@@ -53,24 +53,24 @@ def test_a_difference_within_seed_noise_names_no_best(tmp_path):
 
 @pytest.mark.parametrize(("gap", "is_best"), [(2.7, False), (2.8, True)])
 def test_with_one_seed_the_standard_error_over_images_decides(tmp_path, gap, is_best):
-    text = said(tmp_path, {(2, 0): (20.0, 20.0), (4, 0): (10.0, 20.0 - gap)}, **{SE: 1.0})  # 1.96 · √2 = 2.77
+    text = sentence_of(tmp_path, {(2, 0): (20.0, 20.0), (4, 0): (10.0, 20.0 - gap)}, **{SE: 1.0})  # 1.96 · √2 = 2.77
     assert text.startswith("latent_dim=4 is best: " if is_best else "latent_dim=4 has the lowest validation loss; ")
     assert ("within the error over images (+2.7 ± 2.8 nats per image, one seed)" in text) is not is_best
     assert "one seed" in text
 
 
 def test_the_standard_errors_of_both_rows_are_combined(tmp_path):
-    text = said(tmp_path, {(2, 0): (20.0, 20.0), (4, 0): (10.0, 15.0)}, **{SE: {2: 3.0, 4: 0.1}})
+    text = sentence_of(tmp_path, {(2, 0): (20.0, 20.0), (4, 0): (10.0, 15.0)}, **{SE: {2: 3.0, 4: 0.1}})
     assert "within the error over images (+5.0 ± 5.9" in text
 
 
 def test_the_lowest_validation_loss_with_a_clearly_higher_test_loss_is_not_called_best(tmp_path):
-    text = said(tmp_path, {(2, 0): (20.0, 10.0), (4, 0): (10.0, 20.0)}, **{SE: 1.0})
+    text = sentence_of(tmp_path, {(2, 0): (20.0, 10.0), (4, 0): (10.0, 20.0)}, **{SE: 1.0})
     assert text == "latent_dim=4 has the lowest validation loss, but a test loss 10.0 nats above latent_dim=2, one seed"
 
 
 def test_without_a_standard_error_no_best_is_named(tmp_path):
-    text = said(tmp_path, {(2, 0): (20.0, 20.0), (4, 0): (10.0, 10.0)})
+    text = sentence_of(tmp_path, {(2, 0): (20.0, 20.0), (4, 0): (10.0, 10.0)})
     assert text == (
         "latent_dim=4 has the lowest validation loss: 10.0 nats per image, one seed; "
         "the difference to latent_dim=2 may be noise, since no standard error is saved"

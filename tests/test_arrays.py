@@ -1,4 +1,4 @@
-"""Arrays of the user's own: what is read from `.npz` and `.npy` files, and what is refused, by name."""
+"""`data=arrays`: what is read from the user's `.npz` and `.npy` files, and what is refused."""
 
 import io
 import re
@@ -20,7 +20,7 @@ from vae_exp.errors import UserError
 
 
 def images(number, *shape, first=0):
-    """Grey levels, the first of each image of which counts them."""
+    """Return images whose first pixel is the number of the image."""
     array = np.zeros((number, *shape), np.uint8)
     array.reshape(number, -1)[:, 0] = np.arange(first, first + number)
     array.reshape(number, -1)[:, 1] = 255
@@ -38,7 +38,7 @@ def load(path, **options):
 
 
 def refusal(path, **options):
-    """Return what is said of a file that is refused, in one line."""
+    """Return the one-line error for a file that is refused."""
     with pytest.raises(UserError) as error:
         load(path, **options)
     assert str(error.value).isprintable()
@@ -53,7 +53,7 @@ def numbers(split):
 
 
 def medmnist(folder, *shape, labels=None):
-    """A file as MedMNIST has them: three splits, and labels N×1."""
+    """Write a file in the format of MedMNIST: three splits, and labels N×1."""
     parts = {"train": (0, 20), "val": (20, 6), "test": (30, 8)}
     arrays = {f"{name}_images": images(n, *shape, first=first) for name, (first, n) in parts.items()}
     given = {f"{name}_labels": np.arange(first, first + n)[:, None] % 3 for name, (first, n) in parts.items()}
@@ -74,7 +74,7 @@ def test_the_splits_and_labels_of_a_medmnist_file_are_read(tmp_path):
 
 
 def dsprites(folder, number=40):
-    """A file as dSprites is: black and white in 0 and 1, factors, and metadata that is a pickled dictionary."""
+    """Write a file in the format of dSprites: pixels 0 and 1, factors, and metadata as a pickled dictionary."""
     sprites = images(number, 8, 8) % 2
     return npz(
         folder,
@@ -194,7 +194,7 @@ def test_the_digest_does_not_depend_on_the_type_and_order_of_stored_pixels(tmp_p
 
 
 @pytest.mark.parametrize(
-    ("arrays", "said"),
+    ("arrays", "message"),
     [
         ({"images": np.zeros((5, 4, 4), np.int64)}, "must hold uint8 or floats in [0, 1], got int64"),
         ({"images": np.full((5, 4, 4), 1.5)}, "must hold floats in [0, 1], got 1.5"),
@@ -231,16 +231,16 @@ def test_the_digest_does_not_depend_on_the_type_and_order_of_stored_pixels(tmp_p
         ),
     ],
 )
-def test_arrays_that_are_not_a_data_set_are_refused_with_the_name_of_the_file(tmp_path, arrays, said):
+def test_arrays_that_are_not_a_data_set_are_refused_with_the_name_of_the_file(tmp_path, arrays, message):
     path = npz(tmp_path, **arrays)
     assert refusal(path).startswith(str(path))
-    assert said in refusal(path)
+    assert message in refusal(path)
 
 
 def test_keys_that_do_not_apply_to_the_file_are_refused(tmp_path):
     np.save(tmp_path / "x.npy", images(5, 4, 4))
-    said = "data.layout must be null for images of three axes, got 'nhwc' for 5×4×4"
-    assert refusal(tmp_path / "x.npy", layout="nhwc") == said
+    message = "data.layout must be null for images of three axes, got 'nhwc' for 5×4×4"
+    assert refusal(tmp_path / "x.npy", layout="nhwc") == message
     assert refusal(tmp_path / "x.npy", label_column=0).startswith("data.label_column must be null")
 
 
@@ -252,7 +252,7 @@ def test_a_root_that_is_unset_missing_or_not_an_array_file_is_refused(tmp_path):
         data.load(ArraysConfig())
 
 
-# Files of anybody
+# Untrusted files
 
 
 def header(shape, descr="|u1"):
@@ -263,7 +263,7 @@ def header(shape, descr="|u1"):
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz"])
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (header((4, 3, 3)) + bytes(35), "its header declares 36 bytes, it has 35"),
         (header((4, 3, 3)) + bytes(37), "its header declares 36 bytes, it has 37"),
@@ -275,27 +275,27 @@ def header(shape, descr="|u1"):
         (b"", "can't be read"),
     ],
 )
-def test_a_false_header_is_refused(tmp_path, suffix, content, said):
+def test_a_false_header_is_refused(tmp_path, suffix, content, message):
     path = tmp_path / f"x{suffix}"
     if suffix == ".npy":
         path.write_bytes(content)
     else:
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("images.npy", content)
-    assert said in refusal(path)
+    assert message in refusal(path)
 
 
 def test_an_array_larger_than_the_free_memory_is_refused_before_it_is_read(tmp_path):
     path = tmp_path / "x.npy"
     with path.open("wb") as file:
         file.write(header((2**21, 1024, 1024)))
-        file.truncate(file.tell() + 2**41)  # 2 TiB of nothing, on a disk that has holes
-    said = refusal(path)
-    assert re.search(r"x\.npy .* must fit into the free memory of [\d.]+ GiB, got 6.14e\+03 GiB$", said)
+        file.truncate(file.tell() + 2**41)  # 2 TiB as a sparse file
+    message = refusal(path)
+    assert re.search(r"x\.npy .* must fit into the free memory of [\d.]+ GiB, got 6.14e\+03 GiB$", message)
 
 
-def lying_zip(size, content, claimed):
-    """A `.npz` file whose directory claims that an array of `content` has this size."""
+def zip_with_size(size, content, claimed):
+    """Return a `.npz` file with an array `content` whose directory claims another size."""
     deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
     packed = deflate.compress(content) + deflate.flush()
     name, crc = b"images.npy", zlib.crc32(content)
@@ -309,9 +309,9 @@ def lying_zip(size, content, claimed):
 
 def test_a_zip_file_that_unpacks_to_more_or_less_than_it_claims_is_refused(tmp_path):
     path = tmp_path / "x.npz"
-    honest = header((4, 64, 64))
-    for content, size in ((honest + bytes(10**7), len(honest) + 4 * 64 * 64), (honest, len(honest) + 4 * 64 * 64)):
-        path.write_bytes(lying_zip(size, content, size))
+    valid = header((4, 64, 64))
+    for content, size in ((valid + bytes(10**7), len(valid) + 4 * 64 * 64), (valid, len(valid) + 4 * 64 * 64)):
+        path.write_bytes(zip_with_size(size, content, size))
         assert re.search("it (has more than|ends after)|Bad CRC", refusal(path))
 
 
@@ -319,7 +319,7 @@ def test_a_zip_bomb_is_refused(tmp_path):
     path = tmp_path / "x.npz"
     size = 2**32 - 1024
     head = header((size - 128, 1, 1))
-    path.write_bytes(lying_zip(size, head + bytes(1000), len(head) + size - 128))
+    path.write_bytes(zip_with_size(size, head + bytes(1000), len(head) + size - 128))
     assert re.search("must fit into the free memory|ends after", refusal(path))
 
 
@@ -355,9 +355,9 @@ def read_or_refuse(path):
     try:
         splits = load(path)
     except UserError as error:
-        said = str(error)
-        assert str(path) in said
-        assert said.isprintable()
+        message = str(error)
+        assert str(path) in message
+        assert message.isprintable()
     else:
         assert splits.train.images.dtype.itemsize == 1
 
@@ -394,9 +394,9 @@ def test_no_header_makes_the_reader_allocate_more_than_the_file_holds(tmp_path, 
     try:
         found = read_header(path, "x")
     except UserError as error:
-        said = str(error)
-        assert str(path) in said
-        assert said.isprintable()
+        message = str(error)
+        assert str(path) in message
+        assert message.isprintable()
     else:
         assert found.nbytes == len(body)
         assert read_array(path, "x").nbytes == len(body)

@@ -1,4 +1,4 @@
-"""Plans and command lines that no sweep can be run from: one line, exit code 2, and nothing is changed."""
+"""Invalid plans and command lines of sweeps: one line, exit code 2, and nothing is changed."""
 
 import json
 import shutil
@@ -13,13 +13,13 @@ from vae_exp.storage.sweep_folder import SweepFolder
 FIXTURE = Path(__file__).parent / "fixtures" / "sweep_0.1.0"
 
 
-def contents(folder):
-    """Return every file below a folder but the empty one that is locked."""
+def file_contents(folder):
+    """Return the content of every file below a folder, except the empty lock file."""
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != ".lock"}
 
 
 def without(plan, *keys):
-    """Return a plan of version 1 whose first job lacks what these keys lead to."""
+    """Return a plan of version 1 whose first job lacks the value at these keys."""
     level = plan["jobs"][0]
     for key in keys[:-1]:
         level = level[key]
@@ -54,14 +54,14 @@ def test_the_error_of_a_damaged_plan_of_version_1_names_the_file_and_the_rule(sw
 @pytest.mark.process
 def test_every_command_refuses_a_damaged_plan_of_version_1_and_changes_nothing(sweep, tmp_path):
     sweep.plan_file.write_bytes(sweep.plan_file.read_bytes()[:-200])
-    before = contents(sweep.path)
+    before = file_contents(sweep.path)
     extend = ["train", "-m", "model.latent_dim=2,3,4", "data=digits", "tracking=none", "hydra.sweep.dir=sweep"]
     for command in (extend, ["resume", "sweep"], ["status", "sweep"], ["stop", "sweep"], ["compare", "sweep"]):
         done = run(tmp_path, *command)
         assert (command[0], done.returncode) == (command[0], 2), done.stderr
         (line,) = done.stderr.splitlines()
         assert "sweep.json is not valid JSON" in line
-        assert contents(sweep.path) == before
+        assert file_contents(sweep.path) == before
 
 
 @pytest.mark.process

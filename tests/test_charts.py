@@ -1,4 +1,4 @@
-"""The charts of the report: what is drawn, what is said of it, and how it stands in a page."""
+"""The charts of the report: what is drawn, how it is described, and how it is embedded in the page."""
 
 import dataclasses
 import itertools

@@ -26,7 +26,7 @@ FAR = {
     "ramp of 6": ([shade.light for shade in configurations(6, is_ordered=True)], 0.06),
     "ramp of 6, dark": ([shade.dark for shade in configurations(6, is_ordered=True)], 0.04),
 }
-"""Colours, and the smallest distance in OKLab of any two of them, for the kind of cones that sees it smallest."""
+"""Colours, and the least distance in OKLab that any two of them must have for every kind of colour vision."""
 
 
 @pytest.mark.parametrize("name", FAR)

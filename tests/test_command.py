@@ -1,4 +1,4 @@
-"""The commands as a newcomer runs them: real processes, a real store, and what they refuse."""
+"""The commands as a new user runs them, with real processes and a real store, and what they refuse."""
 
 import json
 import subprocess
@@ -30,7 +30,7 @@ def train(folder, *arguments):
 
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory):
-    """Two small VAEs, trained, measured, drawn and tracked by the command of the README."""
+    """A sweep of two small VAEs with measures, figures and tracking, by the command of the README."""
     folder = tmp_path_factory.mktemp("a place with spaces")
     command = [sys.executable, "-m", "vae_exp.train", "-m", "model.latent_dim=2,4", *SMALL, *QUICK]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
@@ -46,7 +46,7 @@ def store(sweep):
 
 @pytest.fixture(scope="module")
 def tracked(sweep, store):
-    """Runs of the store by their names."""
+    """The runs of the store by their names."""
     experiment = store.get_experiment_by_name("vae_exp")
     return {run.info.run_name: run for run in store.search_runs([experiment.experiment_id])}
 
@@ -127,7 +127,7 @@ def test_a_model_of_the_sweep_can_be_loaded_and_sampled(sweep):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    ("arguments", "message"),
     [
         (["model.latent_dim=0"], "error: model.latent_dim must be at least 1, got 0"),
         (["data=mnist", "data.root=missing"], "use data=mnist_5k, which needs no download"),
@@ -135,10 +135,10 @@ def test_a_model_of_the_sweep_can_be_loaded_and_sampled(sweep):
         (["-m", "seed=0,0"], "error: two jobs of this sweep are the same experiment"),
     ],
 )
-def test_a_refused_command_prints_one_line_and_creates_nothing(tmp_path, arguments, complaint):
+def test_a_refused_command_prints_one_line_and_creates_nothing(tmp_path, arguments, message):
     done = train(tmp_path, *arguments)
     assert done.returncode == 2
-    assert complaint in done.stderr
+    assert message in done.stderr
     assert done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 

@@ -1,4 +1,4 @@
-"""The comparison of runs, from run folders made by hand with known numbers."""
+"""The comparison of runs, from run folders written with known losses."""
 
 import dataclasses
 import math
@@ -106,7 +106,7 @@ def test_the_difference_to_the_best_is_paired_by_seed(tmp_path):
     assert frame["test/loss_ci95"].tolist()[1] > 900
 
 
-# --- what is left out, and said --------------------------------------------------------------------------------------
+# --- what is left out, and the notes that say so ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("state", ["running", "failed", "interrupted", "planned"])
@@ -163,9 +163,9 @@ def test_different_seeds_in_the_rows_are_noted(tmp_path):
     losses = {(2, 0): (1.0, 1.0), (2, 1): (1.0, 1.0), (4, 1): (2.0, 2.0), (4, 2): (2.0, 2.0)}
     sweep(tmp_path / "unequal", jobs(losses))
     sweep(tmp_path / "equal", jobs({key: value for key, value in losses.items() if key[1] == 1}))
-    said = "Rows have different seeds; Δ uses those that both rows have."
-    assert said in notes(compared(tmp_path / "unequal"))
-    assert said not in notes(compared(tmp_path / "equal"))
+    note = "Rows have different seeds; Δ uses those that both rows have."
+    assert note in notes(compared(tmp_path / "unequal"))
+    assert note not in notes(compared(tmp_path / "equal"))
 
 
 def test_of_two_runs_with_the_same_seed_the_first_is_used_and_a_note_says_so(tmp_path):

@@ -1,4 +1,4 @@
-"""`trainer.compile`: the same training through torch.compile, up to the order in which sums are rounded."""
+"""`trainer.compile`: the same training with torch.compile, up to rounding."""
 
 import shutil
 

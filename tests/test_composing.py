@@ -1,4 +1,4 @@
-"""Jobs are composed as Hydra composes them, at a fraction of its cost; and planned once."""
+"""Jobs are composed with the same result as by Hydra, in a fraction of the time."""
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -108,17 +108,17 @@ def test_the_jobs_are_all_combinations_of_values_with_the_last_key_varying_faste
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         (["seed=range(0,0)"], "a sweep must have at least one job"),
         (["optimizer.lr=interval(0,1)"], "optimizer.lr must have a list of values in a sweep"),
         (["seed=(1"], "Error parsing override 'seed=(1'"),
     ],
 )
-def test_a_command_line_without_jobs_is_refused(hydra, given, said):
+def test_a_command_line_without_jobs_is_refused(hydra, given, message):
     with pytest.raises(UserError) as error:
         jobs_of(hydra, *given)
-    assert str(error.value).startswith(said)
+    assert str(error.value).startswith(message)
     assert "\n" not in str(error.value)
 
 

@@ -1,4 +1,4 @@
-"""The schema and the YAML files: the same defaults, a meaning for every key, and a rule for every range."""
+"""The schema and the YAML files: the same defaults, a docstring for every key, and a rule for every range."""
 
 import dataclasses
 
@@ -79,7 +79,7 @@ def test_yaml_files_hold_values_without_interpolations():
 
 
 @pytest.mark.parametrize(
-    ("override", "complaint"),
+    ("override", "message"),
     [
         ("model.latent_dim=0", "model.latent_dim must be at least 1, got 0"),
         ("model.latent_dim=-3", "model.latent_dim must be at least 1, got -3"),
@@ -119,10 +119,10 @@ def test_yaml_files_hold_values_without_interpolations():
         ("seed=-1", "seed must be at least 0 and below 2**63, got -1"),
     ],
 )
-def test_a_value_out_of_range_is_refused_with_its_key_and_rule(composer, override, complaint):
+def test_a_value_out_of_range_is_refused_with_its_key_and_rule(composer, override, message):
     with pytest.raises(UserError) as error:
         composer.compose([override])
-    assert complaint in str(error.value)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 

@@ -1,4 +1,4 @@
-"""Files that a bad disk, a crash or an editor damaged: each is named in one line, none ends in a traceback."""
+"""Files damaged by a bad disk, a crash or an editor: each is reported in one line, none causes a traceback."""
 
 import json
 import logging
@@ -46,7 +46,7 @@ def config(epochs=2):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A run of two epochs, not to be changed."""
+    """A run of two epochs; tests only read it."""
     folder = tmp_path_factory.mktemp("finished") / "run"
     experiment.run(config(), folder)
     return folder
@@ -60,7 +60,7 @@ def folder(finished, tmp_path):
 
 @pytest.fixture(scope="module")
 def scratch(finished, tmp_path_factory):
-    """A copy that a test of many examples damages and mends."""
+    """A copy that a test with many examples damages and restores."""
     return RunFolder(shutil.copytree(finished, tmp_path_factory.mktemp("scratch") / "run"))
 
 
@@ -69,13 +69,13 @@ def series(examples):
 
 
 def refusal(read, *arguments):
-    """Return what is said, in one printable line, when a reader refuses what it reads; None when it doesn't."""
+    """Return the error, one printable line, if a reader refuses its file; otherwise None."""
     try:
         read(*arguments)
     except UserError as error:
-        said = str(error)
-        assert said.isprintable(), said
-        return said
+        message = str(error)
+        assert message.isprintable(), message
+        return message
     return None
 
 
@@ -88,9 +88,9 @@ def newest(folder):
 
 @st.composite
 def damage(draw):
-    """A function that damages bytes: cuts them, changes some, or puts some in."""
+    """Draw a function that damages bytes: truncates them, flips a bit, overwrites or inserts some."""
     kind, where = draw(st.sampled_from(["flip", "cut", "insert", "overwrite"])), draw(st.floats(0, 1))
-    header = draw(st.booleans())  # most of a checkpoint's weak places are in its first 2,000 bytes
+    header = draw(st.booleans())  # the header is in a checkpoint's first 2,000 bytes
     noise, bit = draw(st.binary(min_size=1, max_size=8)), draw(st.integers(0, 7))
 
     def apply(content):
@@ -111,9 +111,9 @@ def check_damaged_checkpoint(finished, tmp_path_factory, apply):
     try:
         tensors, state = checkpoint.read(path, records.Training)
     except Damaged as error:
-        said = str(error)
-        assert said.startswith(str(path))
-        assert said.isprintable()
+        message = str(error)
+        assert message.startswith(str(path))
+        assert message.isprintable()
     else:
         whole, whole_state = checkpoint.read(newest(RunFolder(finished)), records.Training)
         assert checkpoint.digest(tensors) == checkpoint.digest(whole)
@@ -148,7 +148,7 @@ def test_flipped_bits_in_tensors_and_truncated_checkpoints_are_detected(finished
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda t, s: s.pop("record"), "must have record"),
         (lambda t, s: s.update(epoch="2"), "epoch must be int, got str"),
@@ -169,7 +169,7 @@ def test_flipped_bits_in_tensors_and_truncated_checkpoints_are_detected(finished
         ),
     ],
 )
-def test_an_intact_checkpoint_that_does_not_fit_the_run_is_reported_and_skipped(folder, change, said):
+def test_an_intact_checkpoint_that_does_not_fit_the_run_is_reported_and_skipped(folder, change, message):
     tensors, state = checkpoint.read(newest(folder), dict)
     change(tensors, state)
     checkpoint.write(newest(folder), tensors, state)
@@ -177,12 +177,14 @@ def test_an_intact_checkpoint_that_does_not_fit_the_run_is_reported_and_skipped(
     experiment.run(config(epochs=3), folder.path)
     log = folder.log_file.read_text()
     assert f"WARNING {newest(folder)}" in log
-    assert said in log
+    assert message in log
     assert "continuing after epoch 1" in log
-    assert [strip(record) for record in folder.records()[:2]] == [strip(record) for record in records_before]
+    assert [without_times(record) for record in folder.records()[:2]] == [
+        without_times(record) for record in records_before
+    ]
 
 
-def strip(record):
+def without_times(record):
     return {key: value for key, value in record.items() if key not in ("seconds", "timestamp")}
 
 
@@ -199,7 +201,7 @@ def test_a_run_with_damaged_checkpoints_continues_to_the_same_bits(folder, tmp_p
     for which in ("best", "last"):
         ours, theirs = (RunFolder(path).read_weights(which)[0] for path in (folder.path, whole))
         assert checkpoint.digest(ours) == checkpoint.digest(theirs)
-    assert list(map(strip, folder.records())) == list(map(strip, RunFolder(whole).records()))
+    assert list(map(without_times, folder.records())) == list(map(without_times, RunFolder(whole).records()))
     for name in victims:
         assert f"{name}.safetensors is damaged: its content does not match its digest" in folder.log_file.read_text()
 
@@ -231,7 +233,7 @@ def test_an_incomplete_last_line_is_dropped_and_written_again(folder, caplog):
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         (b"{}", "must have epoch, timestamp, seconds"),
         (b"", "is not valid JSON"),
@@ -248,14 +250,14 @@ def test_an_incomplete_last_line_is_dropped_and_written_again(folder, caplog):
         (b"\xff\xfe", "can't be read"),
     ],
 )
-def test_an_invalid_line_of_metrics_is_reported_before_anything_is_changed(folder, line, said):
+def test_an_invalid_line_of_metrics_is_reported_before_anything_is_changed(folder, line, message):
     lines = folder.metrics_file.read_bytes().splitlines()
     folder.metrics_file.write_bytes(b"\n".join([lines[0], line, lines[1]]) + b"\n")
     before = {path: path.read_bytes() for path in folder.path.rglob("*") if path.is_file()}
     with pytest.raises(UserError) as error:
         experiment.run(config(epochs=3), folder.path)
     assert str(error.value).startswith(f"{folder.metrics_file}:2")
-    assert said in str(error.value)
+    assert message in str(error.value)
     assert "delete this line and all after it" in str(error.value)
     assert str(error.value).isprintable()
     assert {path: path.read_bytes() for path in folder.path.rglob("*") if path.is_file()} == before
@@ -264,8 +266,8 @@ def test_an_invalid_line_of_metrics_is_reported_before_anything_is_changed(folde
 def check_damaged_metrics(finished, scratch, apply):
     scratch.metrics_file.write_bytes(apply(RunFolder(finished).metrics_file.read_bytes()))
     for read in (scratch.records, lambda: metrics.last_epoch(scratch.metrics_file)):
-        said = refusal(read)
-        assert said is None or said.startswith(str(scratch.metrics_file))
+        message = refusal(read)
+        assert message is None or message.startswith(str(scratch.metrics_file))
 
 
 @series(100)
@@ -288,9 +290,9 @@ def test_many_damaged_metrics_are_reported_or_read(finished, scratch, apply):
 @pytest.mark.parametrize("number", [10**400, -(2**63)])
 def test_a_saved_number_that_overflows_is_refused_by_its_key(path, number):
     saved = changed(as_dict(config()), path, number)
-    said = refusal(load_config, saved, "config.yaml")
-    assert said.startswith(f"config.yaml: {'.'.join(path[:2])}")
-    assert len(said) < 200
+    message = refusal(load_config, saved, "config.yaml")
+    assert message.startswith(f"config.yaml: {'.'.join(path[:2])}")
+    assert len(message) < 200
 
 
 anything = st.recursive(
@@ -301,13 +303,13 @@ anything = st.recursive(
 
 
 def paths(nested, prefix=()):
-    """Return the path of every value in nested data."""
+    """Return the path to every value in nested data."""
     items = nested.items() if isinstance(nested, dict) else enumerate(nested) if isinstance(nested, list) else ()
     return [prefix, *(path for key, value in items for path in paths(value, (*prefix, key)))]
 
 
 def changed(nested, path, value):
-    """Return nested data with another value at a path, or without it where the value is `...`."""
+    """Return nested data with another value at a path, or without the entry if the value is `...`."""
     if not path:
         return value
     copy = dict(nested) if isinstance(nested, dict) else list(nested)
@@ -333,14 +335,14 @@ def plan_files(sweep):
 
 @pytest.fixture(scope="module")
 def sweep(scratch):
-    """A sweep whose one job is the scratch run."""
+    """A sweep whose only job is the scratch run."""
     plan = SweepFolder(scratch.path.parent)
     plan.write_plan([Job(scratch.path.name, "run", [], as_dict(config()))], ["python"])
     return plan
 
 
 def use(scratch, sweep):
-    """Do what commands do with a run folder before they train."""
+    """Read a run folder and a plan as commands do before they train."""
     saved = scratch.read_config()
     if saved is not None:
         loaded = load_config(saved, str(scratch.config_file))
@@ -354,7 +356,7 @@ def use(scratch, sweep):
 
 def check_changed_file(finished, scratch, sweep, draws):
     shutil.rmtree(scratch.path)
-    shutil.copytree(finished, scratch.path)  # a run that went on with a changed file has changed others
+    shutil.copytree(finished, scratch.path)  # a run that continued with a changed file has changed others
     file = draws.draw(st.sampled_from([*(scratch.path / name for name in FILES), *plan_files(sweep)]))
     before = file.read_bytes()
     try:
@@ -384,7 +386,7 @@ def test_many_changed_files_of_runs_are_refused_in_one_line_or_usable(finished, 
     check_changed_file(finished, scratch, sweep, draws)
 
 
-# What a tracking server has
+# Receipts
 
 
 def check_changed_receipt(tmp_path_factory, draws):
@@ -398,9 +400,9 @@ def check_changed_receipt(tmp_path_factory, draws):
         data = read_json(file)
         data = changed(data, draws.draw(st.sampled_from(paths(data)[1:])), draws.draw(anything | st.just(...)))
         file.write_text(json.dumps(data))
-    said = refusal(receipts.read, folder)
-    assert said is None or said.startswith(str(file))
-    if said is None:
+    message = refusal(receipts.read, folder)
+    assert message is None or message.startswith(str(file))
+    if message is None:
         for receipt in receipts.read(folder).values():
             assert receipt.epochs >= 0
             receipts.write(folder, "sqlite:///mlflow.db", receipt)
@@ -411,9 +413,9 @@ def test_a_receipt_with_an_invalid_value_is_refused_by_its_key(tmp_path, key, va
     receipts.write(tmp_path, "sqlite:///mlflow.db", receipts.new("vae_exp", "run", None))
     data = read_json(tmp_path / "mlflow.json")
     (tmp_path / "mlflow.json").write_text(json.dumps(changed(data, ("shown", "sqlite:///mlflow.db", key), value)))
-    said = refusal(receipts.read, tmp_path)
-    assert said.startswith(f"{tmp_path / 'mlflow.json'}: shown[...].{key} must be ")
-    assert len(said) < 300
+    message = refusal(receipts.read, tmp_path)
+    assert message.startswith(f"{tmp_path / 'mlflow.json'}: shown[...].{key} must be ")
+    assert len(message) < 300
 
 
 @series(100)

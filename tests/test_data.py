@@ -1,4 +1,4 @@
-"""The splits, the two embedded data sets, binarisation and the cache."""
+"""Splits, the two embedded data sets, binarisation and the cache."""
 
 import hashlib
 import itertools
@@ -30,7 +30,7 @@ DIGEST = {
 
 
 def numbered(labels):
-    """Images of four pixels that hold their own number."""
+    """Return images of four pixels that encode the number of the image."""
     return np.arange(len(labels), dtype=np.uint32).view(np.uint8).reshape(-1, 1, 2, 2)
 
 
@@ -56,7 +56,7 @@ def test_splits_keep_the_proportions_of_the_classes(labels, draws):
     head = np.bincount(
         stratified_split(numbered(labels), np.array(labels), size)[0].labels.numpy(), minlength=len(counts)
     )
-    # A class of n images has n·t of them ± 1/2 among the first, and over all classes these add up to `size`.
+    # Of a class of n images, n·t ± 1/2 are in the first split; over all classes these add up to `size`.
     allowed = 0.5 + counts * classes / (2 * len(labels))
     assert (np.abs(head - counts * size / len(labels)) <= allowed + 1e-9).all()
 

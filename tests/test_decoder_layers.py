@@ -1,4 +1,4 @@
-"""The decoder's layers are torch's in another form: same parameters, same values, same gradients."""
+"""The decoder's faster layers have the parameters, values and gradients of torch's."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ SHAPES = [(2, 3, 3, 2), (2, 1, 4, 1), (3, 2, 2, 2), (1, 4, 5, 3)]
 
 
 def gradients(layer, x, weighting):
-    """Return a layer's output and the gradients of its weighted sum: of the input, the weight and the bias."""
+    """Return a layer's output, and the gradients of its weighted sum for the input, the weight and the bias."""
     output = layer(x)
     return output, *torch.autograd.grad((output * weighting).sum(), [x, layer.weight, layer.bias])
 

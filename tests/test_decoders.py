@@ -1,4 +1,4 @@
-"""Decoders in the report's page: the same images as torch's, and only of files that are what they should be."""
+"""Decoders in the page of the report: the same images as torch's, and only from valid files."""
 
 import base64
 import json
@@ -98,7 +98,7 @@ def test_numbers_are_packed_to_16_bits_of_the_largest():
     assert (zero, integers[150:].tolist()) == (0, [0, 0])
 
 
-# --- what is left out, and what files may hold ----------------------------------------------------------------------
+# --- what is left out ------------------------------------------------------------------------------------------------
 
 
 def test_codes_come_with_dimensions_sorted_by_use_and_named_labels(tmp_path):
@@ -207,7 +207,7 @@ def test_a_decoder_whose_image_shape_does_not_fit_is_left_out_with_a_reason(tmp_
 
 @pytest.fixture
 def swept(tmp_path):
-    """Four configurations with two seeds each: the last is the best, its second seed better than the first."""
+    """Four configurations with two seeds each: the last one is the best, and the second seed better than the first."""
     jobs = [(config(dim, seed), {"losses": [(9.0 - dim - seed, 1.0)]}) for dim in (2, 3, 4, 5) for seed in (0, 1)]
     made = sweep(tmp_path / "sweep", jobs)
     for job, (options, _) in zip(made.jobs(), jobs, strict=True):

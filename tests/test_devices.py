@@ -1,4 +1,4 @@
-"""Runs at the same time get GPUs of their own; where there are none, the CPU."""
+"""Runs at the same time get different GPUs, or the CPU if there is none."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""A disk that is full or read-only, and folders with names that trip programs up."""
+"""Disks that are full or read-only, and folders with unusual names."""
 
 import logging
 import random
@@ -9,7 +9,7 @@ import sys
 import pytest
 from commands import run
 from disks import small_disk
-from processes import ended, start
+from processes import results_of, start
 
 import vae_exp
 from vae_exp import experiment, observers
@@ -39,41 +39,41 @@ OVERRIDES += ["trainer.device=cpu", "trainer.threads=1", "evaluation.final=false
 
 
 def train(folder):
-    """Give the command that makes the run of CONFIG in a folder of any name."""
+    """Run the command that trains CONFIG in a folder of any name."""
     quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
     return run(folder.parent, "train", *OVERRIDES, f"hydra.run.dir='{quoted}'")
 
 
 def without_hydra(found):
-    """Leave out what the command writes beside a run: Hydra's record and the run's report."""
+    """Leave out files that only the command writes: Hydra's record and the report."""
     return found | {"files": [name for name in found["files"] if not name.startswith((".hydra", "report.html"))]}
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """The folder of a run that had room, not to be changed."""
+    """The folder of a run on a disk with enough space; tests only read it."""
     folder = tmp_path_factory.mktemp("whole") / "run"
     experiment.run(CONFIG, folder)
     return folder
 
 
 @pytest.fixture(scope="module")
-def alone(whole):
-    return ended(whole)
+def uninterrupted(whole):
+    return results_of(whole)
 
 
 # Full
 
 
 def require_good_checkpoint(folder):
-    """Require the newest checkpoint to be whole, nothing half-written beside it; return its epoch."""
+    """Require that the newest checkpoint is intact and that there is no partly written file; return its epoch."""
     assert not list(folder.path.rglob("*.tmp"))
     newest = max(folder.checkpoints.glob("epoch_*"))
     return checkpoint.read(newest, records.Training)[1]["epoch"]
 
 
 @pytest.mark.process
-def test_a_run_reports_a_full_disk_and_continues_to_the_same_bits_once_there_is_space(tmp_path, alone):
+def test_a_run_reports_a_full_disk_and_continues_to_the_same_bits_once_there_is_space(tmp_path, uninterrupted):
     with small_disk(tmp_path / "disk", "200k") as disk:
         folder = RunFolder(disk.folder / "run")
         failed = train(folder.path)
@@ -89,11 +89,11 @@ def test_a_run_reports_a_full_disk_and_continues_to_the_same_bits_once_there_is_
         disk.resize("2m")
         finished = train(folder.path)
         assert finished.returncode == 0, finished.stderr
-        assert without_hydra(ended(folder.path)) == alone
+        assert without_hydra(results_of(folder.path)) == uninterrupted
 
 
 class Filling(observers.NoTracker):
-    """Fills the disk to its last byte once three epochs are reported."""
+    """A tracker that fills the disk to the last byte after three epochs."""
 
     def __init__(self, disk):
         self.disk, self.epochs = disk, 0
@@ -105,7 +105,7 @@ class Filling(observers.NoTracker):
             logging.getLogger("vae_exp.tests").warning("a line that is longer than a block %s", "." * 10_000)
 
 
-def test_a_disk_too_full_for_the_state_and_the_log_does_not_hide_the_first_error(tmp_path, alone, capfd):
+def test_a_disk_too_full_for_the_state_and_the_log_does_not_hide_the_first_error(tmp_path, uninterrupted, capfd):
     with small_disk(tmp_path / "disk", "1m") as disk:
         folder = RunFolder(disk.folder / "run")
         with pytest.raises(OSError, match="No space left on device") as error:
@@ -114,18 +114,18 @@ def test_a_disk_too_full_for_the_state_and_the_log_does_not_hide_the_first_error
             str(folder.weights_file("best")),
             f"{folder.checkpoints}/epoch_0004.safetensors",
         )
-        assert folder.read_status().state == "running"  # until this process is gone
+        assert folder.read_status().state == "running"  # until this process has ended
         assert require_good_checkpoint(folder) == 3
         assert capfd.readouterr().err == ""
         (disk.folder / "filler").unlink()
         experiment.run(CONFIG, folder.path)
-        assert ended(folder.path) == alone
+        assert results_of(folder.path) == uninterrupted
 
 
 @pytest.mark.process
 @pytest.mark.faults
-def test_a_run_survives_a_disk_that_is_full_at_any_block(tmp_path, alone):
-    """The room grows by one block from run to run, so that it ends in every file that a run writes."""
+def test_a_run_survives_a_disk_that_is_full_at_any_block(tmp_path, uninterrupted):
+    """The disk grows by one block from run to run, so that it is full in every file that a run writes."""
     rooms = range(132, 280, 4)
     for room in rooms:
         with small_disk(tmp_path / f"{room}", f"{room}k") as disk:
@@ -139,14 +139,14 @@ def test_a_run_survives_a_disk_that_is_full_at_any_block(tmp_path, alone):
             second = start(folder.path, CONFIG)
             second.join()
             assert second.exitcode == 0
-            assert ended(folder.path) == alone, f"{room} KiB"
+            assert results_of(folder.path) == uninterrupted, f"{room} KiB"
     print(f"{len(rooms)} disks of different sizes were full")
 
 
 @pytest.mark.process
 @pytest.mark.faults
 @pytest.mark.parametrize("seed", range(3))
-def test_a_run_survives_a_disk_that_fills_up_again_and_again(tmp_path, alone, seed):
+def test_a_run_survives_a_disk_that_fills_up_again_and_again(tmp_path, uninterrupted, seed):
     moments = random.Random(seed)
     with small_disk(tmp_path / "disk", "4m") as disk:
         folder = RunFolder(disk.folder / "run")
@@ -162,7 +162,7 @@ def test_a_run_survives_a_disk_that_fills_up_again_and_again(tmp_path, alone, se
             failures += process.exitcode
             filler.unlink()
         print(f"the disk was too full {failures} times")
-        assert ended(folder.path) == alone
+        assert results_of(folder.path) == uninterrupted
 
 
 def test_a_failed_write_is_reported_and_keeps_the_old_file(tmp_path):
@@ -199,7 +199,7 @@ def test_a_record_cut_off_by_a_full_disk_is_removed_and_written_again(tmp_path):
         assert metrics.last_epoch(path) == epochs + 1 == len(metrics.read(path))
 
 
-# Read-only, or full from the beginning
+# Read-only, or full from the start
 
 
 def tree(folder):
@@ -218,7 +218,7 @@ def test_a_read_only_folder_is_refused_for_training_but_can_be_loaded(tmp_path, 
         with pytest.raises(UserError, match=f"new can't be written to: {disk.folder} is read-only here"):
             experiment.run(CONFIG, disk.folder / "new")
         assert vae_exp.load_run(folder).model.sample(2, seed=0).shape == (2, 1, 8, 8)
-        assert ended(folder) == ended(whole)
+        assert results_of(folder) == results_of(whole)
 
 
 def test_on_a_full_disk_a_new_run_is_refused_and_a_finished_one_is_returned(tmp_path, whole):
@@ -228,7 +228,7 @@ def test_on_a_full_disk_a_new_run_is_refused_and_a_finished_one_is_returned(tmp_
         with pytest.raises(UserError, match=r"its disk is full \(0 bytes are free\); make room there"):
             experiment.run(CONFIG, disk.folder / "new" / "run")
         assert experiment.run(CONFIG, folder).state == "finished"
-        assert ended(folder) == ended(whole)
+        assert results_of(folder) == results_of(whole)
         assert not (disk.folder / "new").exists()
 
 
@@ -236,7 +236,7 @@ def test_on_a_full_disk_a_new_run_is_refused_and_a_finished_one_is_returned(tmp_
 
 
 @pytest.mark.process
-def test_a_run_works_in_a_linked_folder_with_spaces_quotes_and_korean_letters(tmp_path, alone):
+def test_a_run_works_in_a_linked_folder_with_spaces_quotes_and_korean_letters(tmp_path, uninterrupted):
     place = tmp_path / "a place, with 100 %" / "실험 하나 = 'z'"
     place.mkdir(parents=True)
     link = tmp_path / "연결 된 폴더"
@@ -244,13 +244,13 @@ def test_a_run_works_in_a_linked_folder_with_spaces_quotes_and_korean_letters(tm
     done = train(link)
     assert done.returncode == 0, done.stderr
     assert link.is_symlink()
-    assert without_hydra(ended(place)) == alone
-    assert ended(link) == ended(place)
+    assert without_hydra(results_of(place)) == uninterrupted
+    assert results_of(link) == results_of(place)
 
 
 @pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-def test_a_run_killed_in_a_linked_folder_continues_there(tmp_path, alone):
+def test_a_run_killed_in_a_linked_folder_continues_there(tmp_path, uninterrupted):
     (tmp_path / "폴더 둘").mkdir()
     link = RunFolder(tmp_path / "link")
     link.path.symlink_to(tmp_path / "폴더 둘")
@@ -259,4 +259,4 @@ def test_a_run_killed_in_a_linked_folder_continues_there(tmp_path, alone):
     assert process.exitcode == -signal.SIGKILL
     assert link.state() == "interrupted"
     experiment.run(CONFIG, link.path)
-    assert ended(tmp_path / "폴더 둘") == alone
+    assert results_of(tmp_path / "폴더 둘") == uninterrupted

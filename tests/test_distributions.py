@@ -23,7 +23,7 @@ def source(seed=0):
 
 
 def pixels(values, dtype=torch.float64):
-    """Return one image a value: (N, 1, 1, 1)."""
+    """Return one image per value: (N, 1, 1, 1)."""
     return torch.tensor(values, dtype=dtype).view(-1, 1, 1, 1)
 
 
@@ -36,7 +36,7 @@ def posterior(n=6, d=3):
 
 
 def assert_mean(values, expected):
-    """Check that draws (S, ...) have this mean, to five standard errors."""
+    """Check that draws (S, ...) have this mean, within five standard errors."""
     error = values.std(0) / math.sqrt(len(values))
     assert ((values.mean(0) - expected).abs() <= 5 * error).all()
 
@@ -136,7 +136,7 @@ def test_log_probabilities_stay_finite_at_huge_logits():
 
 
 def integration_nodes(logit):
-    """Return places in [0, 1] and weights: Gauss-Legendre between places that get closer where the density is steep."""
+    """Return nodes in [0, 1] and weights: Gauss-Legendre on intervals that are shorter where the density is steep."""
     edges = sorted({0.0, 1.0, *(min(1.0, k / max(abs(logit), 1)) for k in (1, 3, 9, 27))})
     if logit > 0:
         edges = [1 - edge for edge in reversed(edges)]

@@ -1,4 +1,4 @@
-"""What is written about the package is true today: examples, help, the list of verbs and the page of keys."""
+"""The documentation is up to date: examples, help, the list of commands, and the pages on keys and reliability."""
 
 import ast
 import dataclasses
@@ -89,7 +89,7 @@ def test_help_shows_each_key_of_the_chosen_groups_with_its_value(tmp_path):
 
 
 def promised_tests():
-    """Yield the file and the pattern of each test that the page of promises names; `…` stands for what is left out."""
+    """Yield the file and a pattern for each test named in the reliability page, where `…` abbreviates names."""
     text = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
     file = None
     for file_name, name in re.findall(r"`(?:(test_\w+\.py|…)::)?(test_\w+|…_\w+|test_\w+…\w*|…\w*…)`", text):

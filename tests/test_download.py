@@ -1,4 +1,4 @@
-"""MNIST and its like: the idx files, and how they are downloaded, from a server of the test's own."""
+"""MNIST and similar data sets: the idx files, and how they are downloaded from a server that the test starts."""
 
 import contextlib
 import gzip
@@ -32,8 +32,8 @@ def idx(array):
     return HEADERS[array.ndim] + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
 
 
-def made_up(number):
-    """Images whose first two pixels count them, and labels that go round."""
+def numbered_images(number):
+    """Return images whose first two pixels encode their number, and labels 0 to 9 in turn."""
     images = np.zeros((number, 28, 28), np.uint8)
     images[:, 0, 0], images[:, 0, 1] = np.arange(number) % 256, np.arange(number) // 256
     return images, (np.arange(number) % 10).astype(np.uint8)
@@ -41,8 +41,8 @@ def made_up(number):
 
 @pytest.fixture(scope="session")
 def contents():
-    """The four files of a data set of MNIST's size."""
-    arrays = [*made_up(60_000), *made_up(10_000)]
+    """The four files of a data set with the size of MNIST."""
+    arrays = [*numbered_images(60_000), *numbered_images(10_000)]
     return dict(zip(FILES, map(idx, arrays), strict=True))
 
 
@@ -154,12 +154,12 @@ def test_a_folder_in_place_of_a_file_is_refused_by_name(prepared):
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Serves `contents` compressed, as `behave` says; counts what it was asked for."""
+    """Serves `contents`, each through `behave`; records the requested paths."""
 
     def __init__(self, contents, behave):
         super().__init__(("127.0.0.1", 0), Handler)
         self.files = {f"/{name}": content for name, content in contents.items()}
-        self.behave, self.asked = behave, []
+        self.behave, self.requests = behave, []
 
     @property
     def url(self):
@@ -168,8 +168,8 @@ class Server(http.server.ThreadingHTTPServer):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        self.server.asked.append(self.path)
-        with contextlib.suppress(ConnectionError):  # whoever has enough hangs up
+        self.server.requests.append(self.path)
+        with contextlib.suppress(ConnectionError):  # the client may close the connection
             self.server.behave(self, self.server.files[self.path])
 
     def log_message(self, *_):
@@ -194,7 +194,7 @@ def packed(contents):
 
 @pytest.fixture
 def serve(packed, monkeypatch, tmp_path):
-    """Return a function that starts a server; without files of its own it is torchvision's one mirror of MNIST."""
+    """Return a function that starts a server; without `files` it replaces torchvision's mirrors of MNIST."""
     from torchvision import datasets
 
     servers = []
@@ -225,10 +225,10 @@ def test_a_data_set_is_downloaded_once_in_torchvisions_layout(serve, tmp_path, c
     assert len(data.load(KmnistConfig(root=str(tmp_path))).train.images) == 55_000
     raw = tmp_path / "KMNIST" / "raw"
     assert {path.name: path.read_bytes() for path in raw.iterdir()} == contents
-    server.asked.clear()
+    server.requests.clear()
     data._load.cache_clear()
     assert len(data.load(KmnistConfig(root=str(tmp_path))).train.images) == 55_000
-    assert not server.asked
+    assert not server.requests
 
 
 def test_a_download_leaves_existing_files_unchanged(serve, prepared):
@@ -259,14 +259,14 @@ def hang(handler, content):
 
 
 def drip(handler, content):
-    """One byte now and then, each of them in time."""
+    """Send one byte at a time, each before the timeout."""
     send(handler, b"", length=len(content))
     while not handler.server.silent.wait(0.05):
         handler.wfile.write(b"\0")
 
 
 def flood(handler, content):
-    """More than was asked for, without saying how much."""
+    """Send much more than the file, without a content length."""
     handler.send_response(200)
     handler.end_headers()
     handler.server.sent = 0
@@ -285,7 +285,7 @@ def test_a_failed_download_leaves_nothing_behind_and_names_the_next_step(serve, 
     server.silent.set()
     assert one_line(error).startswith(f"{root / 'MNIST' / 'raw'} must hold MNIST, and it can't be downloaded (")
     assert "data=mnist_5k" in one_line(error)
-    assert server.asked
+    assert server.requests
     assert not (tmp_path / "new").exists()
 
 
@@ -323,7 +323,7 @@ def test_a_file_that_unpacks_to_too_much_is_refused_during_unpacking(tmp_path):
     assert not path.exists()
 
 
-# Where the files may lie
+# Where files are found
 
 
 @pytest.mark.parametrize("place", ["MNIST/raw", ".", "raw"])
@@ -358,15 +358,15 @@ def test_a_gz_bomb_is_unpacked_no_further_than_its_header_says(tmp_path):
         read_idx(tmp_path / "images", Idx((4, 3, 2)))
 
 
-# The relatives
+# Similar data sets
 
 
 def qmnist_files(monkeypatch, number=200):
-    """Make QMNIST's files of this size, and have the reader expect it."""
+    """Return QMNIST's files with `number` images, and let the reader expect this size."""
     small = {name: Idx((number, *kind.shape[1:]), kind.kind) for name, kind in mnist.QMNIST_FILES.items()}
     monkeypatch.setattr(mnist, "QMNIST_FILES", small)
     monkeypatch.setattr(mnist, "TRAIN", number)
-    images, labels = made_up(number)
+    images, labels = numbered_images(number)
     columns = np.zeros((number, 8), ">i4")
     columns[:, 0], columns[:, 1] = labels, 70_000  # beyond a byte
     pair = [idx(images), struct.pack(">BBBBII", 0, 0, INTEGERS, 2, number, 8) + columns.tobytes()]
@@ -401,7 +401,7 @@ def test_the_addresses_and_checksums_are_those_of_torchvision():
 
 
 def emnist_archive(monkeypatch, sizes):
-    """Make EMNIST's archive with splits of these sizes: image i has its first row lit, and in the file its column."""
+    """Return EMNIST's archive with these sizes: the first row of each image, a column in the file, holds its number."""
     small = {split: (*sizes, classes) for split, (_, _, classes) in emnist.SPLITS.items()}
     monkeypatch.setattr(emnist, "SPLITS", small)
     archive = io.BytesIO()
@@ -436,7 +436,7 @@ def test_one_download_of_emnist_serves_all_variants_upright_and_with_class_names
             assert (part.images[:, 0, 1:] == 0).all()
             assert (part.images[:, 0, 0, 0] % len(classes) == part.labels).all()
             assert part.images.is_contiguous()
-    assert server.asked == ["/gzip.zip"]
+    assert server.requests == ["/gzip.zip"]
     assert len(list((tmp_path / "EMNIST" / "raw").iterdir())) == 24
 
 

@@ -1,4 +1,4 @@
-"""Likelihoods of 8-bit pixels: their masses sum to 1, and a density gets there by noise."""
+"""Likelihoods of 8-bit pixels: probabilities of levels that sum to 1, and densities with dequantisation noise."""
 
 import math
 
@@ -60,7 +60,7 @@ def test_the_mean_and_the_draws_follow_the_probabilities(location, scale):
 
 
 def test_dequantisation_noise_makes_a_density_a_bound_on_the_log_probability():
-    """P(k) is the mass that the density has in [k, k + 1)/256: the mean log density lies below its log."""
+    """P(k) is the integral of the density over [k, k + 1)/256: the mean log density is below log P(k)."""
     level, density = 100, torch.distributions.Normal(*torch.tensor([0.4, 0.01], dtype=torch.float64))
     pixels = (level + torch.rand(DRAWS, 1, 1, 1, generator=source(), dtype=torch.float64)) / 256
     mean, scale = torch.full_like(pixels, 0.4), density.scale.log()

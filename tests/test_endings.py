@@ -1,4 +1,4 @@
-"""However a run ends, its folder and MLflow say how: at once where its process can, else when a command looks."""
+"""However a run ends, its folder and MLflow show how: at once, or after the next command if it was killed."""
 
 import json
 import os
@@ -25,7 +25,7 @@ ENDINGS = {
     "sigkill": signal.SIGKILL,
     "exception": None,
 }
-"""How each run is ended; the last one ends itself, since its loss becomes infinite."""
+"""The signal that ends each run; the last one fails by itself, since its loss becomes infinite."""
 LONG = ["data=digits", "model.channels=[1,8]", "trainer.epochs=9999"]
 LONG += ["trainer.checkpoint_every=9999", "trainer.threads=1", "evaluation.final=false", "figures.which=[]"]
 
@@ -37,7 +37,7 @@ def place(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def ended(place):
-    """Exit code and standard error of one run for each ending, all at once in one store."""
+    """Exit code and standard error of one run for each ending; they run at the same time with one store."""
     environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
     diverging = {"exception": ["optimizer=sgd", "optimizer.lr=1e30"]}
     processes = {
@@ -56,12 +56,12 @@ def ended(place):
         if number is not None:
             wait_until_shown(place / name, processes[name])
             processes[name].send_signal(number)
-    said = {name: process.communicate(timeout=300)[1] for name, process in processes.items()}
-    return {name: (process.returncode, said[name]) for name, process in processes.items()}
+    errors = {name: process.communicate(timeout=300)[1] for name, process in processes.items()}
+    return {name: (process.returncode, errors[name]) for name, process in processes.items()}
 
 
 def wait_until_shown(folder, process):
-    """Return when MLflow has an epoch of the run."""
+    """Wait until MLflow has an epoch of the run."""
     note = folder / "mlflow.json"
     while not (note.exists() and '"epochs": 0' not in note.read_text() and '"run_id": "' in note.read_text()):
         assert process.poll() is None
@@ -74,7 +74,7 @@ def store(place):
 
 
 def shown(store, place, name):
-    """Return MLflow's run of a folder."""
+    """Return the MLflow run of a folder."""
     (run,) = [run for run in runs_by_folder(store) if run.data.tags["folder"] == str(place / name)]
     return run
 
@@ -86,10 +86,10 @@ def runs_by_folder(store):
 @pytest.mark.parametrize(("name", "code"), [("sigterm", 143), ("sigint", 130)])
 def test_a_run_stopped_by_a_signal_is_marked_at_once(place, store, ended, name, code):
     folder = RunFolder(place / name)
-    returned, said = ended[name]
+    returned, errors = ended[name]
     assert returned == code
-    assert said.splitlines()[-1] == f"error: stopped; resume with: python -m vae_exp.resume {name}"
-    assert "Traceback" not in said
+    assert errors.splitlines()[-1] == f"error: stopped; resume with: python -m vae_exp.resume {name}"
+    assert "Traceback" not in errors
     assert (folder.read_status().state, folder.read_status().error) == ("interrupted", "stopped by a signal")
     assert "stopped by a signal" in folder.log_file.read_text()
     run = shown(store, place, name)
@@ -100,12 +100,12 @@ def test_a_run_stopped_by_a_signal_is_marked_at_once(place, store, ended, name, 
 
 def test_a_failed_run_reports_the_error_and_logs_the_traceback(place, store, ended):
     folder = RunFolder(place / "exception")
-    code, said = ended["exception"]
+    code, errors = ended["exception"]
     why = "the loss became NaN or infinite at epoch 1"
     assert code == 1
-    assert said.splitlines()[-1].startswith(f"error: {why}")
-    assert said.splitlines()[-1].endswith("see exception/run.log")
-    assert "Traceback" not in said
+    assert errors.splitlines()[-1].startswith(f"error: {why}")
+    assert errors.splitlines()[-1].endswith("see exception/run.log")
+    assert "Traceback" not in errors
     assert "Traceback (most recent call last)" in folder.log_file.read_text()
     assert folder.read_status().state == "failed"
     assert folder.read_status().error.startswith(why)
@@ -119,7 +119,7 @@ def test_a_run_killed_without_warning_is_marked_by_the_next_command(place, store
     assert ended["sigkill"][0] == -signal.SIGKILL
     assert folder.read_status().state == "running"
     assert folder.state() == "interrupted"
-    rebooted = read_json(folder.status_file) | {"pid": os.getpid()}  # another process has its number
+    rebooted = read_json(folder.status_file) | {"pid": os.getpid()}  # another process has the same id
     folder.status_file.write_text(json.dumps(rebooted))
     assert folder.state() == "interrupted"
     assert shown(store, place, "sigkill").info.status == "RUNNING"

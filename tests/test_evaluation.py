@@ -1,4 +1,4 @@
-"""The means of an epoch: over images, in float64, with their own noise."""
+"""The means of an evaluation: over images, in float64, with their own noise."""
 
 import dataclasses
 import math
@@ -24,7 +24,7 @@ def model(config=None):
 
 
 def without_noise():
-    """Return a model whose posterior is so narrow that a draw is the mean."""
+    """Return a model whose posterior is so narrow that each draw equals the mean."""
     vae = model(MlpConfig(hidden=[8])).double()
     last = vae.encoder[-1]
     with torch.no_grad():
@@ -50,7 +50,7 @@ def test_the_same_weights_give_the_same_values_and_each_stream_has_its_own_noise
     assert means(vae, x) == means(vae, x)
     assert means(vae, x, stream="evaluation/test")["loss"] != means(vae, x)["loss"]
     assert means(vae, x, seed=1)["loss"] != means(vae, x)["loss"]
-    assert means(vae, x, stream="evaluation/test")["kl"] == means(vae, x)["kl"]  # which has no noise
+    assert means(vae, x, stream="evaluation/test")["kl"] == means(vae, x)["kl"]  # the KL has no noise
 
 
 def test_a_short_last_batch_is_weighted_by_its_images():
@@ -123,7 +123,7 @@ def test_an_estimate_has_the_name_of_what_it_estimates(likelihood, grey, binary)
 
 @pytest.mark.parametrize("likelihood", ["continuous_bernoulli", "gaussian"])
 def test_a_dequantised_density_is_a_bound_on_the_likelihood_of_levels(likelihood):
-    """It is evaluated with noise of its own, and its nats are those of 256 levels a pixel."""
+    """Evaluation adds noise from its own stream; the log-likelihood is that of 256 levels per pixel."""
     plain, noisy = (model(MlpConfig(hidden=[8], likelihood=likelihood, dequantize=on)) for on in (False, True))
     assert kind_of_estimate(MlpConfig(likelihood=likelihood, dequantize=True), grey=True) == "nll"
     x = images()

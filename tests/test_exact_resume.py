@@ -1,4 +1,4 @@
-"""A run that is killed, damaged or asked for more epochs ends with the bits of one that was left alone."""
+"""A run that is killed, damaged or continued for more epochs ends with the bits of an uninterrupted run."""
 
 import dataclasses
 import random
@@ -8,7 +8,7 @@ import time
 
 import pytest
 import torch
-from processes import ended, start
+from processes import results_of, start
 
 from vae_exp import experiment
 from vae_exp.config import (
@@ -33,7 +33,7 @@ CONFIG = Config(
     tracking=NoTrackingConfig(),
 )
 SLOWER = dataclasses.replace(CONFIG, trainer=dataclasses.replace(CONFIG.trainer, batch_size=40))
-"""The same with five times the steps, for those that are killed in the midst of them."""
+"""The same with five times the steps, for runs that are killed during training."""
 needs_sigkill = pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither SIGKILL nor fork")
 
 
@@ -46,27 +46,27 @@ def changed(config=CONFIG, **groups):
 
 def run(folder, config=CONFIG):
     experiment.run(config, folder)
-    return ended(folder)
+    return results_of(folder)
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory):
-    """What a run ends with that nobody disturbs."""
-    return run(tmp_path_factory.mktemp("alone") / "run")
+def uninterrupted(tmp_path_factory):
+    """The results of an uninterrupted run."""
+    return run(tmp_path_factory.mktemp("uninterrupted") / "run")
 
 
 @pytest.fixture(scope="module")
 def slower(tmp_path_factory):
-    """The same of one with more steps."""
+    """The results of an uninterrupted run of SLOWER."""
     return run(tmp_path_factory.mktemp("slower") / "run", SLOWER)
 
 
-def test_a_paused_and_continued_run_ends_with_the_same_bits(tmp_path, alone):
+def test_a_paused_and_continued_run_ends_with_the_same_bits(tmp_path, uninterrupted):
     folder = RunFolder(tmp_path / "run")
     for until in (2, 5):
         assert experiment.run(CONFIG, folder.path, until=until).final == {}
         assert (folder.state(), len(folder.records()), folder.read_final()) == ("paused", until, None)
-    assert run(folder.path) == alone
+    assert run(folder.path) == uninterrupted
 
 
 def test_a_run_that_stops_early_before_its_pause_is_paused_and_finishes_when_continued(tmp_path):
@@ -80,14 +80,14 @@ def test_a_run_that_stops_early_before_its_pause_is_paused_and_finishes_when_con
     assert (folder.state(), final["epochs"], final["stopped_early"]) == ("finished", epochs, True)
 
 
-def test_until_does_not_pause_at_the_last_epoch_or_in_a_finished_run(tmp_path, alone):
+def test_until_does_not_pause_at_the_last_epoch_or_in_a_finished_run(tmp_path, uninterrupted):
     experiment.run(CONFIG, tmp_path / "run", until=6)
     assert experiment.run(CONFIG, tmp_path / "run", until=2).final["epochs"] == 6
-    assert ended(tmp_path / "run") == alone
+    assert results_of(tmp_path / "run") == uninterrupted
 
 
-def killed_at_random_moments(folder, kills, seed):
-    """Kill a run so often, each time some milliseconds after it began or went on, and let it end."""
+def kill_at_random_moments(folder, kills, seed):
+    """Kill a run `kills` times, each time some milliseconds after it started or continued, then let it end."""
     moments = random.Random(seed)
     for _ in range(kills):
         before = RunFolder(folder).read_status()
@@ -100,14 +100,14 @@ def killed_at_random_moments(folder, kills, seed):
     process = start(folder, SLOWER)
     process.join()
     assert process.exitcode == 0
-    return ended(folder)
+    return results_of(folder)
 
 
 @pytest.mark.process
 @needs_sigkill
 def test_a_run_killed_at_three_random_moments_ends_with_the_same_bits(tmp_path, slower):
     seed = random.randrange(10**6)
-    assert killed_at_random_moments(tmp_path / "run", 3, seed) == slower, f"seed {seed}"
+    assert kill_at_random_moments(tmp_path / "run", 3, seed) == slower, f"seed {seed}"
 
 
 @pytest.mark.process
@@ -115,26 +115,26 @@ def test_a_run_killed_at_three_random_moments_ends_with_the_same_bits(tmp_path, 
 @pytest.mark.faults
 @pytest.mark.parametrize("seed", range(10))
 def test_a_run_killed_at_twenty_random_moments_ends_with_the_same_bits(tmp_path, slower, seed):
-    assert killed_at_random_moments(tmp_path / "run", 20, seed) == slower
+    assert kill_at_random_moments(tmp_path / "run", 20, seed) == slower
 
 
-def killed_at_flush(folder, number):
-    """Kill a run at its so-many-th flush to the disk and let it go on to its end; say whether it came so far."""
+def kill_at_flush(folder, number):
+    """Kill a run at flush `number` to the disk, then let it end; return whether it had so many flushes."""
     process = start(folder, SLOWER, die_at=number)
     process.join()
-    came_so_far = process.exitcode == -signal.SIGKILL
+    was_killed = process.exitcode == -signal.SIGKILL
     process = start(folder, SLOWER)
     process.join()
     assert process.exitcode == 0
-    return came_so_far
+    return was_killed
 
 
 @pytest.mark.process
 @needs_sigkill
 @pytest.mark.parametrize("number", [8, 12, 13, 14])
 def test_a_run_killed_while_writing_ends_with_the_same_bits(tmp_path, slower, number):
-    assert killed_at_flush(tmp_path / "run", number)
-    assert ended(tmp_path / "run") == slower
+    assert kill_at_flush(tmp_path / "run", number)
+    assert results_of(tmp_path / "run") == slower
 
 
 @pytest.mark.process
@@ -142,46 +142,46 @@ def test_a_run_killed_while_writing_ends_with_the_same_bits(tmp_path, slower, nu
 @pytest.mark.faults
 def test_a_run_killed_at_any_flush_ends_with_the_same_bits(tmp_path, slower):
     number = 1
-    while killed_at_flush(tmp_path / f"{number}", number):
-        assert ended(tmp_path / f"{number}") == slower, f"flush {number}"
+    while kill_at_flush(tmp_path / f"{number}", number):
+        assert results_of(tmp_path / f"{number}") == slower, f"flush {number}"
         number += 1
     assert number > 40
 
 
 @pytest.mark.parametrize("keep", [0.5, 0.999])
-def test_a_truncated_checkpoint_is_reported_and_the_one_before_it_used(tmp_path, alone, caplog, keep):
+def test_a_truncated_checkpoint_is_reported_and_the_one_before_it_used(tmp_path, uninterrupted, caplog, keep):
     run(tmp_path / "run", changed(trainer={"epochs": 3}))
     newest = RunFolder(tmp_path / "run").checkpoints / "epoch_0003.safetensors"
     newest.write_bytes(newest.read_bytes()[: int(newest.stat().st_size * keep)])
-    assert run(tmp_path / "run") == alone
+    assert run(tmp_path / "run") == uninterrupted
     assert f"{newest} is damaged" in caplog.text
     assert "continuing after epoch 2" in caplog.text
 
 
 @pytest.mark.parametrize("place", [9, 3000, -1])
-def test_a_checkpoint_with_a_flipped_bit_is_reported_and_the_one_before_it_used(tmp_path, alone, caplog, place):
+def test_a_checkpoint_with_a_flipped_bit_is_reported_and_the_one_before_it_used(tmp_path, uninterrupted, caplog, place):
     run(tmp_path / "run", changed(trainer={"epochs": 3}))
     newest = RunFolder(tmp_path / "run").checkpoints / "epoch_0003.safetensors"
     content = bytearray(newest.read_bytes())
     content[place] ^= 4
     newest.write_bytes(content)
-    assert run(tmp_path / "run") == alone
+    assert run(tmp_path / "run") == uninterrupted
     assert f"{newest} is damaged" in caplog.text
 
 
-def test_damaged_best_weights_are_trained_again(tmp_path, alone, caplog):
+def test_damaged_best_weights_are_trained_again(tmp_path, uninterrupted, caplog):
     run(tmp_path / "run", changed(trainer={"epochs": 3}))
     best = RunFolder(tmp_path / "run").weights_file("best")
     best.write_bytes(best.read_bytes()[:-1])
-    assert run(tmp_path / "run") == alone
+    assert run(tmp_path / "run") == uninterrupted
     assert f"{best} is damaged" in caplog.text
 
 
-def test_a_run_without_an_intact_checkpoint_starts_again(tmp_path, alone):
+def test_a_run_without_an_intact_checkpoint_starts_again(tmp_path, uninterrupted):
     run(tmp_path / "run", changed(trainer={"epochs": 3}))
     for state in RunFolder(tmp_path / "run").checkpoints.glob("epoch_*"):
         state.write_bytes(b"")
-    assert run(tmp_path / "run") == alone
+    assert run(tmp_path / "run") == uninterrupted
 
 
 def test_a_new_checkpoint_is_kept_although_a_damaged_later_one_exists(tmp_path):
@@ -192,24 +192,24 @@ def test_a_new_checkpoint_is_kept_although_a_damaged_later_one_exists(tmp_path):
 
 
 @pytest.mark.parametrize("lines", [0, 1])
-def test_lost_records_are_trained_again(tmp_path, alone, lines):
+def test_lost_records_are_trained_again(tmp_path, uninterrupted, lines):
     run(tmp_path / "run", changed(trainer={"epochs": 3}))
     metrics = RunFolder(tmp_path / "run").metrics_file
     metrics.write_text("".join(metrics.read_text().splitlines(keepends=True)[:lines]))
-    assert run(tmp_path / "run") == alone
+    assert run(tmp_path / "run") == uninterrupted
 
 
-def test_an_incomplete_last_record_is_written_again(tmp_path, alone):
+def test_an_incomplete_last_record_is_written_again(tmp_path, uninterrupted):
     run(tmp_path / "run", changed(trainer={"epochs": 3}))
     metrics = RunFolder(tmp_path / "run").metrics_file
     metrics.write_bytes(metrics.read_bytes()[:-20])
-    assert run(tmp_path / "run") == alone
+    assert run(tmp_path / "run") == uninterrupted
 
 
-def test_more_epochs_end_like_the_longer_run(tmp_path, alone):
+def test_more_epochs_end_like_the_longer_run(tmp_path, uninterrupted):
     for epochs in (0, 1, 4):
         run(tmp_path / "run", changed(trainer={"epochs": epochs}))
-    assert run(tmp_path / "run") == alone
+    assert run(tmp_path / "run") == uninterrupted
 
 
 @pytest.mark.parametrize("every", [2, 4])
@@ -221,7 +221,7 @@ def test_more_epochs_end_like_the_longer_run_if_only_some_are_evaluated(tmp_path
 
 
 EARLY = changed(optimizer={"lr": 0.3}, trainer={"patience": 2, "epochs": 40})
-"""At this rate the validation objective soon gets worse."""
+"""At this learning rate the validation objective soon increases."""
 
 
 def test_more_epochs_stop_early_where_the_longer_run_does(tmp_path):
@@ -237,7 +237,7 @@ def test_a_run_that_stopped_early_does_not_continue_with_more_epochs(tmp_path, c
     final = experiment.run(changed(EARLY, trainer={"epochs": 80}), tmp_path / "run").final
     assert final["epochs"] == before["final"]["epochs"]
     assert "stopped early after epoch" in caplog.text
-    assert ended(tmp_path / "run") == before
+    assert results_of(tmp_path / "run") == before
 
 
 def test_a_finished_run_is_returned_and_nothing_is_written(tmp_path):
@@ -247,10 +247,10 @@ def test_a_finished_run_is_returned_and_nothing_is_written(tmp_path):
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.name != ".lock"} == before
 
 
-def test_deleted_final_measures_are_computed_again(tmp_path, alone):
+def test_deleted_final_measures_are_computed_again(tmp_path, uninterrupted):
     run(tmp_path / "run")
     RunFolder(tmp_path / "run").final_file.unlink()
-    assert run(tmp_path / "run") == alone
+    assert run(tmp_path / "run") == uninterrupted
 
 
 def test_a_continued_run_has_no_final_measures_until_it_ends(tmp_path, monkeypatch):
@@ -291,7 +291,7 @@ def test_another_configuration_is_refused_with_the_differing_keys_and_changes_no
     before = run(tmp_path / "run", config)
     with pytest.raises(UserError, match=named.replace(".", r"\.")):
         experiment.run(changed(config, **change), tmp_path / "run")
-    assert ended(tmp_path / "run") == before
+    assert results_of(tmp_path / "run") == before
 
 
 def test_the_number_of_threads_of_the_first_session_is_used_again(tmp_path):

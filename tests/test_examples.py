@@ -1,4 +1,4 @@
-"""The scripts that show the Python interface run as they stand."""
+"""The example scripts run without changes."""
 
 import subprocess
 import sys

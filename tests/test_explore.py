@@ -1,4 +1,4 @@
-"""The views of a report's runs: one choice, which all of them share and the address holds, in a real browser."""
+"""The interactive views of a report in a real browser: they share one selection, which the address keeps."""
 
 import json
 import re
@@ -23,7 +23,7 @@ def losses(dim, seed, epochs=3):
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """The report of three values of latent_dim with two seeds each, of which one run failed."""
+    """The report of three values of latent_dim with two seeds each; one run failed."""
     folder = tmp_path_factory.mktemp("explore")
     pairs = [(dim, seed) for dim in (2, 4, 8) for seed in (0, 1)]
     made = sweep(
@@ -60,7 +60,7 @@ def test_a_brush_selects_runs_in_every_view_and_the_address_keeps_the_selection(
     browser.wait(f"{STATUS} === '4 of 6 runs are selected'")
     browser.run("document.querySelector('.choice button').click()")
     browser.wait(f"{STATUS} === 'All 6 runs are shown'")
-    assert browser.said() == []
+    assert browser.messages() == []
 
 
 @pytest.mark.process
@@ -114,7 +114,7 @@ def test_arrow_keys_move_axes_and_set_limits(page, browser):
 @pytest.mark.process
 @needs_browser
 def test_each_control_changes_the_curves(page, browser):
-    """What a canvas shows is compared as a picture: each control changes it, and changes it back."""
+    """The canvas is compared as a picture: each control changes it, and changes it back."""
     browser.open(page)
     browser.middle(".curves")
     seen = "document.querySelector('.curves canvas').toDataURL()"

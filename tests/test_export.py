@@ -1,4 +1,4 @@
-"""A trained model as files that others use: equal to torch in ONNX, without a trace of who trained it."""
+"""A trained model exported for others: ONNX files that equal torch, and no private names."""
 
 import json
 import re
@@ -36,7 +36,7 @@ MODELS = {
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    """An export of the finished run of version 0.1, which others only read."""
+    """An export of the finished run of version 0.1; tests only read it."""
     folder = tmp_path_factory.mktemp("export") / "out"
     assert export(str(RUN), folder, "mit") == 0
     return folder

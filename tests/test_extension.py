@@ -1,4 +1,4 @@
-"""Packages that are installed beside ours add models, objectives and data sets."""
+"""Installed extensions add models, objectives and data sets."""
 
 import json
 import os
@@ -41,9 +41,9 @@ def bars(config):
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """Install the example as a user would, but into a folder of its own and without asking a registry."""
+    """Install the example as a user would, but into a separate folder and without a package index."""
     source, site = tmp_path_factory.mktemp("source") / "extension", tmp_path_factory.mktemp("site")
-    shutil.copytree(EXAMPLE, source)  # the build leaves files where it builds
+    shutil.copytree(EXAMPLE, source)  # the build writes into its source
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     offline = ["--no-deps", "--no-build-isolation", "--no-index", "--target", str(site)]
     subprocess.run([*pip, *offline, str(source)], check=True, capture_output=True, text=True)
@@ -108,7 +108,7 @@ def test_the_options_of_an_extension_are_type_checked(installed, tmp_path):
 
 
 def test_a_data_set_of_an_extension_can_be_trained_on(tmp_path):
-    """An installed package is a module and a folder of metadata that names its entry points; made here by hand."""
+    """An installed package is a module and a folder of metadata with its entry points, written here by hand."""
     site, conf, cwd = tmp_path / "site", tmp_path / "conf", tmp_path / "cwd"
     for folder in (site / "bars-1.0.dist-info", conf / "data", cwd):
         folder.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The pictures: what is on each of them, drawn from small arrays and from a model whose every value is known."""
+"""The figures: what each of them shows, drawn from small arrays and from a model whose values are known."""
 
 import dataclasses
 import io
@@ -69,7 +69,7 @@ def config(latent_dim=2, **others):
 
 
 def drawn(configuration, splits=None, records=()):
-    """Every figure of a model that has not learned anything, by name and in order."""
+    """Return all figures of an untrained model by name, in order."""
     configuration.figures.width = WIDTH
     splits = splits or data.load(configuration.data)
     model = build_model(configuration.model, splits.shape, 0).eval()
@@ -79,7 +79,7 @@ def drawn(configuration, splits=None, records=()):
 
 
 class Glass(Subject):
-    """A subject whose images are rows of D pixels, and whose model looks straight through them.
+    """A subject whose images are rows of D pixels and whose model reconstructs them exactly.
 
     q(z|x) has the pixels' logits as its mean and a standard deviation of e⁻⁵⁰; p(x|z) has z as its logits. `seen`
     collects the z that were decoded.
@@ -122,14 +122,14 @@ def rendered(figure):
 
 
 def shown(axes):
-    """The grey picture that a panel shows."""
+    """Return the grey picture that a panel shows."""
     picture = np.asarray(axes.images[0].get_array())
     assert (picture == picture[..., :1]).all()
     return picture[..., 0]
 
 
 def grid(axes, columns, side):
-    """The images that a panel of grey images shows, row by row."""
+    """Return the images that a panel of grey images shows, row by row."""
     picture = shown(axes)
     step = side + 2
     rows = (len(picture) + 2) // step
@@ -322,7 +322,7 @@ def test_class_names_may_contain_any_characters():
 
 
 def outlines(axes):
-    """The counts of each outlined histogram, by colour."""
+    """Return the counts of each outlined histogram by its colour."""
     steps = [patch for patch in axes.patches if isinstance(patch, Polygon)]
     return {patch.get_edgecolor()[:3]: patch.get_xy()[1:-1:2, 1].sum() for patch in steps}
 
@@ -332,7 +332,7 @@ def test_a_histogram_counts_every_point_in_grey_and_in_the_outline_of_its_label(
     axes = plot(cloud(rng.normal(size=(90, 1)), labels)).axes[0]
     assert sum(patch.get_height() for patch in axes.patches if isinstance(patch, Rectangle)) == 90
     assert outlines(axes) == {to_rgb(TEN[i]): 30 for i in range(3)}
-    assert all(tick == round(tick) for tick in axes.get_yticks())  # there are no half images
+    assert all(tick == round(tick) for tick in axes.get_yticks())  # counts are integers
     (prior,) = axes.lines
     assert prior.get_linestyle() == "--"
     z, expected = prior.get_data()
@@ -344,7 +344,7 @@ def test_a_collapsed_space_looks_collapsed():
     axes = plot(cloud(points, np.arange(50) % 10)).axes[0]
     assert axes.get_xlim() == axes.get_ylim() == (-3, 3)
     assert [circle.radius for circle in axes.patches] == [1, 2]
-    assert not axes.texts  # ten names in one place would be none
+    assert not axes.texts  # ten names in one place can't be read
 
 
 def test_all_latent_axes_share_a_range_around_zero_that_contains_all_points():
@@ -508,9 +508,9 @@ def test_bars_of_almost_no_kl_are_drawn_short():
 
 
 def test_the_total_kl_and_the_number_of_active_dimensions_are_stated():
-    words_of_it = words(GALLERY["kl_per_dimension"](Glass([[50, 128], [200, 128]])))
-    assert "1 of 2 dimensions are active" in words_of_it
-    assert re.search(r"\d\.\d\d nats in all, test images", words_of_it)
+    text = words(GALLERY["kl_per_dimension"](Glass([[50, 128], [200, 128]])))
+    assert "1 of 2 dimensions are active" in text
+    assert re.search(r"\d\.\d\d nats in all, test images", text)
 
 
 def test_256_dimensions_are_drawn_as_bars_without_names():
@@ -572,7 +572,7 @@ def test_each_image_is_drawn_directly_above_its_reconstruction():
         assert picture.shape == (5 * 84 + 4 * 12, 10 * 84 + 9 * 3)  # an image is 1 pixel high and 2 wide
         pairs = picture.reshape(-1)[: 84 * 867].reshape(84, 867)
         assert pairs[0, 0] == pixels[order[0], 0]
-        assert np.array_equal(pairs[:42], pairs[42:])  # seen through glass
+        assert np.array_equal(pairs[:42], pairs[42:])  # reconstructed exactly
     assert np.allclose(
         subject.z[:50],
         logits(pixels)[torch.randperm(150, generator=subject.stream("reconstructions/train"))[:50].numpy()],
@@ -593,7 +593,7 @@ def codes_laid_out(subject, split):
 
 
 def test_dynamically_binarised_images_are_drawn_before_tsne():
-    """Each pixel of 128 becomes 0 or 1 before the encoder, which hands pixels on as means, sees it."""
+    """Each pixel of 128 becomes 0 or 1 before it is encoded; the encoder's means are the pixels' logits."""
     subject = Glass(np.full((100, 2), 128))
     codes = subject.codes(subject.splits.train, torch.arange(100), generator(0, "any"))
     assert len(np.unique(codes.means)) == 1
@@ -692,7 +692,7 @@ def test_an_interpolation_includes_both_ends():
     assert torch.equal(way[:, 2], end / 2)
 
 
-# While it trains
+# During training
 
 
 def test_step_images_show_the_same_z_every_time():

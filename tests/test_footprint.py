@@ -1,4 +1,4 @@
-"""How much of a disk a sweep will take: said before it starts, and refused where it won't fit."""
+"""The disk space that a sweep will need: estimated before it starts, and refused if it does not fit."""
 
 import dataclasses
 from pathlib import Path
@@ -40,7 +40,7 @@ WIDE += ["tracking=none", "trainer.threads=1"]
 
 
 def changed(**groups):
-    """Return CONFIG with other options: a whole group, or some values of one."""
+    """Return CONFIG with other values: a whole group, or some keys of one."""
     values = {
         name: dataclasses.replace(getattr(CONFIG, name), **value) if isinstance(value, dict) else value
         for name, value in groups.items()
@@ -53,7 +53,7 @@ def size(config, until=None):
 
 
 def on_disk(folder):
-    """Return the bytes that the file system gives a folder and what is in it."""
+    """Return the bytes that a folder and its files take on the disk."""
     return sum(path.lstat().st_blocks * 512 for path in [folder, *folder.rglob("*")])
 
 
@@ -86,15 +86,15 @@ def test_during_training_a_run_needs_space_for_checkpoints_that_are_not_kept():
     none, everything = (size(changed(trainer={"keep": keep})) for keep in ("none", "all"))
     assert none.most == everything.most
     weights, state = footprint._checkpoint_bytes(CONFIG, (1, 8, 8))
-    assert none.most - none.left == 4 * state + 2 * weights  # of epochs 2, 4 and 5, and one that is being written
+    assert none.most - none.left == 4 * state + 2 * weights  # epochs 2, 4 and 5, and one that is being written
     assert everything.most - everything.left == state
 
 
 def test_a_sweep_stays_below_its_estimate_and_a_finished_one_needs_nothing_more(tmp_path):
     sweep = vae_exp.sweep(CONFIG, {"model.latent_dim": [2, 3]}, tmp_path / "sweep")
     folder = SweepFolder(sweep.folder)
-    said = footprint.bytes_of(SweepFolder(tmp_path / "new"), folder.jobs())
-    assert on_disk(folder.path) < said < 1.5 * on_disk(folder.path)
+    estimated = footprint.bytes_of(SweepFolder(tmp_path / "new"), folder.jobs())
+    assert on_disk(folder.path) < estimated < 1.5 * on_disk(folder.path)
     assert footprint.require_room(folder, folder.jobs()) == ""
 
 

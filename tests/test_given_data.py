@@ -1,4 +1,4 @@
-"""Data of one's own from beginning to end: given from Python, resumed and reproduced from a file, and swept."""
+"""The user's own data: given from Python, resumed and reproduced from a file, and swept."""
 
 import shutil
 
@@ -45,7 +45,7 @@ def train(folder, data, **options):
 
 
 class Pairs:
-    """A data set as torchvision's are: it has a length and gives images with their labels."""
+    """A data set like torchvision's: it has a length and returns pairs of an image and a label."""
 
     def __init__(self, convert):
         self.convert = convert
@@ -85,7 +85,7 @@ def test_given_arrays_are_copied_and_not_changed():
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         (3, "data must be an array, a tensor, a pair of images and labels, or a data set of such pairs, got int"),
         ((IMAGES, LABELS, LABELS), "data must be images, or a pair of images and labels, got a tuple of 3"),
@@ -96,10 +96,10 @@ def test_given_arrays_are_copied_and_not_changed():
         (np.array([{}, {}, {}]), "data, images must hold images "),
     ],
 )
-def test_given_data_that_is_invalid_is_refused_in_one_line(tmp_path, data, said):
+def test_given_data_that_is_invalid_is_refused_in_one_line(tmp_path, data, message):
     with pytest.raises(UserError) as error:
         train(tmp_path / "run", data)
-    assert str(error.value).startswith(said)
+    assert str(error.value).startswith(message)
     assert not (tmp_path / "run").exists()
 
 
@@ -115,7 +115,7 @@ def test_given_data_with_the_configuration_of_another_data_set_is_refused(tmp_pa
 
 @pytest.fixture(scope="module")
 def given(tmp_path_factory):
-    """A run on arrays that were given from Python."""
+    """A run on arrays given from Python."""
     folder = tmp_path_factory.mktemp("given") / "run"
     train(folder, (IMAGES, LABELS))
     return folder
@@ -158,7 +158,7 @@ def test_resume_and_reproduce_ask_for_a_file_and_compare_its_digest(given, tmp_p
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_given_arrays_are_swept_from_python_in_one_or_more_processes(tmp_path, jobs):
     grid = {"data.binarize": ["none", "static"]}
-    for _ in range(2):  # the second time nothing is left to do
+    for _ in range(2):  # the second time there is nothing to do
         sweep = vae_exp.sweep(config(), grid, tmp_path / "sweep", data=(IMAGES, LABELS), jobs=jobs, progress=False)
     assert [run.final["epochs"] for run in sweep.runs] == [2, 2]
     found = {RunFolder(run.folder).read_environment().data.digest for run in sweep.runs}
@@ -167,14 +167,14 @@ def test_given_arrays_are_swept_from_python_in_one_or_more_processes(tmp_path, j
 
 @pytest.fixture
 def files(tmp_path):
-    """The arrays in a file, and others in another."""
+    """Overrides for a file with the arrays, and for one with other images."""
     np.savez(tmp_path / "same.npz", images=IMAGES, labels=LABELS)
     np.savez(tmp_path / "other.npz", images=IMAGES[::-1], labels=LABELS)
     return [f"data.root={tmp_path / name}.npz" for name in ("same", "other")]
 
 
 def require_the_same_file(cwd, folder, files, *more):
-    """Require that `resume` asks for a file, refuses one with other images, and goes on with the same ones."""
+    """Require that `resume` needs a file, refuses one with other images, and continues with the same ones."""
     asked = run(cwd, "resume", folder, *more)
     assert asked.returncode == 2
     assert "data.root must be a .npz or .npy file, got None" in asked.stderr

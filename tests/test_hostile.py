@@ -1,4 +1,4 @@
-"""Untrusted files: no payload runs, nothing outside is read or written, no size exhausts the memory."""
+"""Untrusted files: no payload runs, nothing outside the folder is read or written, no size exhausts the memory."""
 
 import ast
 import json
@@ -56,7 +56,7 @@ def config(**groups):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A run of one epoch, not to be changed."""
+    """A run of one epoch; tests only read it."""
     folder = tmp_path_factory.mktemp("finished") / "run"
     experiment.run(config(), folder)
     return folder
@@ -69,7 +69,7 @@ def folder(finished, tmp_path):
 
 @pytest.fixture
 def mark(tmp_path):
-    """The file that a payload would make."""
+    """The file that a payload would create."""
     return tmp_path / "mark"
 
 
@@ -91,7 +91,7 @@ class Payload:
 def test_a_pickle_in_place_of_a_checkpoint_does_not_run(folder, mark):
     poison = pickle.dumps(Payload(mark))
     pickle.loads(poison)
-    mark.unlink()  # the payload works where it is let
+    mark.unlink()  # the payload works if it is loaded
     whole = folder.weights_file("best").read_bytes()
     archive = folder.path / "archive.pt"
     torch.save(Payload(mark), archive)
@@ -108,7 +108,7 @@ def test_a_pickle_in_place_of_a_checkpoint_does_not_run(folder, mark):
 def test_a_yaml_tag_does_not_run(folder, mark):
     text = f"model: !!python/object/apply:os.mkdir ['{mark}']\n"
     yaml.unsafe_load(text)
-    mark.rmdir()  # the payload works where it is let
+    mark.rmdir()  # the payload works if it is loaded
     folder.config_file.write_text(folder.config_file.read_text() + text)
     with pytest.raises(UserError, match="must have no tags"):
         folder.read_config()
@@ -183,7 +183,7 @@ LIBRARIES = {
     **{name: set() for name in ("pickle", "marshal", "shelve", "dill", "cloudpickle")},
     **{name: set() for name in ("http.server", "socketserver", "wsgiref", "xmlrpc", "asyncio", "flask")},
 }
-"""Libraries that run code or use the network, with the files that may import them."""
+"""Libraries that can run code or use the network, with the modules that may import them."""
 
 
 @pytest.mark.parametrize("file", sorted(Path(vae_exp.__file__).parent.rglob("*.py")), ids=lambda file: file.stem)
@@ -262,7 +262,7 @@ def test_a_run_opens_no_port_makes_no_connection_and_unpickles_nothing(tmp_path)
     assert (tmp_path / "events").read_text().splitlines() == ["listen (1,)"]
 
 
-# Reading outside
+# Reading outside the folder
 
 
 @pytest.mark.parametrize(
@@ -373,7 +373,7 @@ def test_a_finished_job_without_final_measures_needs_to_run_again(folder):
     assert sweep.needs_run(job)
 
 
-# Writing outside
+# Writing outside the folder
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Hugging Face data sets, made on the spot: what is read from a Parquet file and from a folder, and what is refused."""
+"""Hugging Face data sets, written by the tests: what is read from a Parquet file or a folder, and what is refused."""
 
 import io
 import subprocess
@@ -26,7 +26,7 @@ def pictures(numbers, shape=(8, 8)):
 
 
 def made(numbers, names=("zebra", "ant"), **columns):
-    """A data set whose images have one level, and labels that go round."""
+    """Return a data set of images of one grey level each, with the labels in turn."""
     features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=list(names))})
     content = {"image": pictures(numbers), "label": [number % len(names) for number in numbers]}
     return datasets.Dataset.from_dict(content, features)
@@ -129,13 +129,13 @@ def test_a_damaged_file_is_refused_by_name(tmp_path, content):
 
 def test_a_damaged_image_an_unnamed_class_and_an_empty_data_set_are_refused(tmp_path):
     features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["a"])})
-    for name, content, said in (
+    for name, content, message in (
         ("image", {"image": [{"bytes": b"GIF89a", "path": None}], "label": [0]}, "row 0 can't be read as PNG or JPEG"),
         ("class", {"image": pictures([1]), "label": [-1]}, "must name a class in each row, got -1"),
         ("empty", {"image": [], "label": []}, "must hold at least one image, got none"),
     ):
         (tmp_path / name).mkdir()
-        assert said in refusal(parquet(tmp_path / name, datasets.Dataset.from_dict(content, features)))
+        assert message in refusal(parquet(tmp_path / name, datasets.Dataset.from_dict(content, features)))
 
 
 def test_a_root_that_neither_exists_nor_names_a_hub_data_set_is_refused(tmp_path):
@@ -152,5 +152,5 @@ def test_without_the_datasets_library_the_error_says_how_to_install_it(tmp_path)
         "data.load(HuggingfaceConfig(root='x'))"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
-    said = "data=huggingface needs datasets: python -m pip install vae_exp[datasets]"
-    assert done.stderr.strip().endswith(said)
+    message = "data=huggingface needs datasets: python -m pip install vae_exp[datasets]"
+    assert done.stderr.strip().endswith(message)

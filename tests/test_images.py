@@ -1,4 +1,4 @@
-"""A folder of the user's own images: what is read from it, and what is refused, by name."""
+"""`data=images`: what is read from a folder of the user's images, and what is refused."""
 
 import os
 import re
@@ -34,7 +34,7 @@ def load(folder, **options):
 
 
 def refusal(folder, **options):
-    """Return what is said of a folder that is refused, in one line."""
+    """Return the one-line error for a folder that is refused."""
     with pytest.raises(UserError) as error:
         load(folder, **options)
     assert str(error.value).isprintable()
@@ -186,7 +186,7 @@ def test_labels_with_the_names_of_splits_stay_labels(tmp_path):
     for label in ("test", "train", "tram"):
         save(tmp_path / label / "a.png")
     assert load(tmp_path).classes == ("test", "train", "tram")
-    for label in ("test", "val"):  # none is there to train on
+    for label in ("test", "val"):  # there is none to train on
         save(tmp_path / "other" / label / "a.png")
     assert load(tmp_path / "other").classes == ("test", "val")
 
@@ -240,8 +240,8 @@ def test_images_with_16_bits_per_channel_are_refused(tmp_path, mode, channels):
     samples = {0: 1, 2: 3, 4: 2, 6: 4}[mode]
     path = tmp_path / "a.png"
     path.write_bytes(png(2, 2, zlib.compress((b"\0" + bytes(2 * 2 * samples)) * 2), depth=16, mode=mode))
-    said = f"{path} has 16 bits per channel, which is not supported; convert it to 8 bits first"
-    assert refusal(tmp_path, channels=channels) == said
+    message = f"{path} has 16 bits per channel, which is not supported; convert it to 8 bits first"
+    assert refusal(tmp_path, channels=channels) == message
 
 
 @pytest.mark.parametrize("exif", [b"Exif\0\0MM\0*", b"Exif\0\0hello", b"Exif\0\0II*\0\x08\0\0\0\xff\xff\x12\x01"])
@@ -320,7 +320,7 @@ def test_an_image_whose_format_differs_from_its_suffix_is_refused(tmp_path):
 def test_every_truncated_image_is_refused(tmp_path, name):
     path = save(tmp_path / name, COLOUR)
     content = path.read_bytes()
-    end = 32 if name == "a.png" else 2  # behind the last pixel come checksums and the mark of the end
+    end = 32 if name == "a.png" else 2  # checksums and an end marker follow the last pixel
     for length in range(len(content) - end):
         path.write_bytes(content[:length])
         with pytest.raises(UserError, match=re.escape(str(path))):
@@ -328,7 +328,7 @@ def test_every_truncated_image_is_refused(tmp_path, name):
 
 
 def damaged_images(tmp_path, draws):
-    """Return a file whose pixels, or what claims to describe them, were changed at random."""
+    """Return an image file with random changes."""
     path = tmp_path / draws.draw(st.sampled_from(["a.png", "a.jpg"]))
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -343,9 +343,9 @@ def read_or_refuse(path):
     try:
         image, _ = read_image(str(path), path, (8, 8))
     except UserError as error:
-        said = str(error)
-        assert said.startswith(str(path))
-        assert said.isprintable()
+        message = str(error)
+        assert message.startswith(str(path))
+        assert message.isprintable()
     else:
         assert image.shape in ((1, 8, 8), (3, 8, 8))
 
@@ -367,11 +367,11 @@ def test_many_damaged_images_are_read_or_refused_by_name(tmp_path, draws):
     read_or_refuse(damaged_images(tmp_path, draws))
 
 
-# Files of anybody
+# Untrusted files
 
 
 def png(width, height, data=b"", depth=8, mode=0):
-    """A PNG that claims to be this large."""
+    """Return a PNG that claims this size."""
 
     def chunk(kind, content):
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
@@ -389,8 +389,8 @@ def test_a_small_file_that_claims_a_huge_image_is_refused_before_it_is_decoded(t
 
 def test_a_size_that_would_fill_the_memory_is_refused(tmp_path):
     save(tmp_path / "a.png")
-    said = refusal(tmp_path, size=10**9)
-    assert re.fullmatch(r"1 images of 1000000000×1000000000 .* free memory of [\d.]+ GiB, got 1.86e\+09 GiB", said)
+    message = refusal(tmp_path, size=10**9)
+    assert re.fullmatch(r"1 images of 1000000000×1000000000 .* free memory of [\d.]+ GiB, got 1.86e\+09 GiB", message)
 
 
 def test_a_link_out_of_the_folder_or_to_a_folder_is_not_followed(tmp_path):
@@ -414,9 +414,9 @@ def test_a_pipe_among_the_images_is_refused_without_waiting_for_it(tmp_path):
 
 
 @pytest.mark.process
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root, to become somebody else")
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root, to change the user")
 def test_a_folder_or_file_without_read_permission_is_refused_by_name(tmp_path):
-    # Root may read everything: ask as another user, from here, since the way to here is root's.
+    # Root may read everything, so read as another user; start here, since that user may not enter the parent folders.
     tmp_path.chmod(0o755)
     for name, closed in (("folder", "."), ("file", "a.png")):
         save(tmp_path / name / "a.png")
@@ -428,7 +428,7 @@ def test_a_folder_or_file_without_read_permission_is_refused_by_name(tmp_path):
         "    try: files = find_images(Path(name)); read_images(list(map(str, files)), files.__getitem__, (8, 8))\n"
         "    except UserError as error: print(error)\n"
     )
-    # The interpreter may be root's alone, so it changes its user once everything is imported.
+    # That user may not be allowed to read the interpreter's files, so import everything before changing the user.
     become = "import os, vae_exp.data.image_files, PIL.PngImagePlugin, PIL.JpegImagePlugin; os.setuid(65534)\n"
     done = subprocess.run(
         [sys.executable, "-c", become + script], cwd=tmp_path, capture_output=True, text=True, check=True
@@ -443,7 +443,7 @@ def test_a_folder_or_file_without_read_permission_is_refused_by_name(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"val_fraction": 0.1}, "data.val_fraction must be 0 or give at least one of 4 images, got 0.1"),
         ({"test_fraction": 0.1}, "data.test_fraction must be 0 or give at least one of 4 images, got 0.1"),
@@ -453,7 +453,7 @@ def test_a_folder_or_file_without_read_permission_is_refused_by_name(tmp_path):
         ),
     ],
 )
-def test_fractions_that_leave_a_split_empty_are_refused(tmp_path, options, said):
+def test_fractions_that_leave_a_split_empty_are_refused(tmp_path, options, message):
     for i in range(4):
         save(tmp_path / f"{i}.png")
-    assert refusal(tmp_path, **options) == said
+    assert refusal(tmp_path, **options) == message

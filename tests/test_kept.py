@@ -1,4 +1,4 @@
-"""What is left of the checkpoints of a finished run, and what is refused without the rest."""
+"""`trainer.keep`: which checkpoints a finished run keeps, and what is refused without the others."""
 
 import dataclasses
 

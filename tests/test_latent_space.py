@@ -1,4 +1,4 @@
-"""The latent space in the report's page, in Chromium: by hand, by keys, by sliders, and in files made to do harm."""
+"""The latent space in the page of the report, in Chromium: mouse, keyboard, sliders, and untrusted files."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def made(tmp_path_factory):
 
 
 def opened(browser, page, width=1440, **theme):
-    """Open a page where its latent space is drawn."""
+    """Open a page and wait until its latent space is drawn."""
     browser.open(page.as_uri(), width, **theme)
     browser.run("document.getElementById('latent-space').scrollIntoView()")
     browser.wait("document.querySelector('.latent .marker')?.getAttribute('cx')")
@@ -42,7 +42,7 @@ def pixels(browser, view=0):
 
 
 def frame(browser):
-    """Wait until what was asked for is drawn."""
+    """Wait for the next frame."""
     browser.run("return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(null))))")
 
 
@@ -72,7 +72,7 @@ def test_sliders_set_the_point_and_the_image_equals_what_torch_decodes(made, bro
         browser.run(script, values)
         frame(browser)
         assert np.abs(pixels(browser) - expected(browser.run(COORDINATES, 0))).max() <= 1
-    assert browser.said() == []
+    assert browser.messages() == []
 
 
 @pytest.mark.process
@@ -99,8 +99,8 @@ def test_dragging_and_arrow_keys_move_the_point_and_the_image_follows(made, brow
     frame(browser)
     number = np.abs(codes(3) - browser.run(COORDINATES, 0)).max(1).argmin()
     assert browser.run(COORDINATES, 0) == pytest.approx(codes(3)[number], abs=0.01)
-    said = f"Nearest: “{CLASSES[number % 3]}”, test image {number + 1}"
-    browser.wait(f"document.querySelector('.latent [role=status]').textContent === '{said}'")
+    status = f"Nearest: “{CLASSES[number % 3]}”, test image {number + 1}"
+    browser.wait(f"document.querySelector('.latent [role=status]').textContent === '{status}'")
 
 
 @pytest.mark.process
@@ -155,7 +155,7 @@ def test_untrusted_class_names_and_splits_in_codes_are_shown_as_text(tmp_path, b
     assert found == [PAYLOAD[:40], SCRIPT[:40], ("\\u202e" + PAYLOAD)[:40]]
     browser.wait("document.querySelector('.latent [role=status]').textContent.includes('<img')")
     assert "owned" not in browser.run("return document.title")
-    assert browser.said() == []
+    assert browser.messages() == []
 
 
 @pytest.mark.process

@@ -1,4 +1,4 @@
-"""What is done when a launcher loses a job, with launchers whose jobs end as a script says."""
+"""How jobs are launched again when a launcher loses them, with launchers whose jobs end as scripted."""
 
 import pytest
 from compared import config, sweep
@@ -8,13 +8,13 @@ from vae_exp.sweeping.launching import KILLED_TWICE, CannotStart, launch
 
 
 class Killed(Exception):
-    """A worker's process is gone, and the launcher with it."""
+    """Raised by a launcher whose worker was killed."""
 
 
 class Scripted:
-    """Ends each job as its script says, one letter a launch: `f`inished, failed (`x`), or killed (`k`).
+    """A launcher that ends each job as scripted, one letter per launch: `f`inished, failed (`x`) or killed (`k`).
 
-    A killed job ends the launcher: the jobs after it never start. With `beside`, as many others are killed with it.
+    A killed job ends the launcher, so that the jobs after it never start; `beside` more jobs are killed with it.
     """
 
     def __init__(self, folder, scripts, beside=0):

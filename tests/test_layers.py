@@ -1,4 +1,4 @@
-"""The import rule of the house: a module imports only from its own level or a lower one, and never in a circle."""
+"""The import rule: a module imports only from its own level or a lower one, and never in a cycle."""
 
 import ast
 from functools import cache
@@ -49,7 +49,7 @@ MODULES = {name_of(file): file for file in files()}
 
 @cache
 def imports(file, anywhere=True):
-    """Return the modules that a file imports: anywhere in it, or only at its top, where Python runs them at once."""
+    """Return the modules that a file imports, anywhere or only at the top level."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     nodes = ast.walk(tree) if anywhere else tree.body
     found = set()
@@ -63,7 +63,7 @@ def imports(file, anywhere=True):
     return found
 
 
-@pytest.mark.parametrize("file", files()[1:], ids=name_of)  # the first is the package's face, which may show anything
+@pytest.mark.parametrize("file", files()[1:], ids=name_of)  # all but vae_exp/__init__.py
 def test_a_module_imports_only_from_its_own_level_or_below(file):
     room = room_of(name_of(file))
     assert room in LEVEL, f"{room} has no level yet"

@@ -1,4 +1,4 @@
-"""A run read back into Python: model, configuration and metrics, from its folder or from MLflow."""
+"""Loading a run into Python: model, configuration and metrics, from its folder or from MLflow."""
 
 import base64
 import dataclasses

@@ -1,4 +1,4 @@
-"""Who works in a folder works there alone; what stays of a lock when its process is killed is nothing."""
+"""Only one process can work in a folder, and its lock ends when it is killed."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import time
 
 import pytest
 from commands import run
-from processes import ended
+from processes import results_of
 
 from vae_exp.errors import UserError
 from vae_exp.machine import process
@@ -30,7 +30,7 @@ def tree(folder):
 @pytest.mark.skipif(sys.platform == "win32", reason="a process is held with signals that Windows lacks")
 def test_a_second_process_is_refused_until_the_first_is_killed(tmp_path):
     folder = RunFolder(tmp_path / "run")
-    command = [sys.executable, "-m", "vae_exp.train", *NINE]  # a child of ours, which waitid needs
+    command = [sys.executable, "-m", "vae_exp.train", *NINE]  # a direct child, as waitid needs it
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
         while not folder.records():
             assert first.poll() is None
@@ -52,7 +52,7 @@ def test_a_second_process_is_refused_until_the_first_is_killed(tmp_path):
     assert 0 < len(folder.records()) < 9
     third = run(tmp_path, "train", *NINE)
     assert third.returncode == 0, third.stderr
-    assert ended(folder.path)["state"] == "finished"
+    assert results_of(folder.path)["state"] == "finished"
     assert [record["epoch"] for record in folder.records()] == list(range(1, 10))
 
 

@@ -1,4 +1,4 @@
-"""Every number of `final.json` against a value that is known: on perfect, useless and degenerate codes."""
+"""Every measure of `final.json` against a known value: for perfect, useless and degenerate codes."""
 
 import dataclasses
 import json
@@ -61,7 +61,7 @@ def test_an_estimate_is_a_mean_with_its_standard_error():
 
 
 def test_the_interval_of_a_share_is_wilsons_and_has_a_width_where_all_are_hits():
-    """The roots of (p − π)² = z²·π(1 − π)/n in π are its ends."""
+    """The ends of the interval are the roots of (p − π)² = z²·π(1 − π)/n in π."""
     for hits in (torch.tensor([1.0] * 81 + [0.0] * 182), torch.ones(20), torch.zeros(20)):
         n, p = len(hits), hits.double().mean().item()
         found = proportion("x", hits)
@@ -102,7 +102,7 @@ def test_codes_that_are_all_the_same_tell_nothing(log_variance):
 
 
 def test_two_overlapping_codes_have_the_information_of_numerical_integration():
-    """Two images, of which many copies are the same: log q(z) is a mixture of N(−1, 1) and N(1, 1)."""
+    """Many copies of two images: q(z) is a mixture of N(−1, 1) and N(1, 1)."""
     means = torch.tensor([-1.0, 1.0], dtype=torch.float64).repeat(1000)[:, None]
     information = index_information(DiagonalGaussian(means, torch.zeros_like(means)), source())
 
@@ -116,7 +116,7 @@ def test_two_overlapping_codes_have_the_information_of_numerical_integration():
 
 
 def gaussian_channel(n, dimensions, sigma):
-    """Return posteriors N(m, σ²) with m from N(0, 1 − σ²): I(x; z) is −log σ a dimension, and q(z) the prior."""
+    """Return posteriors N(m, σ²) with m from N(0, 1 − σ²): I(x; z) is −log σ per dimension, and q(z) is the prior."""
     means = random(n, dimensions, seed=1) * math.sqrt(1 - sigma**2)
     return DiagonalGaussian(means, torch.full((n, dimensions), 2 * math.log(sigma)))
 
@@ -281,7 +281,7 @@ def test_a_classifier_of_large_colour_images_sees_them_averaged_down():
 
 
 def chances(*counts):
-    """Return the probabilities of images of which so many are surely of each class."""
+    """Return the class probabilities of images, of which `counts` are certain to be of each class."""
     return torch.eye(len(counts)).repeat_interleave(torch.tensor(counts), 0)
 
 
@@ -317,7 +317,7 @@ def measured(splits, config, model=None, say=lambda text: None):
 
 
 def with_codes(model, scale):
-    """Make the first latent mean that many times a pixel, and the posterior narrow."""
+    """Make the first latent mean `scale` times a pixel, and the posterior narrow."""
     encoder = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 4))
     with torch.no_grad():
         encoder[1].weight.zero_()
@@ -432,7 +432,7 @@ def test_an_estimate_that_more_samples_still_lower_is_named_in_the_log(digits, c
 
 
 def test_real_images_show_every_class_of_an_uneven_data_set(digits):
-    """Of 970, 20 and 10 images of three classes, a tenth of an even share would leave one."""
+    """With 970, 20 and 10 images of three classes, a threshold of a tenth of an even share would cover one class."""
     labels = torch.tensor([0] * 970 + [1] * 20 + [2] * 10)
     images = (labels.view(-1, 1, 1, 1) * 100).to(torch.uint8).expand(-1, 1, 8, 8).contiguous()
     found = measured(assemble(Split(images, labels), None, Split(images, labels), None), config())

@@ -1,4 +1,4 @@
-"""docs/measures.md has an entry for each number that a run writes, and none for others."""
+"""docs/measures.md has exactly one entry for each measure that a run writes."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ RUNS = [
     {"model": MlpConfig(hidden=[8], likelihood="gaussian", dequantize=True)},
     {"model": MlpConfig(hidden=[8]), "data": DigitsConfig(binarize="static")},
 ]
-"""Between them they write every measure."""
+"""Together these runs write every measure."""
 
 
 def rows():
@@ -32,7 +32,7 @@ def named():
 
 
 def general(name):
-    """Return a key as the page writes it: `SPLIT/nll_iwK` for `test/nll_iw100`, without what every estimate has."""
+    """Return a key as the page writes it: `SPLIT/nll_iwK` for `test/nll_iw100`, without `_se` and the like."""
     name = re.sub(r"_(se|interval|is_bound)$", "", name)
     return re.sub(r"_iw\d+$", "_iwK", re.sub(r"^(val|test|train)/", "SPLIT/", name))
 

@@ -1,4 +1,4 @@
-"""What training needs is counted without allocating anything, and holds when the run is trained."""
+"""The memory of training is counted without allocating it, and a real run stays within it."""
 
 import json
 import subprocess
@@ -22,7 +22,7 @@ MODELS = [
 
 
 def outputs_of(model, run):
-    """Return the bytes of the tensors that the layers of a real model really return."""
+    """Return the bytes of all tensors that the layers of a real model return."""
     sizes = []
     for module in model.modules():
         if not any(module.children()):
@@ -44,7 +44,7 @@ def test_the_memory_counted_without_allocation_equals_that_of_real_tensors(confi
 def test_the_largest_layer_is_the_activation_of_the_first_convolution():
     with without_memory():
         encoder, _ = layers_of(build_model(ConvConfig(), (1, 28, 28), 0), (1, 28, 28))
-    assert encoder.largest == 2 * 4 * 32 * 14 * 14  # what goes into the ReLU and what comes out of it, in float32
+    assert encoder.largest == 2 * 4 * 32 * 14 * 14  # input and output of the ReLU, in float32
 
 
 CHECK = """
@@ -87,21 +87,21 @@ def train(side, number, batch):
     with given((images, np.arange(number) % 2)), tempfile.TemporaryDirectory() as folder:
         splits = data.load(config.data)
         with without_memory():
-            promised = HEAP * bytes_of_training(config, splits)
+            counted = HEAP * bytes_of_training(config, splits)
         before = psutil.Process().memory_info().rss
-        Path("/proc/self/clear_refs").write_text("5")  # the highest so far is now the present
+        Path("/proc/self/clear_refs").write_text("5")  # reset the peak, VmHWM, to the present size
         experiment.run(config, Path(folder) / "run")
-        highest = Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]
-        return int(highest) * 1024 - before, promised
+        peak = Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]
+        return int(peak) * 1024 - before, counted
 
-train(8, 20, 2)  # imports what a run imports
+train(8, 20, 2)  # so that the imports of a run are not measured
 print(*train(128, 60, 8))
 """
 
 
 @pytest.mark.process
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says how large a process was at most")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports the peak memory of a process")
 def test_training_and_measuring_128_pixel_images_stays_within_the_counted_memory():
     done = subprocess.run([sys.executable, "-c", TRAIN], capture_output=True, text=True, check=True)
-    grown, promised = map(float, done.stdout.split())
-    assert promised / 4 < grown <= promised
+    grown, counted = map(float, done.stdout.split())
+    assert counted / 4 < grown <= counted

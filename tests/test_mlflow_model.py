@@ -1,4 +1,4 @@
-"""A run's model as users of MLflow know it: loaded, registered and served, by our code alone."""
+"""The model of a run in MLflow: loaded, registered and served, only by our own code."""
 
 import contextlib
 import json
@@ -35,7 +35,7 @@ from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import connect, reconcile
 from vae_exp.tracking.pyfunc import VaePyfunc
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType")  # MLflow, of its own classes
+pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType")  # of MLflow itself
 CONFIG = Config(
     model=ConvConfig(channels=[1, 4], latent_dim=3),
     data=DigitsConfig(),
@@ -49,7 +49,7 @@ IMAGES = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """A folder with a store of its own."""
+    """A new folder with its own store."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     return tmp_path
@@ -65,7 +65,7 @@ def client_of(place):
 
 
 def models(place):
-    """Return the models that the store has."""
+    """Return the models in the store."""
     client = client_of(place)
     experiment_id = client.get_experiment_by_name("vae_exp").experiment_id
     return client.search_logged_models([experiment_id])
@@ -73,7 +73,7 @@ def models(place):
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    """A trained and tracked run, and the address of its model, which tests only read."""
+    """A trained and tracked run and the address of its model; tests only read them."""
     place = tmp_path_factory.mktemp("model")
     with contextlib.chdir(place):
         run = train(CONFIG, place / "run")
@@ -174,7 +174,7 @@ def test_a_served_model_answers_over_http_with_the_numbers_of_torch(served, tmp_
     place, run, address = served
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", address, "--env-manager", "local"]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # MLflow starts uvicorn by its name
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # MLflow looks for uvicorn on the PATH
     environment = os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{place / 'mlflow.db'}", "PATH": path}
     with (tmp_path / "log").open("wb") as log:
         server = subprocess.Popen(
@@ -208,7 +208,7 @@ def test_a_served_model_answers_over_http_with_the_numbers_of_torch(served, tmp_
 
 
 def ask(server, port, inputs, params):
-    """Return the predictions that a model server answers, once it listens."""
+    """Wait until the model server listens; return its predictions."""
     body = json.dumps({"inputs": inputs, "params": params}).encode()
     request = urllib.request.Request(f"http://127.0.0.1:{port}/invocations", body, {"Content-Type": "application/json"})
     for _ in range(600):
@@ -225,7 +225,7 @@ def ask(server, port, inputs, params):
 
 @pytest.fixture
 def registered(served, monkeypatch):
-    """The store of the run, in which its model is registered as `digits`, version 1, with the alias `champion`."""
+    """The store of the run, with its model registered as `digits`, version 1, alias `champion`."""
     place = served[0]
     monkeypatch.chdir(place)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -253,7 +253,7 @@ def test_an_invalid_model_address_is_refused(registered, address):
 
 
 def test_the_loader_that_a_registered_model_names_is_never_used(served, registered, tmp_path):
-    """Anybody may register a model whose description names code to run."""
+    """An untrusted model's description may name code to run."""
     folder = Path(mlflow.artifacts.download_artifacts(f"models:/{models(served[0])[0].model_id}"))
     mark = tmp_path / "mark"
     (tmp_path / "payload.py").write_text(f"open({str(mark)!r}, 'w')")

@@ -1,4 +1,4 @@
-"""The models: shapes for any geometry, numbers of parameters, what goes in and what comes out."""
+"""The models: shapes for any geometry, numbers of parameters, inputs and outputs."""
 
 import math
 
@@ -23,7 +23,7 @@ def number_of_parameters(model):
 
 @st.composite
 def geometries(draw, largest_kernel=7, most_channels=5):
-    """Draw a convolutional model and the shape of its images, many of which can't be encoded."""
+    """Draw a convolutional model and an image shape; many of them do not fit each other."""
     kernel = draw(st.integers(1, largest_kernel))
     channels = draw(st.lists(st.integers(1, 6), min_size=2, max_size=most_channels))
     config = ConvConfig(channels=channels, kernel_size=kernel, stride=draw(st.integers(1, kernel)), latent_dim=2)
@@ -41,7 +41,7 @@ def test_the_decoder_returns_images_of_the_size_that_the_encoder_accepts(drawn):
 
 
 def build_where_it_fits(config, shape):
-    """Build the model; where an image of this shape can't be encoded, have another example drawn."""
+    """Build the model; reject the example if the shape does not fit."""
     try:
         return build_model(config, shape, seed=0)
     except UserError:

@@ -1,4 +1,4 @@
-"""A sweep whose folder of data was moved is finished with the folder that the caller gives."""
+"""A sweep whose data folder was moved is finished with the folder that the caller gives."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""The Python face in a notebook: a kernel of its own runs the cells, and shows bars and cards."""
+"""The Python interface in a notebook: a real kernel runs the cells and displays progress bars and cards."""
 
 import pytest
 
@@ -41,7 +41,7 @@ def test_a_notebook_trains_sweeps_and_displays_cards(tmp_path):
     assert "finished" in run[0].data["text/html"]
     assert "data:image/png;base64," in run[0].data["text/html"]
     assert run[0].data["text/plain"].startswith("LoadedRun(outputs/one: finished, best epoch ")
-    assert len(swept) == 1  # the bar; the table is what the sweep shows
+    assert len(swept) == 1  # only the bar: the table is displayed by `sweep`
     assert "job 4/4" in swept[0].data["text/html"]
     assert "<td>2</td>" in sweep[0].data["text/html"]
     assert "outputs/two/report.html" in parts[0].text

@@ -14,7 +14,7 @@ from vae_exp.models.vae import MOST_POINTS
 from vae_exp.objectives import Elbo, Iwae, Terms, build_objective, free_bits, kl_weight
 
 WRONG = {"shift": 0.4, "log_factor": 0.8}
-"""How far the encoder is off where the bounds should differ."""
+"""An encoder that is off, so that the bounds differ."""
 
 
 def source(seed=0):
@@ -26,7 +26,7 @@ def terms(config, model, x, seed=0, epoch=None) -> Terms:
 
 
 def repeated(x, times):
-    """Return each image many times, so that the mean over examples is a mean over draws."""
+    """Repeat each image, so that the mean over examples is a mean over draws."""
     return x.repeat_interleave(times, 0)
 
 
@@ -60,7 +60,7 @@ def test_at_the_exact_posterior_every_draw_of_the_importance_weighted_bound_is_l
 
 
 def test_the_bounds_are_ordered_and_close_in_on_log_p():
-    """ELBO = IWAE-1 < IWAE-5 < IWAE-50 < log p(x) in expectation, each by more than chance."""
+    """ELBO = IWAE-1 < IWAE-5 < IWAE-50 < log p(x) in expectation, each by more than five standard errors."""
     model, x = LinearGaussian(**WRONG), images(1)
     copies = repeated(x, 20_000)
     bounds = {k: mean_and_error(-terms(IwaeConfig(samples=k), model, copies).objective) for k in (1, 5, 50)}
@@ -95,7 +95,7 @@ def test_the_estimator_holds_few_points_in_memory_and_sums_up_all_of_them():
 
 def test_a_tenth_of_the_samples_is_the_estimate_of_the_first_tenth_and_none_where_there_is_none():
     model, x = LinearGaussian(**WRONG), images(3)
-    for samples in (320, 3 * MOST_POINTS + 27):  # torch draws the same numbers first where they are a multiple of 16
+    for samples in (320, 3 * MOST_POINTS + 27):  # torch draws the same first numbers if they are a multiple of 16
         found = estimate_log_likelihood(model, x[:1], samples, source(3))
         few = estimate_log_likelihood(model, x[:1], samples // 10, source(3))
         torch.testing.assert_close(found.with_a_tenth, few.log_likelihood)
@@ -211,7 +211,7 @@ def test_the_doubly_reparameterised_gradient_is_the_plain_one_here_with_less_noi
 
 
 def test_the_doubly_reparameterised_gradient_vanishes_at_the_exact_posterior():
-    """All weights are 1/K there, and ∂log w/∂z is 0: no noise is left."""
+    """All weights are 1/K there and ∂log w/∂z is 0, so that the gradient has no noise."""
     x = images(6)
     exact = LinearGaussian().encode(x)
     parameters = [exact.mean.clone().requires_grad_(), exact.log_variance.clone().requires_grad_()]

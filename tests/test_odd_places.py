@@ -1,4 +1,4 @@
-"""Commands in odd places: folders that go away under them, limits of the shell, disks that can't be written."""
+"""Commands whose folder is removed, that hit limits of the shell, or that can't write."""
 
 import contextlib
 import os
@@ -29,7 +29,7 @@ SMALL += ["trainer.threads=1", "trainer.device=cpu", "evaluation.final=false", "
 
 
 def started(place, *overrides, uri=None):
-    """Start a run in a folder; return when it has trained an epoch."""
+    """Start a run in a folder and wait until it has trained an epoch."""
     place.mkdir(exist_ok=True)
     environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
     environment |= {"PWD": str(place)} | ({"MLFLOW_TRACKING_URI": uri} if uri else {})
@@ -40,7 +40,7 @@ def started(place, *overrides, uri=None):
 
 
 def wait_for_epochs(command, more):
-    """Wait until a running command has trained so many epochs more."""
+    """Wait until a running command has trained `more` more epochs."""
     file = command.folder / "metrics.jsonl"
     before = lines_of(file)
     while lines_of(file) < before + more:
@@ -52,7 +52,7 @@ def lines_of(file):
     return file.read_bytes().count(b"\n") if file.exists() else 0
 
 
-# Folders that go away
+# Folders that are removed
 
 
 @pytest.mark.process
@@ -92,11 +92,11 @@ def locked(database):
 
 
 def wait_until_sent(command):
-    """Wait until the store has had all epochs twice: the first sending may have begun before what a test did to it."""
+    """Wait until all epochs were sent, twice: the first time may have started before the test changed the store."""
     note = command.folder / "mlflow.json"
     for _ in range(2):
         epochs = lines_of(command.folder / "metrics.jsonl") + 1
-        end = time.monotonic() + 300  # nothing is waited for without an end
+        end = time.monotonic() + 300  # so that a failing test ends
         while not (note.exists() and sent(note) >= epochs):
             assert command.poll() is None, command.communicate()
             assert time.monotonic() < end, f"{epochs} epochs were not sent"
@@ -129,7 +129,7 @@ def test_a_database_that_is_locked_removed_or_emptied_during_a_run_gets_everythi
     assert last.startswith("error: stopped; ")
     assert all(line.startswith(f"tracking: sqlite:///{database} ") or "mlflow.db was removed" in line for line in lines)
     assert sum("was removed or replaced" in line for line in lines) == 2, said
-    assert len(lines) <= 4  # it is locked, it answers again
+    assert len(lines) <= 4  # also: it is locked, it answers again
     client = MlflowClient(f"sqlite:///{database}")
     (shown,) = client.search_runs([client.get_experiment_by_name("vae_exp").experiment_id])
     assert shown.info.status == "KILLED"
@@ -143,7 +143,7 @@ def test_a_failure_to_send_is_reported_once_at_the_end(tmp_path):
     environment = os.environ | {"MLFLOW_TRACKING_URI": uri}
     done = run(tmp_path, "train", *SMALL, "trainer.epochs=1", "hydra.run.dir=run", environment=environment)
     assert done.returncode == 0
-    said = [line for line in done.stderr.splitlines() if "can't be used" not in line]  # that is said as it begins
+    said = [line for line in done.stderr.splitlines() if "can't be used" not in line]  # reported at the start
     why = f"tracking: {uri} does not have all of this run: Connection refused"
     assert said == [f"{why}; send it with: python -m vae_exp.resume {tmp_path / 'run'}"]
 
@@ -181,12 +181,12 @@ def test_a_launcher_that_can_start_no_worker_fails_with_one_line_and_keeps_the_p
     assert (tmp_path / "sweep" / "sweep.json").exists()
 
 
-# Nothing may be written
+# A read-only disk
 
 
 @pytest.fixture
 def finished(tmp_path, monkeypatch):
-    """A finished run on a disk that nobody may write to, which is also where the command is started."""
+    """A finished run on a read-only disk, where the command is started too."""
     with small_disk(tmp_path / "disk", "2m") as disk:
         run = shutil.copytree(FIXTURES / "finished_run_0.1.0", disk.folder / "run")
         disk.forbid_writing()

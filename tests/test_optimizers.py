@@ -1,4 +1,4 @@
-"""Optimizers get their options, their schedule, and their state back."""
+"""The options, the schedule and the saved state of optimizers."""
 
 import pytest
 import torch
@@ -61,7 +61,7 @@ def test_adam_follows_its_paper():
 
 
 def test_weight_decay_is_part_of_the_gradient_in_adam_and_decoupled_in_adamw():
-    """Without a gradient AdamW shrinks by lr·decay; Adam takes the penalty for a gradient and steps by lr."""
+    """With a zero gradient, AdamW shrinks by lr·decay·w; for Adam the penalty is a gradient, and the step is lr."""
     adam, adamw = (nn.Parameter(torch.tensor(2.0)) for _ in range(2))
     assert stepped(adam, build_optimizer(AdamConfig(lr=0.1, weight_decay=0.5), [adam]), 0.0) == pytest.approx(1.9)
     assert stepped(adamw, build_optimizer(AdamWConfig(lr=0.1, weight_decay=0.5), [adamw]), 0.0) == pytest.approx(1.9)
@@ -93,7 +93,7 @@ def test_stages_outside_1_to_8_are_refused(stages):
 
 
 def parameters():
-    """Weights that lie in memory as the model's do: a kernel in channels_last, a matrix, a number."""
+    """Return weights with the memory layouts of the model's: a kernel in channels_last, a matrix, a number."""
     generator = torch.Generator().manual_seed(0)
     kernel = torch.randn(4, 3, 2, 2, generator=generator).to(memory_format=torch.channels_last)
     return [nn.Parameter(kernel), nn.Parameter(torch.randn(3, 2, generator=generator)), nn.Parameter(torch.tensor(1.0))]

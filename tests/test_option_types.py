@@ -1,4 +1,4 @@
-"""Every field of the configuration has the type that it declares, whatever it is given."""
+"""Every field of the configuration has its declared type, whatever value it is given."""
 
 import dataclasses
 import types
@@ -41,7 +41,7 @@ anything = st.recursive(
 
 
 def is_of(value, declared):
-    """Return whether a value is exactly of a declared type: no subclass, such as bool for int or NumPy's float64."""
+    """Return whether a value has exactly the declared type, not a subclass such as bool for int."""
     if get_origin(declared) is types.UnionType:
         return any(is_of(value, kind) for kind in get_args(declared))
     if get_origin(declared) is list:
@@ -67,7 +67,7 @@ def test_a_field_converts_a_value_to_its_type_or_refuses_it_with_the_dotted_key(
     else:
         taken = getattr(made, name)
         assert is_of(taken, field_types(cls)[name])
-        assert taken == value if not isinstance(value, tuple) else taken == list(value)  # nothing is cut or rounded
+        assert taken == value if not isinstance(value, tuple) else taken == list(value)  # not truncated or rounded
 
 
 @given(value=anything)

@@ -1,4 +1,4 @@
-"""A real tracking server goes away under runs: training goes on, and in the end nothing is missing or there twice."""
+"""A real tracking server fails during runs: training continues, and in the end nothing is missing or duplicated."""
 
 import os
 import random
@@ -33,13 +33,13 @@ def _server(tmp_path_factory):
 
 @pytest.fixture
 def running(_server):
-    """The server, which answers, whatever an earlier test left behind."""
+    """The server, started again if an earlier test killed it."""
     return _server if _server.process else _server.start().wait()
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch, tmp_path):
-    """A server that hangs is given up after two seconds instead of ten: the wait is the same, only shorter."""
+    """Wait two seconds for a server that hangs instead of ten."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     monkeypatch.chdir(tmp_path)
@@ -55,7 +55,7 @@ def start(path, uri, monkeypatch):
 
 
 def require_all(uri, folder, tracking):
-    """Send what is missing, as the next command does, and require the server's history to be whole."""
+    """Send what is missing, as the next command does, and require that the server's history is complete."""
     reconcile(tracking, [folder])
     client = MlflowClient(uri)
     (run,) = runs(client, tracking.experiment).values()
@@ -64,7 +64,7 @@ def require_all(uri, folder, tracking):
 
 
 def wait_until(holds, seconds=120):
-    """Wait, with an end: a test that fails must not hold up those behind it."""
+    """Wait until `holds()` is true, for at most `seconds`, so that a failing test ends."""
     began = time.monotonic()
     while not holds():
         assert time.monotonic() - began < seconds
@@ -72,7 +72,7 @@ def wait_until(holds, seconds=120):
 
 
 def require_quick(seconds):
-    """Require that an outage costs no second an epoch. A tracker that waits holds up each, a busy machine only some."""
+    """Require a median below one second per epoch: a tracker that waits delays each epoch, a busy machine only some."""
     assert seconds[len(seconds) // 2] < 1
 
 
@@ -85,14 +85,14 @@ def test_a_server_that_is_down_at_the_start_is_reported_and_gets_everything_once
 ):
     running.kill()
     run = start(tmp_path, running.uri, monkeypatch)
-    said = ""
+    printed = ""
 
     def is_named():
-        nonlocal said
-        said += capsys.readouterr().err
-        return f"{running.uri} can't be used: Connection refused" in said
+        nonlocal printed
+        printed += capsys.readouterr().err
+        return f"{running.uri} can't be used: Connection refused" in printed
 
-    wait_until(is_named, seconds=10)  # what is promised: nobody is there to be waited for
+    wait_until(is_named, seconds=10)  # the promised limit: a refused connection needs no timeout
     run.train(2)
     running.start().wait()
     wait_until(sent(run, 2))
@@ -148,7 +148,7 @@ def test_a_server_that_answers_with_an_error_gets_the_rest_later(running, tmp_pa
 
 
 def test_lost_answers_duplicate_nothing(running, tmp_path, monkeypatch):
-    """Every call that changes something is carried out, and at first its answer does not arrive."""
+    """Every call that changes something is carried out, but the first answers are lost."""
     with proxy(running.uri) as between:
         between.lose = 8
         run = start(tmp_path, between.uri, monkeypatch)

@@ -1,4 +1,4 @@
-"""The command that trains a configuration again: overrides that compose to the same configuration."""
+"""Overrides that compose to a given configuration, for the command that trains it again."""
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser

@@ -31,13 +31,13 @@ def test_a_path_that_is_too_long_is_refused_in_one_line(name, tmp_path, monkeypa
     monkeypatch.setattr("sys.argv", ["vae_exp", *arguments])
     with pytest.raises(SystemExit) as ended:
         main()
-    said = capsys.readouterr()
-    assert (ended.value.code, said.err.count("\n")) == (2, 1)
-    is_announced = key in ("data.root", "job 1 of 2")  # by the first line of `train`, which comes before data is read
-    assert said.out.count("\n") == is_announced
-    assert said.err.startswith(f"error: {key}")
-    assert "must be a path that can be opened" in said.err
-    assert "File name too long" in said.err
+    printed = capsys.readouterr()
+    assert (ended.value.code, printed.err.count("\n")) == (2, 1)
+    is_announced = key in ("data.root", "job 1 of 2")  # `train` prints its first line before it reads the data
+    assert printed.out.count("\n") == is_announced
+    assert printed.err.startswith(f"error: {key}")
+    assert "must be a path that can be opened" in printed.err
+    assert "File name too long" in printed.err
     assert list(tmp_path.iterdir()) == []
 
 

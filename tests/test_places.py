@@ -1,4 +1,4 @@
-"""Folders that are copied, moved, removed or not to be written to, and what MLflow then has of them."""
+"""Folders that are copied, moved or removed, and what MLflow then has of their runs."""
 
 import multiprocessing
 import os
@@ -36,7 +36,7 @@ TRACKING = MlflowConfig()
 
 @pytest.fixture(scope="module")
 def empty_store(tmp_path_factory):
-    """A database with all its tables, which take seconds to make."""
+    """A database with all its tables, which take seconds to create."""
     folder = tmp_path_factory.mktemp("store")
     MlflowClient(f"sqlite:///{folder / 'mlflow.db'}").search_experiments()
     return folder / "mlflow.db"
@@ -62,7 +62,7 @@ def trained(path, epochs):
 
 
 def until_sent(folder, epochs):
-    """Wait until the store has so many epochs and the first files; a stopped run is not waited for as long."""
+    """Wait until the store has this number of epochs and the first files: a run that stops does not wait long."""
     for _ in range(3600):
         (receipt,) = receipts.read(folder.path).values()
         if receipt.epochs == epochs and "environment.json" in receipt.files:
@@ -72,7 +72,7 @@ def until_sent(folder, epochs):
 
 
 def steps():
-    """Return the steps that each run of the store has, by its folder's name."""
+    """Return the steps of each run in the store by the name of its folder."""
     number = client().get_experiment_by_name("vae_exp").experiment_id
     return {
         Path(run.data.tags["folder"]).name: sorted(
@@ -115,9 +115,9 @@ def test_a_database_that_is_removed_during_a_run_gets_everything_again(place, ca
     run.train(2)
     run.finish()
     assert_complete(client(), runs(client())["latent_dim=2"], run.folder)
-    said = capsys.readouterr().err
-    assert len(said.splitlines()) <= 3
-    assert "SQL" not in said
+    errors = capsys.readouterr().err
+    assert len(errors.splitlines()) <= 3
+    assert "SQL" not in errors
 
 
 def test_the_end_of_a_run_is_sent_although_its_files_can_not_be_stored(place):
@@ -161,7 +161,7 @@ def test_growing_metrics_are_read_from_the_last_position(place):
             torn.write(b'{"epoch"')
         assert [record["epoch"] for record in reader.update()] == list(range(1, epoch + 1))
         metrics.drop_torn_line(file)
-    file.write_bytes(b"x" * reader._at)  # only what is behind it would be read again
+    file.write_bytes(b"x" * reader._at)  # which is not read again
     assert len(reader.update()) == 3
 
 
@@ -192,7 +192,7 @@ def test_a_deleted_working_folder_is_taken_from_the_environment(place, monkeypat
     assert environment.working_folder() == place / "gone"
 
 
-# Folders of data that only an untrusted file names
+# Data folders that only an untrusted file names
 
 
 def planned(root, digest):
@@ -216,7 +216,7 @@ def test_a_run_without_a_data_digest_needs_the_callers_folder(place):
 
 
 def pictures(folder, first):
-    """Return a new folder of twelve grey pictures."""
+    """Write twelve grey images into a new folder; return it."""
     folder.mkdir()
     for number in range(12):
         Image.new("L", (8, 8), first + number).save(folder / f"{number}.png")
@@ -274,4 +274,4 @@ def test_a_worker_ends_after_its_parent_has_ended():
             return
         time.sleep(0.05)
     psutil.Process(number.value).kill()
-    raise AssertionError("the worker waits for ever")
+    raise AssertionError("the worker did not end")

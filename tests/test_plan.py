@@ -1,4 +1,4 @@
-"""The plan on the disk: whole or not at all, a job's part by itself, and the layout of version 0.1."""
+"""The plan on the disk: complete or refused, each job readable by itself, and the format of version 0.1."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""What is printed is text whatever is in it, and never stops what prints it."""
+"""Printing: control characters are escaped, and a stream that fails does not stop a command."""
 
 import ast
 import io
@@ -24,7 +24,7 @@ from vae_exp.storage.run_folder import RunFolder
 from vae_exp.terminal import draw, new_console, safe, say
 
 HOSTILE = "\x1b]0;owned\x07\x1b[31m\u202e\r\x08x"
-SOURCES = [  # a template is another's program
+SOURCES = [  # a template is a program of its own
     file for file in sorted(Path(vae_exp.__file__).parent.rglob("*.py")) if file.parent.name != "templates"
 ]
 
@@ -45,7 +45,7 @@ def test_everything_is_printed_through_printing_py(file):
     allowed = {"printing.py": set(), "terminal.py": {"Console", "console.print"}, "conclusion.py": {"Console"}}
     allowed |= {
         name: {"Console"} for name in ("grid.py", "from_python.py")
-    }  # what a notebook's sweep prints is kept from it
+    }  # consoles that keep the output of a sweep out of a notebook
     calls = set(printing_calls(ast.parse(file.read_text(encoding="utf-8"))))
     assert calls <= allowed.get(file.name, set())
 
@@ -56,7 +56,7 @@ def test_the_source_check_detects_calls_that_print(line):
 
 
 def test_a_line_printed_while_a_bar_is_drawn_appears_above_it(capsys, monkeypatch):
-    """rich puts a stream of its own before standard output meanwhile, and draws the bar below it."""
+    """Meanwhile rich replaces standard output with its own stream, and draws the bar below each line."""
     monkeypatch.setenv("FORCE_COLOR", "1")  # a terminal, for rich
     console = new_console(width=60)
     with Live("the bar", console=console, auto_refresh=False):
@@ -69,7 +69,7 @@ def test_a_line_printed_while_a_bar_is_drawn_appears_above_it(capsys, monkeypatc
 
 
 def test_closing_the_printing_stream_leaves_standard_output_open(capsys):
-    """Python closes, and flushes, every file that is left at its end, when the modules are gone already."""
+    """Python flushes and closes all open files at exit, after it has removed the modules."""
     door = Door("stdout")
     door.close()
     assert not door.closed
@@ -85,7 +85,7 @@ def test_lines_and_tables_escape_control_characters():
     table.add_column(Text(HOSTILE))
     table.add_row(Text(HOSTILE), style="bold")
     draw(console, table)
-    shown = file.getvalue().replace("\x1b[1m", "").replace("\x1b[0m", "")  # what rich itself makes bold
+    shown = file.getvalue().replace("\x1b[1m", "").replace("\x1b[0m", "")  # rich's own codes for bold
     assert all(line.isprintable() for line in shown.split("\n"))
     assert shown.count("\\x1b]0;owned") == 3
 
@@ -122,7 +122,7 @@ def test_printing_to_a_missing_or_closed_stream_is_no_error(monkeypatch):
         if stream:
             stream.close()
         monkeypatch.setattr(sys, "stdout", stream)
-        print_line("nobody reads this")
+        print_line("no stream")
         assert not OUT.isatty()
     assert isinstance(ERR, Door)
 
@@ -142,8 +142,8 @@ def test_a_closed_pipe_does_not_stop_a_run(tmp_path):
     process.stdout.readline()
     process.stdout.close()
     with process.stderr:
-        said = process.stderr.read()
-    assert (process.wait(300), said) == (0, "")
+        errors = process.stderr.read()
+    assert (process.wait(300), errors) == (0, "")
     assert RunFolder(tmp_path / "run").state() == "finished"
 
 

@@ -1,4 +1,4 @@
-"""A person sees the epoch, the validation loss and the time left, however wide the terminal is."""
+"""The progress line shows epoch, validation loss and time left at every width of the terminal."""
 
 import io
 import re

@@ -1,4 +1,4 @@
-"""A sweep from Python has the folder, the plan and the report of the command's sweep."""
+"""A sweep from Python has the same folder, plan and report as a sweep of the command."""
 
 import dataclasses
 import os
@@ -112,7 +112,7 @@ def test_numpy_values_and_tuples_are_named_as_the_command_names_them():
 
 
 @pytest.mark.parametrize(
-    ("grid", "complaint"),
+    ("grid", "message"),
     [
         ({"model.latent_dim": [2, 0]}, r"^job 2 of 2 \(model\.latent_dim=0\): .*model\.latent_dim must be at least 1"),
         ({"model.latent_dim": [2, "4"]}, r"model\.latent_dim must be an integer of at most 64 bits, got '4'"),
@@ -127,8 +127,8 @@ def test_numpy_values_and_tuples_are_named_as_the_command_names_them():
         ({"trainer.batch_size": [10**6]}, r"trainer\.batch_size must be at most"),
     ],
 )
-def test_an_invalid_sweep_from_python_is_refused_before_anything_is_created(tmp_path, grid, complaint):
-    with pytest.raises(UserError, match=complaint) as error:
+def test_an_invalid_sweep_from_python_is_refused_before_anything_is_created(tmp_path, grid, message):
+    with pytest.raises(UserError, match=message) as error:
         vae_exp.sweep(CONFIG, grid, tmp_path / "sweep")
     assert "\n" not in str(error.value)
     assert list(tmp_path.iterdir()) == []
@@ -199,7 +199,7 @@ def test_sigterm_ends_a_whole_sweep_or_search_from_python(call, jobs, tmp_path):
 
 
 def wait_for_epochs(process, sweep, number):
-    """Wait until this number of runs have an epoch; return the number of runs that have one."""
+    """Wait until at least `number` runs have an epoch; return how many have one."""
     deadline = time.monotonic() + 120
     while (started := sum(file.stat().st_size > 0 for file in sweep.path.glob("*/metrics.jsonl"))) < number:
         assert process.is_alive()

@@ -1,4 +1,4 @@
-"""Every stream of random numbers is its own, and always the same."""
+"""Streams of random numbers are independent and reproducible."""
 
 import hashlib
 import itertools
@@ -43,7 +43,7 @@ def test_drawing_does_not_use_the_global_generator():
 
 @pytest.fixture
 def settings():
-    """Put back what the test changes for the whole process."""
+    """Restore the settings that the test changes for the whole process."""
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     fill, benchmark = torch.utils.deterministic.fill_uninitialized_memory, torch.backends.cudnn.benchmark
     yield

@@ -1,4 +1,4 @@
-"""The page with the report: what is drawn, what is shown, and what untrusted files can do to it."""
+"""The page of the report: charts, pictures and tables, and its safety against untrusted files."""
 
 import base64
 import hashlib
@@ -45,7 +45,7 @@ def test_the_page_needs_no_network_and_allows_only_its_own_script(tmp_path):
 
 
 def hostile(path):
-    """Make a sweep that holds a payload wherever an untrusted folder can hold one."""
+    """Write a sweep with a payload wherever an untrusted folder can hold one."""
     folder = path / PAYLOAD
     made = sweep(folder, [(config(dim), {"losses": [(float(dim), 1.0)]}) for dim in (2, 10, 4)])
     first, second = (made.folder(job) for job in made.jobs()[:2])
@@ -82,7 +82,7 @@ def test_in_chromium_the_page_sorts_by_a_click_and_runs_no_payload(tmp_path, bro
     assert browser.run("return document.querySelector('.details .error').textContent") == PAYLOAD + SCRIPT
     assert browser.run("return document.querySelectorAll('[src=x], script:not([type])').length") == 1
     assert "owned" not in browser.run("return document.title")
-    assert browser.said() == []
+    assert browser.messages() == []
 
 
 @pytest.mark.process
@@ -91,12 +91,12 @@ def test_the_payload_works_in_a_page_without_protection(tmp_path, browser):
     (tmp_path / "page.html").write_text(f"<!doctype html><title>mine</title><body>{PAYLOAD}</body>")
     browser.open((tmp_path / "page.html").as_uri())
     browser.wait("document.title === 'owned'")
-    browser.said()  # that src=x is no picture
+    browser.messages()  # the error for src=x
 
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    """The pages of a sweep with seeds, where one run failed, and of a single run."""
+    """The pages of a sweep with seeds, in which one run failed, and of a single run."""
     folder = tmp_path_factory.mktemp("pages")
     made = sweep(folder / "sweep", [(config(dim, seed), finished(dim)) for dim in (2, 4) for seed in (0, 1)])
     made.folder(made.jobs()[3]).write_status("failed", "out of memory")
@@ -114,7 +114,7 @@ def finished(dim):
 
 
 def noted(name, band=60):
-    """Return a picture with the note of a figure: its band is red, and what is below it green."""
+    """Return a picture with a stored heading: its band is red, the rest green."""
     image = Image.new("RGB", (400, 300), "green")
     image.paste("red", (0, 0, 400, band))
     return png(image, Note(f"{name}: digits", f"what {name} shows", band))
@@ -174,9 +174,9 @@ def test_column_groups_fold_and_pictures_open_enlarged(pages, browser):
 
 def test_the_page_and_its_title_begin_with_the_answer(pages):
     text = pages[0].read_text(encoding="utf-8")
-    said = "latent_dim=4 is best: 16.5 ± 0.5 nats per image, 2.0 below latent_dim=2, one seed"
-    assert f"<title>{said}" in text
-    assert f"<h1>{said}" in text
+    answer = "latent_dim=4 is best: 16.5 ± 0.5 nats per image, 2.0 below latent_dim=2, one seed"
+    assert f"<title>{answer}" in text
+    assert f"<h1>{answer}" in text
     assert "<h1>Test loss 18.5 ± 0.5 nats per image</h1>" in pages[1].read_text(encoding="utf-8")
 
 
@@ -228,7 +228,7 @@ def picture(size=(1200, 400)):
 
 
 def bomb(width, height):
-    """Return a small file that claims to be a picture of so many pixels."""
+    """Return a small PNG file that claims this size."""
     content = bytearray(picture((8, 8)))
     content[16:24] = width.to_bytes(4, "big") + height.to_bytes(4, "big")
     content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")
@@ -285,7 +285,7 @@ def test_compare_writes_the_report_of_a_run_into_its_folder_or_below_outputs(tmp
     folder = write(tmp_path / "run", config(2), [(2.0, 1.0)])
     assert "Report: run/report.html" in run(tmp_path, "compare", "run").stdout
     (folder.path / "report.html").unlink()
-    (folder.path / "report.html").mkdir()  # root may write anywhere but over a folder
+    (folder.path / "report.html").mkdir()  # even root can't replace a folder by a file
     done = run(tmp_path, "compare", "run")
     (made,) = (tmp_path / "outputs").iterdir()
     assert f"Report: outputs/{made.name}/report.html" in done.stdout
@@ -331,7 +331,7 @@ def test_a_measure_name_that_looks_like_a_formula_is_text_in_the_csv(tmp_path, s
 
 @pytest.fixture
 def pictured(tmp_path, monkeypatch):
-    """Three configurations with two seeds each, the last configuration the best, and a picture in every run."""
+    """Three configurations with two seeds each and a picture in every run; the last configuration is the best."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     jobs = [(config(dim, seed), {"losses": [(9.0 - dim, 1.0)]}) for dim in (2, 3, 4) for seed in (0, 1)]
     made = sweep(tmp_path / "sweep", jobs)

@@ -1,4 +1,4 @@
-"""`python -m vae_exp.reproduce`: the same bits again, or what differs and where it ran."""
+"""`python -m vae_exp.reproduce`: the same bits again, or the differences in metrics, weights and machine."""
 
 import dataclasses
 import json
@@ -51,7 +51,7 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def origin(trained, tmp_path, monkeypatch):
-    """A finished run that a test may change, in the folder where it works."""
+    """A finished run that a test may change, in the working folder."""
     monkeypatch.chdir(tmp_path)
     return RunFolder(shutil.copytree(trained, tmp_path / "origin"))
 
@@ -62,7 +62,7 @@ def command(*arguments, cwd):
 
 
 def made(folder):
-    """Return the run that was made below outputs/."""
+    """Return the new run below outputs/."""
     [path] = (folder / "outputs").iterdir()
     return RunFolder(path)
 

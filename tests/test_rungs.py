@@ -1,4 +1,4 @@
-"""Successive halving by hand: which epochs, who goes on, and how two measures are ranked."""
+"""Successive halving, computed by hand: the rungs, the promotions, and the ranking by two measures."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What Optuna is asked: reproducible, without repetition, observations the first rung alone."""
+"""Proposals of Optuna's samplers: reproducible and without repetition."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def searched(space, trials, sampler, seed=0, batch=8, value=lambda point: (len(s
 
 
 def distance(point):
-    """A loss whose minimum lies at lr = 1e-3, y and 8."""
+    """Return a loss with its minimum at lr = 1e-3, y and 8."""
     return (abs(float(point["lr"]) - 1e-3) * 1e3 + (point["b"] != "y") + 8 / float(point["n"]),)
 
 

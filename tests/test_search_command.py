@@ -1,4 +1,4 @@
-"""Searches as a user runs them: killed, with one worker and with two, refused, extended, and shown in MLflow."""
+"""Searches as commands: killed, with one and two workers, refused, extended, and shown in MLflow."""
 
 import random
 import shlex
@@ -27,36 +27,36 @@ QUICK = [*SMALL, "evaluation.final=false", "figures.which=[]", "trainer.patience
 EIGHT = [*SEARCH, *SPACE, *QUICK, "hydra.sweeper.trials=8", "hydra.sweeper.batch=4", "tracking=none"]
 
 
-def story(sweep):
-    """Return all that a search decided and saw: trials, values and who was in which rung."""
+def decisions(sweep):
+    """Return all decisions and results of a search: the points of its trials and the values in each rung."""
     search = Search(sweep, record.read(sweep.path), [])
     points = {trial.number: trial.point for trial in search.trials}
     return points, [(rung.epoch, rung.values) for rung in search.rungs()]
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory):
-    """A search that nobody disturbs, and what it said."""
-    cwd = tmp_path_factory.mktemp("alone")
+def uninterrupted(tmp_path_factory):
+    """An uninterrupted search, and what it printed."""
+    cwd = tmp_path_factory.mktemp("uninterrupted")
     done = run(cwd, "train", *EIGHT)
     assert done.returncode == 0, done.stderr
     return sweep_of(cwd), done.stdout
 
 
-def test_a_search_ends_by_printing_its_table_cost_and_best_command(alone):
-    sweep, said = alone
-    assert "8 trials: 6 paused, 2 finished." in said
-    assert "Trained 8 to epoch 1, 4 to epoch 2, 2 to epoch 4: 16 epochs, 50 % of the 32 of training all." in said
-    (command,) = (line for line in said.splitlines() if line.startswith("  python -m vae_exp.train"))
+def test_a_search_ends_by_printing_its_table_cost_and_best_command(uninterrupted):
+    sweep, message = uninterrupted
+    assert "8 trials: 6 paused, 2 finished." in message
+    assert "Trained 8 to epoch 1, 4 to epoch 2, 2 to epoch 4: 16 epochs, 50 % of the 32 of training all." in message
+    (command,) = (line for line in message.splitlines() if line.startswith("  python -m vae_exp.train"))
     assert "trainer.threads=1" in command
     page = (sweep.path / "report.html").read_text(encoding="utf-8")
     for name in ("search_course", "search_key_0", "search_key_1"):
         assert f'<figure class="plot" id="{name}">' in page
 
 
-def test_the_printed_command_trains_the_best_trials_weights_byte_for_byte(alone, tmp_path):
-    sweep, said = alone
-    (command,) = (line for line in said.splitlines() if line.startswith("  python -m vae_exp.train"))
+def test_the_printed_command_trains_the_best_trials_weights_byte_for_byte(uninterrupted, tmp_path):
+    sweep, message = uninterrupted
+    (command,) = (line for line in message.splitlines() if line.startswith("  python -m vae_exp.train"))
     python, *arguments = shlex.split(command)
     subprocess.run([sys.executable, *arguments], cwd=tmp_path, check=True, capture_output=True, timeout=300)
     (fresh,) = (tmp_path / "outputs").iterdir()
@@ -71,14 +71,14 @@ def test_the_printed_command_trains_the_best_trials_weights_byte_for_byte(alone,
         }
 
 
-def test_two_workers_give_the_same_search_as_one(alone, tmp_path):
+def test_two_workers_give_the_same_search_as_one(uninterrupted, tmp_path):
     done = run(tmp_path, "train", *EIGHT, *TWO)
     assert done.returncode == 0, done.stderr
-    assert story(sweep_of(tmp_path)) == story(alone[0])
+    assert decisions(sweep_of(tmp_path)) == decisions(uninterrupted[0])
 
 
-def killed_and_resumed(cwd, kills, seed):
-    """Kill a search and all that it started at random moments, so often or until it has ended; return it."""
+def kill_and_resume(cwd, kills, seed):
+    """Kill a search with all its processes at random moments, `kills` times or until it has ended; return it."""
     moments = random.Random(seed)
     folder = cwd / "search"
     again = ["train", *EIGHT, f"hydra.sweep.dir={folder}"]
@@ -97,17 +97,17 @@ def killed_and_resumed(cwd, kills, seed):
 
 
 @needs_kill
-def test_a_search_killed_at_three_random_moments_ends_like_an_uninterrupted_one(alone, tmp_path):
+def test_a_search_killed_at_three_random_moments_ends_like_an_uninterrupted_one(uninterrupted, tmp_path):
     seed = random.randrange(10**6)
     print(f"seed {seed}")
-    assert story(killed_and_resumed(tmp_path, 3, seed)) == story(alone[0])
+    assert decisions(kill_and_resume(tmp_path, 3, seed)) == decisions(uninterrupted[0])
 
 
 @needs_kill
 @pytest.mark.faults
 @pytest.mark.parametrize("seed", range(3))
-def test_a_search_killed_at_twenty_random_moments_ends_like_an_uninterrupted_one(alone, tmp_path, seed):
-    assert story(killed_and_resumed(tmp_path, 20, seed)) == story(alone[0])
+def test_a_search_killed_at_twenty_random_moments_ends_like_an_uninterrupted_one(uninterrupted, tmp_path, seed):
+    assert decisions(kill_and_resume(tmp_path, 20, seed)) == decisions(uninterrupted[0])
 
 
 def test_the_runs_of_an_earlier_sweep_in_the_folder_are_its_first_trials(tmp_path):
@@ -116,7 +116,7 @@ def test_the_runs_of_an_earlier_sweep_in_the_folder_are_its_first_trials(tmp_pat
     assert run(tmp_path, "train", *grid, *QUICK).returncode == 0
     done = run(tmp_path, "train", *SEARCH, SPACE[0], *QUICK, *grid[2:], "hydra.sweeper.trials=4")
     assert done.returncode == 0, done.stderr
-    points, rungs = story(SweepFolder(tmp_path / "both"))
+    points, rungs = decisions(SweepFolder(tmp_path / "both"))
     assert [points[number]["model.latent_dim"] for number in (1, 2)] == ["2", "4"]
     assert len(points) == len({point["model.latent_dim"] for point in points.values()}) == 4
     assert rungs[-1][0] == 4
@@ -128,7 +128,7 @@ def test_a_trial_that_crashes_ends_the_search_with_exit_code_1_and_can_be_skippe
     sweep = SweepFolder(tmp_path / "search")
     broken = next(sweep.folder(job) for job in sweep.jobs() if sweep.folder(job).state() == "paused")
     broken.write_status("failed", "its process was killed, twice (out of memory?)")
-    broken.write_config((broken.read_config() or {}) | {"seed": 7})  # so that it can't be run
+    broken.write_config((broken.read_config() or {}) | {"seed": 7})  # so that it can't run
     number = next(job.trial for job in sweep.jobs() if job.name == broken.path.name)
     done = run(tmp_path, "resume", sweep.path)
     assert done.returncode == 1
@@ -154,7 +154,7 @@ def test_a_search_is_shown_in_mlflow_with_its_trials_and_rungs(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["-m", "optimizer.lr=interval(1e-4,1e-2)"], "hydra/sweeper=search"),
         ([*SEARCH, *SPACE], "hydra.sweeper.trials must be a number of configurations"),
@@ -166,14 +166,14 @@ def test_a_search_is_shown_in_mlflow_with_its_trials_and_rungs(tmp_path):
         ([*SEARCH, "hydra.sweeper.trials=4", "model=conv,mlp", "model.hidden=[8],[16]", "data=digits"], "model=conv"),
     ],
 )
-def test_an_invalid_search_command_is_refused_before_anything_is_created(tmp_path, arguments, said):
+def test_an_invalid_search_command_is_refused_before_anything_is_created(tmp_path, arguments, message):
     done = run(tmp_path, "train", *arguments)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert message in done.stderr
     assert done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_resumed_search_refuses_keys_that_are_fixed(alone):
+def test_a_resumed_search_refuses_keys_that_are_fixed(uninterrupted):
     with pytest.raises(UserError, match="can be given for a search"):
-        resume.resume(alone[0].path, ["hydra.sweeper.factor=4"])
+        resume.resume(uninterrupted[0].path, ["hydra.sweeper.factor=4"])

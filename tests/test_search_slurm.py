@@ -1,11 +1,11 @@
-"""Searches handed over to Slurm: their steps without it, and on a real one."""
+"""Searches handed over to Slurm: their steps without Slurm, and on a real one."""
 
 import itertools
 import subprocess
 
 import pytest
-from clusters import LAUNCHER, begin, cluster, jobs_of, until
-from searches import asked, replaced, searched, story, train
+from clusters import LAUNCHER, cluster, jobs_of, start_sweep, wait_until
+from searches import decisions, make_record, replaced, run_search, train
 from sweeps import run, sweep_of
 
 from vae_exp.errors import UserError
@@ -16,7 +16,7 @@ from vae_exp.storage.sweep_folder import Job, SweepFolder
 from vae_exp.sweeping import slurm
 from vae_exp.sweeping.slurm_record import Tasks, fill
 
-__all__ = ["begin", "cluster"]
+__all__ = ["start_sweep", "cluster"]
 
 SPACE = ["model.latent_dim=range(2,9)", "optimizer.lr=tag(log,interval(1e-4,1e-1))"]
 QUICK = ["data=digits", "model=mlp", "model.hidden=[16]", "trainer.epochs=4", "trainer.batch_size=200"]
@@ -27,11 +27,11 @@ FOUR = ["-m", "hydra/sweeper=search", *(f"hydra.sweeper.{option}" for option in 
 
 @pytest.fixture(scope="module")
 def small():
-    return asked()
+    return make_record()
 
 
 def steps(search):
-    """Take every step as Slurm would; return the sizes that were known when the first began, and those that came."""
+    """Run every step as Slurm would; return the sizes reserved at the start, and the actual ones."""
     runs = search.next_runs()
     reserved = [(runs[0].until, len(runs)), *search.ahead(runs[0].until)]
     taken = []
@@ -43,14 +43,14 @@ def steps(search):
 
 
 def test_steps_that_know_only_their_epoch_give_the_same_search(tmp_path, small):
-    alone = searched(tmp_path / "alone", small)
+    uninterrupted = run_search(tmp_path / "alone", small)
     reserved, taken = steps(Search(SweepFolder(tmp_path / "steps"), small, ["python"]))
     assert reserved == taken == [(1, 4), (1, 2), (2, 3), (4, 1), (6, 1)]
-    assert story(Search(SweepFolder(tmp_path / "steps"), small, ["python"])) == story(alone)
+    assert decisions(Search(SweepFolder(tmp_path / "steps"), small, ["python"])) == decisions(uninterrupted)
 
 
 def test_steps_reserved_for_missing_trials_do_nothing(tmp_path):
-    little = asked("model.latent_dim=2,3,4", trials=50)
+    little = make_record("model.latent_dim=2,3,4", trials=50)
     reserved, taken = steps(Search(SweepFolder(tmp_path), little, ["python"]))
     assert reserved == taken == [(1, 3), (2, 1), (4, 1), (6, 1)]
 
@@ -66,7 +66,7 @@ def test_no_step_starts_before_earlier_trials_have_their_values(tmp_path, small)
 
 
 def test_a_search_with_more_trials_goes_back_to_its_first_rung(tmp_path, small):
-    searched(tmp_path, small)
+    run_search(tmp_path, small)
     more = Search(SweepFolder(tmp_path), replaced(small, trials=10), ["python"])
     assert [(rung.epoch, len(rung.trials)) for rung in more.rungs()] == [(1, 6)]
     assert {job.until for job in more.next_runs()} == {1}
@@ -96,11 +96,11 @@ def found_in(cwd):
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory, cluster):
+def uninterrupted(tmp_path_factory, cluster):
     """The same search on this machine."""
-    cwd = tmp_path_factory.mktemp("alone")
+    cwd = tmp_path_factory.mktemp("uninterrupted")
     assert run(cwd, "train", *FOUR).returncode == 0
-    return story(found_in(cwd))
+    return decisions(found_in(cwd))
 
 
 def queue(sweep):
@@ -108,33 +108,33 @@ def queue(sweep):
 
 
 def concluded(cwd):
-    """Wait until Slurm has nothing of the search any more; return what the last jobs printed."""
+    """Wait until Slurm has no job of the search; return what the last jobs printed."""
     sweep = sweep_of(cwd)
-    until(lambda: not queue(sweep), "Slurm still had jobs")
+    wait_until(lambda: not queue(sweep), "Slurm still had jobs")
     return "".join(log.read_text(encoding="utf-8") for log in sweep.path.glob(".submitit/*/conclusion/*.out"))
 
 
 def is_begun(cwd):
-    """Return whether the search is in Slurm's queue and not held back any more."""
+    """Return whether the search is in Slurm's queue and no longer held."""
     tasks = queue(sweep_of(cwd)) if list(cwd.glob("outputs/*/.submitit")) else []
     return any(task.concludes for task in tasks) and not any(task.is_held for task in tasks)
 
 
 @pytest.mark.process
 @pytest.mark.parametrize("together", [1, 2])
-def test_a_search_on_slurm_ends_although_its_command_was_killed(tmp_path, begin, alone, together):
-    process = begin(*FOUR, *LAUNCHER, f"hydra.sweeper.jobs_per_task={together}")
-    until(lambda: is_begun(tmp_path), "the search did not begin")
+def test_a_search_on_slurm_ends_although_its_command_was_killed(tmp_path, start_sweep, uninterrupted, together):
+    process = start_sweep(*FOUR, *LAUNCHER, f"hydra.sweeper.jobs_per_task={together}")
+    wait_until(lambda: is_begun(tmp_path), "the search did not begin")
     process.kill()
     assert "Train it alone, to the same weights" in concluded(tmp_path)
-    assert story(found_in(tmp_path)) == alone
+    assert decisions(found_in(tmp_path)) == uninterrupted
     assert (sweep_of(tmp_path).path / "report.html").is_file()
 
 
 @pytest.mark.process
 @pytest.mark.faults
-def test_tasks_after_a_cancelled_trial_end_and_resume_continues_the_search(tmp_path, begin, alone):
-    _, stderr = begin(*FOUR, *LAUNCHER).communicate(timeout=120)
+def test_tasks_after_a_cancelled_trial_end_and_resume_continues_the_search(tmp_path, start_sweep, uninterrupted):
+    _, stderr = start_sweep(*FOUR, *LAUNCHER).communicate(timeout=120)
     assert not stderr
     sweep = sweep_of(tmp_path)
     subprocess.run(["scancel", jobs_of(sweep)["0"].number], check=True)
@@ -144,33 +144,33 @@ def test_tasks_after_a_cancelled_trial_end_and_resume_continues_the_search(tmp_p
     errors = "".join(log.read_text() for log in sweep.path.glob(".submitit/*/step_*/*.err"))
     assert "nothing goes to epoch 2: trials 1 have not come to epoch 2" in errors
     assert run(tmp_path, "resume", sweep.path, *LAUNCHER).returncode == 0
-    assert run(tmp_path, "resume", sweep.path, *LAUNCHER).returncode == 2  # it is queued
+    assert run(tmp_path, "resume", sweep.path, *LAUNCHER).returncode == 2  # it is already queued
     concluded(tmp_path)
-    assert story(found_in(tmp_path)) == alone
+    assert decisions(found_in(tmp_path)) == uninterrupted
 
 
 @pytest.mark.process
 @pytest.mark.faults
-def test_a_search_killed_during_submission_never_starts_and_can_be_resubmitted(tmp_path, begin, alone):
-    process = begin(*FOUR, *LAUNCHER)
-    until(lambda: list(tmp_path.glob("outputs/*/.submitit/*/step_1")), "no step was submitted")
+def test_a_search_killed_during_submission_never_starts_and_can_be_resubmitted(tmp_path, start_sweep, uninterrupted):
+    process = start_sweep(*FOUR, *LAUNCHER)
+    wait_until(lambda: list(tmp_path.glob("outputs/*/.submitit/*/step_1")), "no step was submitted")
     process.kill()
     process.communicate()
     sweep = sweep_of(tmp_path)
     assert all(task.state == "PENDING" for task in queue(sweep))
     assert run(tmp_path, "resume", sweep.path, *LAUNCHER).returncode == 0
     concluded(tmp_path)
-    assert story(found_in(tmp_path)) == alone
+    assert decisions(found_in(tmp_path)) == uninterrupted
     assert {len(sweep.folder(job).read_environment().sessions) for job in sweep.jobs()} == {1, 2}
 
 
 @pytest.mark.process
 @pytest.mark.faults
-def test_a_stopped_search_is_concluded_and_can_be_resumed(tmp_path, begin, alone):
-    begin(*FOUR, *LAUNCHER).communicate(timeout=120)
+def test_a_stopped_search_is_concluded_and_can_be_resumed(tmp_path, start_sweep, uninterrupted):
+    start_sweep(*FOUR, *LAUNCHER).communicate(timeout=120)
     sweep = sweep_of(tmp_path)
-    until(lambda: any(task.state == "RUNNING" for task in jobs_of(sweep).values()), "no task ran")
+    wait_until(lambda: any(task.state == "RUNNING" for task in jobs_of(sweep).values()), "no task ran")
     assert run(tmp_path, "stop", sweep.path).returncode == 0
     assert "Resume with: " in concluded(tmp_path)
     assert run(tmp_path, "resume", sweep.path, *LAUNCHER, "hydra.sweeper.wait=true").returncode == 0
-    assert story(found_in(tmp_path)) == alone
+    assert decisions(found_in(tmp_path)) == uninterrupted

@@ -1,4 +1,4 @@
-"""A space from Hydra's grammar: what it holds, how values are written, and what is refused in one line."""
+"""A search space from Hydra's overrides: its points, how values are written, and what is refused in one line."""
 
 import math
 import re
@@ -40,7 +40,7 @@ def test_hydra_overrides_become_a_space_seeds_and_fixed_keys():
 
 
 @pytest.mark.parametrize(
-    ("overrides", "said"),
+    ("overrides", "message"),
     [
         (["optimizer.lr=interval(1e-2,1e-4)"], "optimizer.lr: an interval must start below its end"),
         (["optimizer.lr=interval(0.1,0.1)"], "optimizer.lr: an interval must start below its end"),
@@ -60,8 +60,8 @@ def test_hydra_overrides_become_a_space_seeds_and_fixed_keys():
         (["model.latent_dim=2", "seed=0,1"], "hydra/sweeper=search needs a key to search"),
     ],
 )
-def test_an_invalid_space_is_refused_with_the_key(overrides, said):
-    with pytest.raises(UserError, match=f"^{re.escape(said)}") as error:
+def test_an_invalid_space_is_refused_with_the_key(overrides, message):
+    with pytest.raises(UserError, match=f"^{re.escape(message)}") as error:
         read(*overrides)
     assert "\n" not in str(error.value)
 

@@ -1,4 +1,4 @@
-"""What a command imports before it says something: torch takes seconds, and help and a wrong key need none of it."""
+"""What a command imports before it prints: torch takes seconds, and help and errors of the schema don't need it."""
 
 import json
 import os
@@ -15,9 +15,9 @@ from commands import Command
 pytestmark = pytest.mark.process
 
 FIXTURES = Path(__file__).parent / "fixtures"
-DRAWS = {"matplotlib", "numpy", "pandas", "scipy", "seaborn"}
-"""What a table and the charts of a report need."""
-HEAVY = DRAWS | {"torch", "torchvision", "sklearn", "mlflow", "optuna", "sympy", "triton"}
+PLOTS = {"matplotlib", "numpy", "pandas", "scipy", "seaborn"}
+"""What the table and the charts of a report need."""
+HEAVY = PLOTS | {"torch", "torchvision", "sklearn", "mlflow", "optuna", "sympy", "triton"}
 COMMANDS = """
 import importlib, json, sys, traceback
 
@@ -39,13 +39,13 @@ print(json.dumps([codes, sorted(set(heavy) & set(sys.modules))]))
 
 
 def process(cwd, verb, *lines, absent=()):
-    """Call a verb with each command line in one new process, in which some modules can't be imported."""
+    """Call a command with each list of arguments in one new process, in which `absent` modules can't be imported."""
     given = json.dumps([verb, sorted(HEAVY - set(absent)), sorted(absent), lines])
     return subprocess.run([sys.executable, "-c", COMMANDS, given], cwd=cwd, capture_output=True, text=True, check=True)
 
 
 def called(cwd, verb, *lines):
-    """Return the exit code of each command line, and what all of them together imported."""
+    """Return the exit code of each call, and the heavy modules that they imported."""
     codes, imported = json.loads(process(cwd, verb, *lines).stdout.splitlines()[-1])
     return codes, set(imported)
 
@@ -105,7 +105,9 @@ def test_the_first_line_is_printed_before_torch_is_imported(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("verb", "end", "allowed"), [("status", 0, set()), ("stop", 2, set()), ("compare", 0, DRAWS)], ids=lambda verb: verb
+    ("verb", "end", "allowed"),
+    [("status", 0, set()), ("stop", 2, set()), ("compare", 0, PLOTS)],
+    ids=lambda verb: verb,
 )
 def test_watching_a_sweep_imports_no_torch(tmp_path, verb, end, allowed):
     shutil.copytree(FIXTURES / "sweep_0.1.0", tmp_path / "sweep")

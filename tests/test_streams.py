@@ -1,4 +1,4 @@
-"""Each purpose draws from a stream of its own: doing more or less of one thing changes nothing else."""
+"""Each purpose has its own random stream: doing more or less of one thing changes nothing else."""
 
 import dataclasses
 
@@ -34,11 +34,11 @@ def metrics(folder, *prefixes):
 
 
 def trained(folder):
-    """Return what training alone decides."""
+    """Return the results that depend on training alone."""
     return folder.weights_file("last").read_bytes(), metrics(folder, "train/")
 
 
-def timeless(folder):
+def without_times(folder):
     return {key: value for key, value in folder.read_final().flat().items() if key != "seconds"}
 
 
@@ -51,7 +51,7 @@ def test_turning_figures_off_changes_nothing_else(plain, tmp_path, which):
     other = run(tmp_path / "run", figures={"which": which})
     assert trained(other) == trained(plain)
     assert metrics(other, "val/", "test/") == metrics(plain, "val/", "test/")
-    assert timeless(other) == timeless(plain)
+    assert without_times(other) == without_times(plain)
     assert pictures(other).items() <= pictures(plain).items()
     assert set(which) <= pictures(other).keys() < pictures(plain).keys()
 

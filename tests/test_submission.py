@@ -1,4 +1,4 @@
-"""How jobs become arrays, and which options Slurm is never asked for: no Slurm is needed."""
+"""How jobs become arrays, and which launcher options are refused; no Slurm is needed."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def test_arrays_hold_every_task_once_and_respect_the_limit_of_parallel_tasks(cou
     assert [task for array in found for task in array.tasks] == tasks
     assert max(len(array.tasks) for array in found) <= largest
     assert all(array.after is None or array.after < i for i, array in enumerate(found))
-    chains = {}  # of arrays that run one after another, by the first: only one of each runs at a time
+    chains = {}  # arrays that wait for each other, by the first one: only one of a chain runs at a time
     for i, array in enumerate(found):
         first = i if array.after is None else chains[array.after][0]
         chains[i] = (first, array.at_once)
@@ -88,7 +88,7 @@ def test_slurm_jobs_are_named_after_their_sweep_by_default(tmp_path):
 
 
 def test_submitit_gets_a_new_folder_without_planted_pickles_each_time(tmp_path):
-    """It unpickles, as a job's result, what it finds in its folder under the job's number."""
+    """submitit unpickles the file in its folder that has the name of a job's result."""
     planted = tmp_path / "sweep" / ".submitit" / "7" / "7_0_result.pkl"
     planted.parent.mkdir(parents=True)
     planted.touch()

@@ -1,4 +1,4 @@
-"""Sweeps that are killed, stopped, broken and extended, run as commands with a real store."""
+"""Sweeps that are killed, stopped, extended or have a failing job, run as commands with a real store."""
 
 import itertools
 import random
@@ -25,9 +25,9 @@ needs_kill = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows 
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory):
-    """A sweep of four jobs that nobody disturbs."""
-    cwd = tmp_path_factory.mktemp("alone")
+def uninterrupted(tmp_path_factory):
+    """An uninterrupted sweep of four jobs."""
+    cwd = tmp_path_factory.mktemp("uninterrupted")
     done = run(cwd, "train", *FOUR, *QUICK)
     assert done.returncode == 0, done.stderr
     return sweep_of(cwd)
@@ -36,14 +36,14 @@ def alone(tmp_path_factory):
 # --- killed ----------------------------------------------------------------------------------------------------------
 
 
-def killed_and_resumed(cwd, moments, kills, options):
-    """Kill a sweep at random moments of its life and resume it, so often or until it has ended; count the kills."""
+def kill_and_resume(cwd, moments, kills, options):
+    """Kill a sweep at random moments and resume it, `kills` times or until it has ended; return the number of kills."""
     process = start(cwd, "train", *FOUR, *options)
-    for struck in range(kills):
+    for kill in range(kills):
         try:
             _, stderr = process.communicate(timeout=moments.uniform(1, 8))
             assert process.returncode == 0, stderr
-            return struck
+            return kill
         except subprocess.TimeoutExpired:
             kill_group(process)
         begun = (cwd / "outputs").exists() and any((cwd / "outputs").glob("*/sweep.json"))
@@ -53,25 +53,25 @@ def killed_and_resumed(cwd, moments, kills, options):
     return kills
 
 
-def require_the_same_after_kills(cwd, alone, kills, seed, options):
-    """Kill so often, in as many sweeps as that takes where the machine is fast, and hold each against `alone`."""
+def require_the_same_after_kills(cwd, uninterrupted, kills, seed, options):
+    """Kill sweeps, `kills` times in all, and require that each ends like the uninterrupted one."""
     moments, names = random.Random(seed), itertools.count(1)
     while kills > 0:
         new = cwd / f"sweep {next(names)}"
         new.mkdir(parents=True)
-        kills -= killed_and_resumed(new, moments, kills, options)
+        kills -= kill_and_resume(new, moments, kills, options)
         sweep = sweep_of(new)
         assert set(states(sweep).values()) == {"finished"}
-        assert table(sweep).equals(table(alone))
-        assert weights(sweep) == weights(alone)
+        assert table(sweep).equals(table(uninterrupted))
+        assert weights(sweep) == weights(uninterrupted)
         require_history(new, sweep)
 
 
 @needs_kill
-def test_a_sweep_killed_at_three_random_moments_ends_like_an_uninterrupted_one(tmp_path, alone):
+def test_a_sweep_killed_at_three_random_moments_ends_like_an_uninterrupted_one(tmp_path, uninterrupted):
     seed = random.randrange(10**6)
     print(f"seed {seed}")
-    require_the_same_after_kills(tmp_path, alone, 3, seed, QUICK)
+    require_the_same_after_kills(tmp_path, uninterrupted, 3, seed, QUICK)
 
 
 @needs_kill
@@ -84,8 +84,8 @@ def test_a_sweep_killed_at_twenty_random_moments_ends_like_an_uninterrupted_one(
         require_the_same_after_kills(tmp_path / f"seed {seed}", sweep_of(tmp_path / "alone"), 20, seed, options)
 
 
-def killed_worker(cwd, *launcher):
-    """Run a sweep and kill the process of its first job; return the sweep."""
+def kill_worker(cwd, *launcher):
+    """Run a sweep, kill the process of its first job, and return the sweep."""
     process = start(cwd, "train", *FOUR, *QUICK, *launcher)
     running_worker(cwd).kill()
     _, stderr = process.communicate(timeout=300)
@@ -95,13 +95,13 @@ def killed_worker(cwd, *launcher):
 
 @pytest.fixture(scope="module")
 def parallel(tmp_path_factory):
-    """A sweep with two jobs at once, one of which is killed."""
+    """A sweep with two parallel jobs, one of which is killed."""
     cwd = tmp_path_factory.mktemp("parallel")
-    return cwd, killed_worker(cwd, *TWO)
+    return cwd, kill_worker(cwd, *TWO)
 
 
 def require_run_again(cwd, sweep):
-    """Require that all jobs are finished and that one went on in a second session."""
+    """Require that all jobs are finished and that one continued in a second session."""
     assert set(states(sweep).values()) == {"finished"}
     require_history(cwd, sweep)
     assert any(len(sweep.folder(job).read_environment().sessions) > 1 for job in sweep.jobs())
@@ -115,20 +115,20 @@ def test_a_killed_worker_stops_no_other_job_and_its_job_runs_again(parallel):
 @needs_kill
 @pytest.mark.faults
 def test_a_killed_submitit_job_stops_no_other_and_runs_again(tmp_path):
-    require_run_again(tmp_path, killed_worker(tmp_path, "hydra/launcher=submitit_local", "trainer.threads=1"))
+    require_run_again(tmp_path, kill_worker(tmp_path, "hydra/launcher=submitit_local", "trainer.threads=1"))
 
 
 @needs_kill
 @pytest.mark.faults
 @pytest.mark.skipif(not find_spec("hydra_plugins.hydra_ray_launcher"), reason="hydra-ray-launcher is not installed")
 def test_ray_runs_the_job_of_a_killed_worker_again(tmp_path):
-    require_run_again(tmp_path, killed_worker(tmp_path, "hydra/launcher=ray", "trainer.threads=1"))
+    require_run_again(tmp_path, kill_worker(tmp_path, "hydra/launcher=ray", "trainer.threads=1"))
 
 
 @needs_kill
 @pytest.mark.faults
 def test_a_killed_sweep_leaves_no_worker_behind(tmp_path):
-    """Two steps an epoch against a thousand: the worker of the first job waits in vain for another one."""
+    """The first job has two steps per epoch and the second a thousand: the first job's worker becomes idle."""
     long = [*QUICK, "trainer.epochs=40", "tracking=none", "hydra.sweep.dir=sweep", "trainer.batch_size=1000,1"]
     process = start(tmp_path, "train", "-m", *long, *TWO)
     sweep = SweepFolder(tmp_path / "sweep")
@@ -155,7 +155,7 @@ def test_parallel_jobs_share_the_cores_and_record_the_users_command(parallel):
 
 
 def running_worker(cwd, jobs=1):
-    """Return the process of a job as soon as so many of its sweep have trained an epoch and are running."""
+    """Wait until `jobs` jobs are running and have trained an epoch; return the process of one."""
     for _ in range(18000):
         begun = [RunFolder(file.parent).read_status() for file in Path(cwd).glob("outputs/*/*/metrics.jsonl")]
         running = [status.pid for status in begun if status.state == "running"]
@@ -199,12 +199,12 @@ def test_a_stopped_sweep_leaves_no_process_and_can_be_resumed(tmp_path, number, 
     assert "Traceback" not in stdout + stderr
 
 
-# --- broken ----------------------------------------------------------------------------------------------------------
+# --- a failing job ---------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory):
-    """Four jobs of which one diverges."""
+    """A sweep of four jobs, of which one diverges."""
     cwd = tmp_path_factory.mktemp("broken")
     done = run(cwd, "train", "-m", "optimizer=sgd", "optimizer.lr=1e-4,2e-4,1e30,3e-4", *QUICK)
     return cwd, done, sweep_of(cwd)
@@ -297,7 +297,7 @@ def test_a_running_sweep_is_refused_to_another_process(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["-m", "model.latent_dims=2,4"], "model.latent_dims is not a key of the configuration"),
         (["-m", "model.latent_dim=1,2,3,4,5,6,0,7"], "job 7 of 8 (model.latent_dim=0): model.latent_dim must be at"),
@@ -305,25 +305,25 @@ def test_a_running_sweep_is_refused_to_another_process(tmp_path):
         (["-m", "optimizer.lr=0.1,quick"], "job 2 of 2 (optimizer.lr=quick): "),
     ],
 )
-def test_a_sweep_with_an_invalid_job_is_refused_before_anything_is_created(tmp_path, arguments, said):
+def test_a_sweep_with_an_invalid_job_is_refused_before_anything_is_created(tmp_path, arguments, message):
     done = run(tmp_path, "train", *arguments)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert message in done.stderr
     assert done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture
 def complaint(monkeypatch, capsys):
-    """Return what a command says that is refused in one line, called in this process: to start one takes seconds."""
+    """Return a function that calls a command in this process, which is faster, and returns its one-line error."""
 
     def complaint(main, *arguments):
         monkeypatch.setattr("sys.argv", ["vae_exp", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             main()
-        said = capsys.readouterr()
-        assert (ended.value.code, said.out, said.err.count("\n")) == (2, "", 1)
-        return said.err.removeprefix("error: ").rstrip("\n")
+        message = capsys.readouterr()
+        assert (ended.value.code, message.out, message.err.count("\n")) == (2, "", 1)
+        return message.err.removeprefix("error: ").rstrip("\n")
 
     return complaint
 

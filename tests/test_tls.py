@@ -1,4 +1,4 @@
-"""A tracking server behind TLS whose certificate only its own authority vouches for."""
+"""A tracking server with TLS and a certificate of a private authority."""
 
 import ssl
 import subprocess
@@ -19,12 +19,12 @@ def openssl(folder, *arguments):
     try:
         subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
     except FileNotFoundError:
-        pytest.skip("there is no openssl to make certificates with")
+        pytest.skip("openssl is not installed")
 
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):
-    """A folder with an authority, `ca.pem`, and the certificate of a server on loopback that it has signed."""
+    """A folder with an authority, `ca.pem`, and a certificate that it has signed for a server on loopback."""
     folder = tmp_path_factory.mktemp("certificates")
     openssl(folder, "req", "-x509", *KEY, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=an authority of ours")
     openssl(folder, "req", *KEY[:-2], "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=127.0.0.1")
@@ -59,7 +59,7 @@ def test_a_server_is_used_unverified_with_the_insecure_option(server, tmp_path, 
     monkeypatch.setenv("MLFLOW_TRACKING_INSECURE_TLS", "true")
     probe(Store(server.uri))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # MLflow's, that it is unchecked
+        warnings.simplefilter("ignore")  # MLflow warns that it is unverified
         assert (fetch_run(RUN, tmp_path / "run") / "config.yaml").read_bytes() == b"seed: 0\n"
 
 
@@ -67,4 +67,4 @@ def test_without_its_authority_a_server_is_refused_and_receives_nothing(server):
     with pytest.raises(OSError, match="certificate verify failed") as error:
         probe(Store(server.uri))
     assert reason(error.value) == "certificate verify failed"
-    assert server.asked == []
+    assert server.requests == []

@@ -1,4 +1,4 @@
-"""What MLflow has of a run: everything, once, truthfully, and nothing that an untrusted folder asks for."""
+"""What MLflow has of a run: everything, once and correct, and nothing that an untrusted folder names."""
 
 import json
 import os
@@ -29,7 +29,7 @@ ANSWER = ("latent_dim=2 is best", "digits · conv")
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """One folder with one store for all tests here: a fresh store takes seconds."""
+    """One folder with one store for all tests of this file: a new store takes seconds."""
     return tmp_path_factory.mktemp("a place with 한글, spaces and 100 %")
 
 
@@ -56,7 +56,7 @@ def finished(place):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        patch.setenv("MLFLOW_RUN_ID", "0123456789abcdef0123456789abcdef")  # of another run: not to be written to
+        patch.setenv("MLFLOW_RUN_ID", "0123456789abcdef0123456789abcdef")  # another run, which must not be written to
         return whole_run(place / "finished", tracking=experiment("one"))
 
 
@@ -149,7 +149,7 @@ def test_a_password_in_the_address_is_never_shown():
     assert Store("postgresql://me:secret@host/db").shown == "postgresql://host/db"
 
 
-# --- going on, and ending --------------------------------------------------------------------------------------------
+# --- continued and ended runs ----------------------------------------------------------------------------------------
 
 
 def test_an_interrupted_run_continues_as_the_same_mlflow_run(place, store):
@@ -177,7 +177,7 @@ def test_a_failed_run_has_its_error_as_a_tag(place, store):
 
 
 def test_points_sent_but_not_yet_in_the_receipt_are_not_duplicated(place, store):
-    """A process can die between the server's answer and the note of it: everything is then sent again."""
+    """A process can end between the server's answer and the write of the receipt: then everything is sent again."""
     folder = whole_run(place / "twice", tracking=experiment("twice"))
     note = folder.path / "mlflow.json"
     receipt = json.loads(note.read_text())
@@ -306,7 +306,7 @@ def test_markup_in_a_name_is_escaped():
     assert r"\[a\]\(javascript:alert\(1\)\)" in escaped
 
 
-# --- what an untrusted folder or run asks for -----------------------------------------------------------------------
+# --- untrusted folders and runs --------------------------------------------------------------------------------------
 
 
 def test_a_server_that_only_the_folder_names_is_reported_and_never_called(place, capsys):
@@ -359,7 +359,7 @@ def test_a_run_is_downloaded_as_a_folder(finished, store, tmp_path):
 
 @pytest.fixture
 def untrusted_run(store, tmp_path):
-    """An untrusted run, with the folder of its artifacts."""
+    """A function that creates an untrusted run and returns its id and the folder of its artifacts."""
 
     def make(location=None):
         number = store.create_experiment(f"strange {tmp_path.name}", location or (tmp_path / "art").as_uri())
@@ -394,7 +394,7 @@ def test_an_artifact_that_is_too_large_is_refused_before_anything_is_copied(untr
     run_id, artifacts = untrusted_run()
     (artifacts / "config.yaml").write_text("a: 1")
     with (artifacts / "metrics.jsonl").open("wb") as file:
-        file.truncate(2**40)  # a file with a hole: it takes no room here
+        file.truncate(2**40)  # a sparse file
     with pytest.raises(UserError, match=r"metrics\.jsonl must have at most \d+ bytes, got 1099511627776"):
         fetch_run(run_id, tmp_path / "fetched")
     assert not list((tmp_path / "fetched").iterdir())

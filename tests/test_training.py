@@ -1,4 +1,4 @@
-"""The loop: what it sees in an epoch, what it reports, when it stops."""
+"""The training loop: its batches, what it reports, and when it stops."""
 
 import dataclasses
 import itertools
@@ -29,7 +29,7 @@ from vae_exp.storage.sweep_folder import Job
 from vae_exp.training import Training, batches, fit_scale, train_epoch
 
 IMAGES = torch.arange(256, dtype=torch.uint8).repeat(2)[:250].reshape(-1, 1, 1, 1).expand(-1, 1, 8, 8).contiguous()
-"""250 images, each of one grey of its own."""
+"""250 images, each of one grey level."""
 CONFIG = Config(
     model=ConvConfig(channels=[1, 4]),
     data=DigitsConfig(),
@@ -39,7 +39,7 @@ CONFIG = Config(
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """Two threads are slow where two cores are busy."""
+    """Use one thread: two are slow if both cores are busy."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -85,7 +85,7 @@ def test_dynamic_binarisation_redraws_each_pixel_with_its_grey_level_as_probabil
 
 
 class ByGrey(nn.Module):
-    """A model whose one weight doesn't change the objective's value."""
+    """A model with one weight, which does not change the value of the objective."""
 
     def __init__(self):
         super().__init__()
@@ -99,14 +99,14 @@ class ByGrey(nn.Module):
 
 
 def by_grey(images, posterior, decode, generator, epoch=None):
-    """Give each image its grey as reconstruction, 2 as KL, and another objective."""
+    """Return each image's grey level as its reconstruction, 2 as its KL, and another objective."""
     return Terms(10 * posterior, posterior, torch.full_like(posterior, 2.0))
 
 
 def test_the_means_of_an_epoch_are_over_images_even_with_a_short_last_batch():
     model = ByGrey()
     training = Training(model, torch.optim.SGD(model.parameters(), 0.0), lambda *a: scaled(by_grey(*a), model))
-    grey = sum(range(250)) / 255 / 250  # what the mean of the batches' means is not
+    grey = sum(range(250)) / 255 / 250  # differs from the mean of the batches' means
     means = train_epoch(training, IMAGES, CONFIG)
     assert means == pytest.approx(
         {"objective": 10 * grey, "loss": grey + 2, "reconstruction": grey, "kl": 2}, rel=1e-6, abs=0
@@ -118,7 +118,7 @@ def scaled(terms, model):
 
 
 def test_a_step_follows_the_mean_gradient_of_its_batch():
-    """Once around IMAGES in one batch, w falls by lr times the mean of the greys."""
+    """In one epoch with a single batch, the weight decreases by lr times the mean grey level."""
     model = ByGrey()
 
     def objective(images, posterior, decode, generator, epoch):
@@ -150,11 +150,11 @@ def test_dequantisation_spreads_each_level_uniformly_up_to_the_next():
     assert first.mean().item() == pytest.approx(0.5, abs=5 / math.sqrt(12 * first.numel()))
     assert not torch.equal(first, second)
     order = [torch.floor(256 * batch[:, 0, 0, 0]).int().tolist() for batch in batches(IMAGES, config, 1)]
-    assert order == greys(CONFIG, 1)  # it has a source of its own
+    assert order == greys(CONFIG, 1)  # the noise has its own stream
 
 
 def test_an_optimal_scale_is_the_error_of_the_training_images_after_the_epoch():
-    """The decoder ignores z where its weights are 0: its mean is 1/2 everywhere."""
+    """With zero weights the decoder ignores z: its mean is 1/2 everywhere."""
     model = ConvConfig(channels=[1, 4], likelihood="gaussian", optimal_scale=True)
     training = start(config := dataclasses.replace(CONFIG, model=model))
     for parameter in training.model.decoder.parameters():
@@ -189,7 +189,7 @@ def test_a_loss_that_is_not_finite_is_reported_with_its_epoch_and_step(lr):
 
 
 def updated_with(*objectives, config=CONFIG):
-    """Return after each epoch whether it was the best yet and whether training is over."""
+    """Return for each epoch whether it is the best so far and whether training is over; and the training."""
     training, seen = start(config), []
     for training.epoch, objective in enumerate(objectives, start=1):
         seen.append((training.update_best(objective), training.is_over(config)))
@@ -259,7 +259,7 @@ def test_a_saved_run_whose_warm_up_never_ends_can_still_continue(tmp_path):
     run_folder = tmp_path / "run"
     assert experiment.run(quick, run_folder, origin="an older run").final["epochs"] == 0  # as reproduce starts it
     longer = dataclasses.replace(quick, trainer=dataclasses.replace(trainer, epochs=2))
-    assert experiment.run(longer, run_folder).final["best_epoch"] == 2  # none is the best: the last
+    assert experiment.run(longer, run_folder).final["best_epoch"] == 2  # no epoch is final, so the last one counts
     known = Job("planned", "planned", [], as_dict(quick))
     assert planned(longer, known)[0].config["trainer"]["epochs"] == 2
 

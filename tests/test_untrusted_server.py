@@ -1,4 +1,4 @@
-"""Tracking servers that lie, or never come to an end, and the addresses that they and a user give."""
+"""Tracking servers with false or endless answers, and the addresses that servers and users give."""
 
 import contextlib
 import gzip
@@ -63,7 +63,7 @@ def test_an_invalid_answer_is_reported_in_one_line(server, tmp_path, answer):
 
 
 @pytest.mark.parametrize(
-    ("uri", "said"),
+    ("uri", "message"),
     [
         ("mlflow-artifacts://{other}/1/artifacts", "got another host"),
         ("mlflow-artifacts://user:secret@{other}/1", "got another host"),
@@ -74,11 +74,11 @@ def test_an_invalid_answer_is_reported_in_one_line(server, tmp_path, answer):
         ("\x1b]0;owned\x07://x", "must have config.yaml among its artifacts"),
     ],
 )
-def test_an_artifact_address_with_another_host_is_refused_and_never_called(server, tmp_path, uri, said):
+def test_an_artifact_address_with_another_host_is_refused_and_never_called(server, tmp_path, uri, message):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0.2)
         server.artifact_uri = uri.format(other=f"127.0.0.1:{listener.getsockname()[1]}")
-        with pytest.raises(UserError, match=said) as error:
+        with pytest.raises(UserError, match=message) as error:
             fetch_run(RUN, tmp_path / "run")
         assert "secret" not in str(error.value)
         assert str(error.value).isprintable()
@@ -192,7 +192,7 @@ def test_no_artifact_address_reaches_another_host_or_ends_in_a_traceback(uri):
 
 def test_the_user_in_an_address_is_sent_to_the_server(server):
     probe(Store(f"http://me:p%40ss@127.0.0.1:{server.port}"))
-    ((path, headers),) = server.asked
+    ((path, headers),) = server.requests
     assert path == "/health"
     assert headers["Authorization"].startswith("Basic ")
 

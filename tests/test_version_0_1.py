@@ -1,6 +1,6 @@
-"""What version 0.1 wrote is read for ever: a finished run and a sweep of it, as they were made by that version.
+"""Files of version 0.1 can be read: a finished run and a sweep that were written by that version.
 
-Their bits are those of version 0.1 on one machine. Nothing here compares them with what is trained today.
+Their bits are those of version 0.1 on one machine; no test here compares them with new training.
 """
 
 import json
@@ -96,5 +96,7 @@ def test_a_run_of_version_0_1_is_reproduced_with_its_differences_reported(finish
         assert new["test/loss"] == pytest.approx(old["test/loss"], rel=0.05)
     named = metric_differences(finished, again, 0.5)
     assert done.returncode == (1 if named else 0)
-    said = [*named, *(environment_differences(finished, again) or ["environment: the same"])] if named else ["equal"]
-    assert all(line in done.stdout for line in said)
+    expected = (
+        [*named, *(environment_differences(finished, again) or ["environment: the same"])] if named else ["equal"]
+    )
+    assert all(line in done.stdout for line in expected)

@@ -1,4 +1,4 @@
-"""The charts that MLflow opens with: views that are saved for its own page, read in a real browser."""
+"""The charts that MLflow opens with: saved views, checked in the store and in a real browser."""
 
 import base64
 import json
@@ -26,7 +26,7 @@ def experiment(name):
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """One folder with one store for all tests here: a fresh store takes seconds."""
+    """One folder with one store for all tests of this file: a new store takes seconds."""
     return tmp_path_factory.mktemp("views")
 
 
@@ -39,13 +39,13 @@ def _here(place, monkeypatch):
 @pytest.fixture(scope="module")
 def store(place):
     client = MlflowClient(f"sqlite:///{place / 'mlflow.db'}")
-    client.search_experiments()  # makes the tables, for which a run would wait no longer than for any server
+    client.search_experiments()  # creates the tables, which may take longer than a run waits for a server
     return client
 
 
 @pytest.fixture(scope="module")
 def sweep(place, store):
-    """A sweep of two runs that MLflow shows, and its jobs."""
+    """A sweep of two tracked runs, and their folders."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -115,7 +115,7 @@ def test_a_users_views_are_unchanged_and_those_of_the_newest_twenty_sweeps_kept(
 
 def test_a_view_that_mlflow_refuses_does_not_affect_the_sweep(place, store, caplog):
     folder = whole_run(place / "refused" / "a", tracking=experiment("refused"))
-    swept = [f"model.{secrets.token_hex(16)}" for _ in range(2000)]  # no tag is so long
+    swept = [f"model.{secrets.token_hex(16)}" for _ in range(2000)]  # longer than a tag may be
     show_sweep(experiment("refused"), place / "refused", [("a", folder)], Outcome(ANSWER, [], folder, swept))
     assert runs(store, "refused sweeps")["refused"].info.status == "FINISHED"
     assert saved(store, "refused").keys() == {views.OF_EXPERIMENT}
@@ -147,7 +147,7 @@ def test_a_run_of_version_0_1_keeps_its_metric_names(place, store):
     note = run.folder.path / "mlflow.json"
     receipt = json.loads(note.read_text())
     for server in receipt["shown"].values():
-        del server["names"], server["view"], server["folder"]  # version 0.1 wrote none of them
+        del server["names"], server["view"], server["folder"]  # version 0.1 did not write them
     note.write_text(json.dumps(receipt))
     again = Run(run.folder.path, tracking=experiment("old")).start()
     again.train(2)
@@ -180,10 +180,10 @@ def test_the_link_opens_the_losses_first_with_and_without_a_view(sweep, place, b
         server.wait()
         link = view_commands(experiment("one"), jobs, folder)[1].replace("http://127.0.0.1:5000", server.uri)
         browser.open(link)
-        browser.wait(f"({CARDS}).length > 3")  # the page makes only the charts that are seen
+        browser.wait(f"({CARDS}).length > 3")  # the page creates only the visible charts
         assert browser.run(f"return {SECTIONS}") == [*OPEN, "measures", "objective", "Model metrics"]
         assert browser.run(f"return {CARDS}")[:5] == [*LOSSES, "loss_reconstruction/val", "loss_kl/val"]
-        browser.open("about:blank")  # a new address behind the # alone would keep the page
+        browser.open("about:blank")  # changing only the part after # would not reload the page
         browser.open(link.partition("&viewStateShareKey")[0])
         browser.wait(f"({CARDS}).length > 2")
         assert browser.run(f"return {CARDS}")[:3] == sorted(LOSSES)

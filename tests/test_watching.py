@@ -1,4 +1,4 @@
-"""`status` and `stop`: how far a folder is, without touching it, and the end of what runs in it."""
+"""`status` and `stop`: the progress of a folder, read without changing it, and stopping what runs in it."""
 
 import contextlib
 import json
@@ -28,7 +28,7 @@ FIXTURES = Path(__file__).parent / "fixtures"
 
 @pytest.fixture
 def sweep(tmp_path):
-    """A finished sweep of two jobs, of which a test may change the states."""
+    """A finished sweep of two jobs; tests may change their states."""
     return shutil.copytree(FIXTURES / "sweep_0.1.0", tmp_path / "sweep")
 
 
@@ -78,7 +78,7 @@ def test_a_sweep_between_two_jobs_is_running_while_its_command_lives(sweep, caps
         assert not one(sweep).is_over
         note = json.loads((sweep / lock.NOTE).read_text())
     assert f"no job runs at this moment: process {os.getpid()}" in capsys.readouterr().out
-    (sweep / lock.NOTE).write_text(json.dumps(note | {"process_started": 1.0}))  # of a process that was killed
+    (sweep / lock.NOTE).write_text(json.dumps(note | {"process_started": 1.0}))  # as if that process was killed
     assert one(sweep).is_over
     (sweep / lock.NOTE).write_text(json.dumps(note | {"host": "node17"}))
     assert one(sweep).is_over
@@ -94,7 +94,7 @@ def test_the_time_left_is_that_of_the_missing_epochs_over_the_running_jobs(sweep
         (run / "metrics.jsonl").write_text(json.dumps(record) + "\n")
     found = one(sweep)
     assert [job.epoch for job in found.jobs] == [1, 1]
-    assert found.seconds_left == pytest.approx(6.0)  # one epoch of each is missing, one job runs
+    assert found.seconds_left == pytest.approx(6.0)  # each lacks one epoch, and one job runs
     write_status(second, "running")
     assert one(sweep).seconds_left == pytest.approx(3.0)
 
@@ -140,7 +140,7 @@ def test_status_json_contains_every_job(sweep, capsys):
 
 
 def seen_on_a_terminal(*arguments, width):
-    """Run a command with a terminal of its own as its output; return its exit code and what it wrote there."""
+    """Run a command in a new terminal; return its exit code and its output."""
     terminal, end = os.openpty()
     command = [sys.executable, "-m", *map(str, arguments)]
     process = subprocess.Popen(command, stdout=end, stderr=end, env=os.environ | {"COLUMNS": str(width)})
@@ -185,7 +185,7 @@ def test_stopping_a_run_on_another_host_is_refused_with_the_host(sweep):
 
 @pytest.mark.process
 def test_a_process_without_the_lock_is_never_signalled(sweep):
-    """An untrusted folder's note may name any process of the caller's, while another one holds the lock."""
+    """An untrusted lock file may name any process of the caller, while another process holds the lock."""
     innocent = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     hold = "import sys, time; from filelock import FileLock; FileLock(sys.argv[1]).acquire(); print(flush=True); "
     holder = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""The package as a wheel: whole without the checkout that it was built from."""
+"""The wheel contains everything that the package needs without its checkout."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory):
-    """Build a wheel without asking a registry, and lay it out as an installation would."""
+    """Build a wheel without a package index, and unpack it as an installation would."""
     built, site = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp("site")
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
     offline = ["--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(built)]

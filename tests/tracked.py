@@ -1,4 +1,4 @@
-"""Run folders as a training leaves them, made in milliseconds, and what a tracking store has of them."""
+"""Run folders written in milliseconds as training writes them, and what a tracking store has of them."""
 
 import struct
 import time
@@ -23,7 +23,7 @@ KEYS = list(SHOWN)
 
 
 class Run:
-    """A run that writes what a training writes, in its order, and tells its tracker."""
+    """A run that writes the files of training in their order and calls its tracker."""
 
     def __init__(self, path, label="latent_dim=2", sweep="a_sweep", tracking=TRACKING, config=None):
         self.folder = RunFolder(Path(path))
@@ -41,7 +41,7 @@ class Run:
         return self
 
     def train(self, epochs, pause=0.0):
-        """Go on for so many epochs, each a different loss; return the seconds that each took, in ascending order."""
+        """Write `epochs` more epochs with different losses; return the seconds of each, in ascending order."""
         seconds = []
         first = metrics.last_epoch(self.folder.metrics_file) + 1
         for epoch in range(first, first + epochs):
@@ -58,7 +58,7 @@ class Run:
         return sorted(seconds)
 
     def finish(self, state="finished", error=None):
-        """End as the state says; return the seconds that the tracker took."""
+        """End with this state; return the seconds that the tracker took."""
         if state == "finished":
             epochs = len(self.folder.records())
             for name in ("best", "last"):
@@ -72,7 +72,7 @@ class Run:
 
 
 def whole_run(path, **options):
-    """Return the folder of a run of three epochs that was tracked from its beginning to its end."""
+    """Write and track a run of three epochs; return its folder."""
     run = Run(path, **options).start()
     run.train(3)
     run.finish()
@@ -80,7 +80,7 @@ def whole_run(path, **options):
 
 
 def png(grey):
-    """Return an image of 8×8 pixels in one grey."""
+    """Return a PNG of 8×8 pixels of one grey level."""
     rows = zlib.compress((b"\0" + bytes([grey]) * 8) * 8)
     chunks = ((b"IHDR", struct.pack(">2I5B", 8, 8, 8, 0, 0, 0, 0)), (b"IDAT", rows), (b"IEND", b""))
     checked = (
@@ -90,7 +90,7 @@ def png(grey):
 
 
 def runs(client, experiment="vae_exp"):
-    """Return the runs of an experiment, by name; no two have the same."""
+    """Return the runs of an experiment by their names, which must be unique."""
     found = client.search_runs([client.get_experiment_by_name(experiment).experiment_id])
     named = {run.info.run_name: run for run in found}
     assert len(named) == len(found)

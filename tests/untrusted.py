@@ -1,4 +1,4 @@
-"""A tracking server on loopback that says what a test wants: sizes that are not true, nonsense, a byte a second."""
+"""A tracking server on loopback that misbehaves as a test needs: false sizes, invalid answers, one byte at a time."""
 
 import contextlib
 import json
@@ -12,13 +12,13 @@ PROXIED = "/api/2.0/mlflow-artifacts/artifacts"
 
 
 class UntrustedServer:
-    """Serves one run, with `tls` through HTTPS.
+    """Serves one run, over HTTPS with `tls`.
 
-    `files` are (size that is announced, chunks that are sent, headers) by name.
+    `files` are (announced size, chunks to send, headers) by name.
     """
 
     def __init__(self, uri="mlflow-artifacts:/1/artifacts", tls=None):
-        self.artifact_uri, self.files, self.answer, self.pause, self.asked = uri, {}, None, 0.0, []
+        self.artifact_uri, self.files, self.answer, self.pause, self.requests = uri, {}, None, 0.0, []
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.http.daemon_threads = True
         if tls is not None:
@@ -37,7 +37,7 @@ class UntrustedServer:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
-                server.asked.append((self.path, dict(self.headers)))
+                server.requests.append((self.path, dict(self.headers)))
                 self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 with contextlib.suppress(OSError):
                     server._serve(self)
