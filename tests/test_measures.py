@@ -60,7 +60,7 @@ def test_an_estimate_is_a_mean_with_its_standard_error():
     assert estimate("hits", torch.tensor([True, False])) == {"hits": 0.5, "hits_se": 0.5}
 
 
-def test_the_interval_of_a_share_is_wilsons_and_has_a_width_where_all_are_hits():
+def test_the_interval_of_a_proportion_is_wilsons_and_has_a_width_even_at_one():
     """The ends of the interval are the roots of (p − π)² = z²·π(1 − π)/n in π."""
     for hits in (torch.tensor([1.0] * 81 + [0.0] * 182), torch.ones(20), torch.zeros(20)):
         n, p = len(hits), hits.double().mean().item()
@@ -76,7 +76,7 @@ def test_the_interval_of_a_share_is_wilsons_and_has_a_width_where_all_are_hits()
 # --- latent space ------------------------------------------------------------------------------------------------
 
 
-def test_a_dimension_is_active_when_its_means_vary_by_more_than_a_hundredth():
+def test_a_dimension_is_active_if_the_variance_of_its_means_exceeds_a_hundredth():
     spread = torch.tensor([-1.0, 1.0]).repeat(500)[:, None]
     means = spread * torch.tensor([1.0, 0.1001, 0.0999, 0.0]) + 5  # variances 1, 0.01002, 0.00998, 0
     assert is_active(means).tolist() == [True, True, False, False]
@@ -86,7 +86,7 @@ def test_no_dimension_of_a_single_code_is_active():
     assert is_active(torch.ones(1, 3)).tolist() == [False] * 3
 
 
-def test_codes_that_do_not_overlap_tell_their_image_apart_by_log_n():
+def test_codes_that_do_not_overlap_have_log_n_nats_of_information():
     n = 300
     posterior = DiagonalGaussian(10 * torch.arange(n, dtype=torch.float64)[:, None], torch.full((n, 1), -4.0))
     information = index_information(posterior, source())
@@ -94,14 +94,14 @@ def test_codes_that_do_not_overlap_tell_their_image_apart_by_log_n():
 
 
 @pytest.mark.parametrize("log_variance", [0.0, -60.0])
-def test_codes_that_are_all_the_same_tell_nothing(log_variance):
+def test_equal_codes_have_no_information(log_variance):
     same = DiagonalGaussian(torch.full((200, 3), 1.5), torch.full((200, 3), log_variance))
     torch.testing.assert_close(
         index_information(same, source()), torch.zeros(200, dtype=torch.float64), atol=1e-9, rtol=0
     )
 
 
-def test_two_overlapping_codes_have_the_information_of_numerical_integration():
+def test_the_information_of_two_overlapping_codes_equals_numerical_integration():
     """Many copies of two images: q(z) is a mixture of N(−1, 1) and N(1, 1)."""
     means = torch.tensor([-1.0, 1.0], dtype=torch.float64).repeat(1000)[:, None]
     information = index_information(DiagonalGaussian(means, torch.zeros_like(means)), source())
@@ -121,7 +121,7 @@ def gaussian_channel(n, dimensions, sigma):
     return DiagonalGaussian(means, torch.full((n, dimensions), 2 * math.log(sigma)))
 
 
-def test_the_information_of_a_gaussian_channel_is_found_where_there_are_images_enough():
+def test_the_information_of_a_gaussian_channel_is_found_with_enough_images():
     posterior, known = gaussian_channel(20_000, 2, 0.15), -2 * math.log(0.15)  # 3.79 of at most 9.90 nats
     found = information(posterior, source(), draws=2000)
     assert found["index_code_mutual_information_is_bound"] is False
@@ -133,7 +133,7 @@ def test_the_information_of_a_gaussian_channel_is_found_where_there_are_images_e
     assert (found["index_code_images"], found["index_code_draws"]) == (20_000, 2000)
 
 
-def test_information_above_what_the_images_can_tell_is_a_bound_without_a_standard_error():
+def test_information_near_log_n_is_a_lower_bound_without_a_standard_error():
     posterior, known = gaussian_channel(2000, 10, 0.15), -10 * math.log(0.15)  # 19 of at most 7.6 nats
     found = information(posterior, source(), draws=500)
     assert found["index_code_mutual_information_is_bound"] is True
@@ -143,7 +143,7 @@ def test_information_above_what_the_images_can_tell_is_a_bound_without_a_standar
     assert not any(name.endswith("_se") for name in found)
 
 
-def test_the_images_that_are_drawn_for_are_the_first_of_those_that_are_aggregated():
+def test_information_draws_codes_for_the_first_images_only():
     posterior = DiagonalGaussian(random(50, 3), random(50, 3, seed=1))
     few = index_information(posterior, source(), 20)
     z = posterior[:20].rsample(1, source())[0]
@@ -153,7 +153,7 @@ def test_the_images_that_are_drawn_for_are_the_first_of_those_that_are_aggregate
     torch.testing.assert_close(few, posterior[:20].log_prob(z) - densities.logsumexp(0) + math.log(50))
 
 
-def test_information_is_the_same_whatever_fits_into_memory(monkeypatch):
+def test_information_does_not_depend_on_the_chunk_size(monkeypatch):
     posterior = DiagonalGaussian(random(50, 3), random(50, 3, seed=1))
     whole = index_information(posterior, source())
     monkeypatch.setattr("vae_exp.measures.latent._NUMBERS", 200)
@@ -199,12 +199,12 @@ def test_probes_find_labels_of_useless_codes_as_often_as_chance(hits):
 
 
 @pytest.mark.parametrize("hits", [neighbour_hits, linear_hits])
-def test_probes_of_collapsed_codes_find_one_label(hits):
+def test_probes_of_collapsed_codes_predict_one_label(hits):
     labels = np.arange(90) % 3
     assert hits(np.ones((90, 2)), labels, np.ones((90, 2)), labels).mean().item() == pytest.approx(1 / 3)
 
 
-def test_only_the_linear_probe_is_fooled_by_a_ring():
+def test_a_ring_is_found_by_the_knn_probe_and_not_by_the_linear_one():
     angle = np.linspace(0, 2 * np.pi, 200)
     radius = np.where(np.arange(200) % 2, 1.0, 4.0)
     codes, labels = radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1), np.arange(200) % 2
@@ -212,7 +212,7 @@ def test_only_the_linear_probe_is_fooled_by_a_ring():
     assert linear_hits(codes, labels, codes, labels).mean() < 0.65
 
 
-def test_fewer_codes_than_neighbours_vote_all():
+def test_with_fewer_codes_than_neighbours_all_of_them_vote():
     codes = np.array([[0.0], [0.1], [5.0]])
     assert neighbour_hits(codes, np.array([0, 0, 1]), np.array([[5.0]]), np.array([0])).tolist() == [1.0]
 
@@ -224,13 +224,13 @@ def test_silhouettes_are_near_one_for_separated_codes_and_near_zero_for_useless_
     assert silhouettes(codes, labels).mean().item() == pytest.approx(silhouette_score(codes, labels))
 
 
-def test_silhouettes_of_four_points_are_those_by_hand():
+def test_silhouettes_of_four_points_equal_those_by_hand():
     codes, labels = np.array([[0.0], [1.0], [4.0], [6.0]]), np.array([0, 0, 1, 1])
     expected = [1 - 1 / 5, 1 - 1 / 4, 1 - 2 / 3.5, 1 - 2 / 5.5]  # 1 − mean distance within / mean distance to the other
     assert silhouettes(codes, labels).tolist() == pytest.approx(expected)
 
 
-def test_what_scikit_learn_warns_of_goes_to_the_log_and_not_to_the_terminal(caplog, recwarn):
+def test_warnings_of_scikit_learn_are_logged_and_not_printed(caplog, recwarn):
     labels = np.arange(40)  # each code its own class: "the number of unique classes is greater than 50 %"
     with caplog.at_level(logging.WARNING):
         neighbour_hits(np.arange(40.0)[:, None], labels, np.zeros((1, 1)), np.zeros(1))
@@ -239,7 +239,7 @@ def test_what_scikit_learn_warns_of_goes_to_the_log_and_not_to_the_terminal(capl
     assert len(recwarn) == 0
 
 
-def test_a_fit_that_does_not_converge_is_said_in_the_log(caplog):
+def test_a_fit_that_does_not_converge_is_logged(caplog):
     from sklearn.linear_model import LogisticRegression
 
     from vae_exp.measures.probes import fit
@@ -262,7 +262,7 @@ def digits():
     return data.load(DigitsConfig())
 
 
-def test_the_classifier_knows_real_digits_and_doubts_noise(digits):
+def test_the_classifier_is_sure_of_real_digits_and_unsure_of_noise(digits):
     train, test = digits.train, digits.test
     classifier = train_classifier(torch.split(train.images / 255, 500), train.labels.numpy())
     assert (predicted(classifier, test.images / 255) == test.labels.numpy()).mean() > 0.95
@@ -272,7 +272,7 @@ def test_the_classifier_knows_real_digits_and_doubts_noise(digits):
     assert real.max(1).values.mean() > 0.9 > 0.5 > noise.max(1).values.mean()
 
 
-def test_a_classifier_of_large_colour_images_sees_them_averaged_down():
+def test_a_classifier_averages_large_colour_images_down():
     labels = np.arange(40) % 2
     large = torch.rand(40, 3, 64, 100, generator=source()) * 0.2 + torch.tensor(labels * 0.8).view(-1, 1, 1, 1).float()
     classifier = train_classifier([large], labels)
@@ -285,7 +285,7 @@ def chances(*counts):
     return torch.eye(len(counts)).repeat_interleave(torch.tensor(counts), 0)
 
 
-def test_coverage_holds_a_class_against_its_share_of_the_training_labels():
+def test_coverage_compares_each_class_with_its_share_of_training_labels():
     even, uneven = torch.full((10,), 0.1), torch.tensor([0.97, 0.02, 0.01])
     assert label_coverage(chances(*[100] * 10), even) == 1
     assert label_coverage(chances(1000, *[0] * 9), even) == pytest.approx(0.1)  # one mode
@@ -295,7 +295,7 @@ def test_coverage_holds_a_class_against_its_share_of_the_training_labels():
     assert label_coverage(chances(97, 2, 1), uneven) == 1  # with few images, one
 
 
-def test_as_many_samples_are_drawn_as_the_rarest_class_needs():
+def test_the_number_of_samples_depends_on_the_rarest_class():
     assert number_for(torch.tensor([0.5, 0.5])) == 1000
     assert number_for(torch.tensor([0.999, 0.001])) == 5000
     assert number_for(torch.tensor([0.9999, 0.0001])) > 10_000
@@ -327,7 +327,7 @@ def with_codes(model, scale):
     return model
 
 
-def test_a_model_is_measured_in_every_respect(digits):
+def test_every_measure_is_computed_for_a_labelled_data_set(digits):
     messages = []
     found = measured(digits, config(), say=messages.append)
     estimates = {f"{split}/{part}" for split in ("val", "test") for part in BOTH_PARTS}
@@ -351,7 +351,7 @@ def test_a_model_is_measured_in_every_respect(digits):
     assert found["index_code_images"] == found["index_code_draws"] == 1257  # all training images
 
 
-def test_the_same_model_has_the_same_measures_bit_for_bit_and_is_left_as_it_was(digits):
+def test_measures_are_reproducible_bit_for_bit_and_do_not_change_the_model(digits):
     model = build_model(config().model, digits.shape, seed=0)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     threads = torch.get_num_threads()
@@ -360,7 +360,7 @@ def test_the_same_model_has_the_same_measures_bit_for_bit_and_is_left_as_it_was(
     assert torch.get_num_threads() == threads
 
 
-def test_the_number_of_importance_samples_is_in_the_name_and_more_give_a_lower_nll(digits):
+def test_more_importance_samples_give_a_lower_nll_under_another_name(digits):
     model = build_model(config().model, digits.shape, seed=0)
     with torch.no_grad():
         model.encoder[-1].weight.mul_(10)  # a posterior that is far from the true one
@@ -372,7 +372,7 @@ def test_the_number_of_importance_samples_is_in_the_name_and_more_give_a_lower_n
     assert (few["importance_samples"], many["importance_samples"], few["importance_images"]) == (1, 1000, 20)
 
 
-def test_grey_pixels_have_no_bernoulli_likelihood_and_so_no_nll(digits, caplog):
+def test_grey_pixels_have_no_bernoulli_nll(digits, caplog):
     with caplog.at_level(logging.INFO):
         found = measured(digits, config(model=MlpConfig(hidden=[16])))
     assert not any("nll" in name or "importance" in name for name in found)
@@ -380,7 +380,7 @@ def test_grey_pixels_have_no_bernoulli_likelihood_and_so_no_nll(digits, caplog):
 
 
 @pytest.mark.parametrize("binarize", ["static", "dynamic"])
-def test_binarised_pixels_have_a_bernoulli_likelihood_and_draws_are_classified(binarize):
+def test_binarised_pixels_have_a_bernoulli_nll_and_classified_draws(binarize):
     chosen = config(model=MlpConfig(hidden=[16]), data=DigitsConfig(binarize=binarize))
     found = measured(data.load(chosen.data), chosen)
     for split in ("val", "test"):
@@ -390,7 +390,7 @@ def test_binarised_pixels_have_a_bernoulli_likelihood_and_draws_are_classified(b
     assert 0.1 < found["draw_confidence"] < found["real_confidence"] <= 1
 
 
-def test_draws_of_binary_pixels_are_zeros_and_ones_and_grey_data_has_means(digits):
+def test_samples_are_draws_for_binary_pixels_and_means_for_grey_ones(digits):
     binary = config(model=MlpConfig(hidden=[16]), data=DigitsConfig(binarize="static"))
     for chosen, expected in ((binary, 2), (config(model=MlpConfig(hidden=[16])), 1000)):
         splits = data.load(chosen.data)
@@ -406,7 +406,7 @@ def test_a_dequantised_density_has_bits_per_dimension(digits, likelihood):
     assert not any("density" in name for name in found)
 
 
-def test_a_gaussian_has_its_scale_and_the_error_it_should_have(digits):
+def test_a_gaussian_reports_its_scale_and_reconstruction_error(digits):
     chosen = config(model=MlpConfig(hidden=[16], likelihood="gaussian", scale=0.2))
     model = build_model(chosen.model, digits.shape, seed=0).eval()
     for parameter in model.decoder.parameters():
@@ -416,7 +416,7 @@ def test_a_gaussian_has_its_scale_and_the_error_it_should_have(digits):
     assert found["rmse"] == pytest.approx((digits.test.images / 255 - 0.5).square().mean().sqrt().item(), rel=1e-6)
 
 
-def test_an_estimate_that_more_samples_still_lower_is_named_in_the_log(digits, caplog):
+def test_an_nll_estimate_that_has_not_converged_is_logged(digits, caplog):
     model = build_model(config().model, digits.shape, seed=0)
     with torch.no_grad():
         model.encoder[-1].weight.mul_(10)
@@ -431,7 +431,7 @@ def test_an_estimate_that_more_samples_still_lower_is_named_in_the_log(digits, c
     assert 1 <= found["test/ess_iw50"] < 50
 
 
-def test_real_images_show_every_class_of_an_uneven_data_set(digits):
+def test_real_images_of_an_unbalanced_data_set_cover_every_class(digits):
     """With 970, 20 and 10 images of three classes, a threshold of a tenth of an even share would cover one class."""
     labels = torch.tensor([0] * 970 + [1] * 20 + [2] * 10)
     images = (labels.view(-1, 1, 1, 1) * 100).to(torch.uint8).expand(-1, 1, 8, 8).contiguous()
@@ -448,7 +448,7 @@ def test_without_a_test_split_validation_images_are_measured(digits):
     assert not any(name.startswith("test/") for name in found)
 
 
-def test_with_nothing_but_training_images_they_are_measured_and_no_accuracy_is_claimed(digits, caplog):
+def test_with_only_training_images_they_are_measured_without_accuracies(digits, caplog):
     with caplog.at_level(logging.INFO):
         found = measured(dataclasses.replace(digits, val=None, test=None), config())
     assert found["measured_on"] == "train"
@@ -465,7 +465,7 @@ def test_with_nothing_but_training_images_they_are_measured_and_no_accuracy_is_c
     ],
     ids=["no labels", "one class"],
 )
-def test_without_two_classes_nothing_is_said_about_labels(digits, labels, reason, caplog):
+def test_without_two_classes_there_are_no_measures_of_labels(digits, labels, reason, caplog):
     train, val, test = (Split(split.images, labels(split)) for _, split in digits.items())
     with caplog.at_level(logging.INFO):
         found = measured(assemble(train, val, test, None), config())
@@ -487,12 +487,12 @@ def test_collapsed_codes_have_no_active_unit_no_information_and_no_silhouette(di
     assert "knn_accuracy, linear_probe_accuracy, silhouette, since the codes have collapsed" in caplog.text
 
 
-def test_means_that_hardly_vary_have_no_probe_although_a_scaled_probe_finds_labels_in_them(digits, caplog):
+def test_means_that_hardly_vary_have_no_probe_even_if_a_scaled_one_finds_labels(digits, caplog):
     model = with_codes(build_model(config().model, digits.shape, seed=0), 0.05)
     assert "knn_accuracy" not in measured(digits, config(), model)
 
 
-def test_an_active_dimension_of_almost_no_kl_is_named_in_the_log(digits, caplog):
+def test_an_active_dimension_with_almost_no_kl_is_logged(digits, caplog):
     """One mean is ± 0.11 and its variance 1: KL is 0.11²/2 = 0.00605 nats, and Var(E[z|x]) 0.0121 is above 0.01."""
     posterior = DiagonalGaussian(torch.tensor([[0.11], [-0.11]]).repeat(50, 1).double(), torch.zeros(100, 1).double())
     assert is_active(posterior.mean).tolist() == [True]
@@ -543,7 +543,7 @@ def test_the_smallest_data_and_the_smallest_latent_space_are_measured(digits, na
     assert ("test/loss_se" in found) == (name == "one dimension")
 
 
-def test_a_measure_that_is_not_finite_is_left_out_and_named(digits, caplog):
+def test_a_measure_that_is_not_finite_is_left_out_and_logged(digits, caplog):
     chosen = config(model=MlpConfig(hidden=[16], likelihood="gaussian", scale=1e-30))
     with caplog.at_level(logging.INFO):
         found = measured(digits, chosen)
@@ -562,7 +562,7 @@ def test_the_final_losses_are_those_of_the_best_epoch(tmp_path):
         assert final[name] == pytest.approx(best[name], rel=1e-6)
 
 
-def test_the_log_of_a_run_says_when_its_objective_is_no_likelihood(tmp_path):
+def test_a_run_logs_if_its_objective_is_not_a_likelihood(tmp_path):
     trainer = TrainerConfig(epochs=0, threads=1, device="cpu")
     quick = {"trainer": trainer, "evaluation": EvaluationConfig(final=False), "figures": FiguresConfig(which=[])}
     for model, is_said in ((MlpConfig(hidden=[4]), True), (config().model, False)):
@@ -571,7 +571,7 @@ def test_the_log_of_a_run_says_when_its_objective_is_no_likelihood(tmp_path):
         assert ("cross-entropy objective" in (folder / "run.log").read_text(encoding="utf-8")) == is_said
 
 
-def test_the_reported_nll_is_the_estimate_that_is_exact_on_a_linear_gaussian_model():
+def test_the_reported_nll_is_exact_on_a_linear_gaussian_model():
     x = images(8)
     exact = -LinearGaussian().log_likelihood(x)
     found = estimate("nll", -estimate_log_likelihood(LinearGaussian(), x, 3, source()).log_likelihood)

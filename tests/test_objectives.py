@@ -34,7 +34,7 @@ def mean_and_error(values):
     return values.mean().item(), values.std().item() / math.sqrt(len(values))
 
 
-def test_the_closed_forms_of_this_file_agree_with_each_other():
+def test_the_closed_forms_used_here_are_consistent():
     x = images(20)
     torch.testing.assert_close(LinearGaussian().elbo(x), LinearGaussian().log_likelihood(x))
     assert (LinearGaussian(**WRONG).elbo(x) < LinearGaussian().log_likelihood(x)).all()
@@ -42,7 +42,7 @@ def test_the_closed_forms_of_this_file_agree_with_each_other():
 
 @pytest.mark.parametrize("samples", [1, 7])
 @pytest.mark.parametrize("encoder", [{}, WRONG], ids=["exact", "wrong"])
-def test_the_elbo_has_its_closed_form_as_its_mean(encoder, samples):
+def test_the_mean_of_the_elbo_equals_its_closed_form(encoder, samples):
     model, x = LinearGaussian(**encoder), images(3)
     found = terms(ElboConfig(samples=samples), model, repeated(x, 20_000))
     difference = found.loss.view(3, -1) + model.elbo(x)[:, None]
@@ -51,7 +51,7 @@ def test_the_elbo_has_its_closed_form_as_its_mean(encoder, samples):
 
 
 @pytest.mark.parametrize("samples", [1, 5, 50])
-def test_at_the_exact_posterior_every_draw_of_the_importance_weighted_bound_is_log_p(samples):
+def test_at_the_exact_posterior_every_draw_of_the_iwae_bound_equals_log_p(samples):
     model, x = LinearGaussian(), images(20)
     torch.testing.assert_close(-terms(IwaeConfig(samples=samples), model, x).objective, model.log_likelihood(x))
     torch.testing.assert_close(
@@ -59,7 +59,7 @@ def test_at_the_exact_posterior_every_draw_of_the_importance_weighted_bound_is_l
     )
 
 
-def test_the_bounds_are_ordered_and_close_in_on_log_p():
+def test_more_samples_tighten_the_bound_towards_log_p():
     """ELBO = IWAE-1 < IWAE-5 < IWAE-50 < log p(x) in expectation, each by more than five standard errors."""
     model, x = LinearGaussian(**WRONG), images(1)
     copies = repeated(x, 20_000)
@@ -72,7 +72,7 @@ def test_the_bounds_are_ordered_and_close_in_on_log_p():
 
 
 @pytest.mark.parametrize("objective", ["objective", "estimator"])
-def test_many_samples_give_log_p_although_the_encoder_is_wrong(objective):
+def test_with_many_samples_the_estimate_reaches_log_p_even_if_the_encoder_is_wrong(objective):
     model, x = LinearGaussian(**WRONG), images(10)
     if objective == "objective":
         found = -terms(IwaeConfig(samples=20_000), model, x).objective
@@ -81,7 +81,7 @@ def test_many_samples_give_log_p_although_the_encoder_is_wrong(objective):
     torch.testing.assert_close(found, model.log_likelihood(x), atol=0.05, rtol=0)
 
 
-def test_the_estimator_holds_few_points_in_memory_and_sums_up_all_of_them():
+def test_the_estimator_decodes_in_small_parts_and_uses_all_samples():
     model, x = LinearGaussian(**WRONG), images(1)
     samples = 2 * MOST_POINTS + 201
     found = estimate_log_likelihood(model, x, samples, source(3)).log_likelihood
@@ -93,7 +93,7 @@ def test_the_estimator_holds_few_points_in_memory_and_sums_up_all_of_them():
     torch.testing.assert_close(found, weights.logsumexp(0) - math.log(samples))
 
 
-def test_a_tenth_of_the_samples_is_the_estimate_of_the_first_tenth_and_none_where_there_is_none():
+def test_the_tenth_estimate_uses_the_first_tenth_of_the_samples():
     model, x = LinearGaussian(**WRONG), images(3)
     for samples in (320, 3 * MOST_POINTS + 27):  # torch draws the same first numbers if they are a multiple of 16
         found = estimate_log_likelihood(model, x[:1], samples, source(3))
@@ -102,7 +102,7 @@ def test_a_tenth_of_the_samples_is_the_estimate_of_the_first_tenth_and_none_wher
     assert estimate_log_likelihood(model, x, 9, source()).with_a_tenth.tolist() == [-math.inf] * 3
 
 
-def test_all_samples_are_effective_at_the_exact_posterior_and_few_where_the_encoder_is_wrong():
+def test_all_samples_are_effective_only_at_the_exact_posterior():
     x = images(5)
     exact = estimate_log_likelihood(LinearGaussian(), x, 40, source()).effective_samples
     torch.testing.assert_close(exact, torch.full_like(exact, 40))  # all weights are p(x)
@@ -113,7 +113,7 @@ def test_all_samples_are_effective_at_the_exact_posterior_and_few_where_the_enco
     torch.testing.assert_close(one, torch.ones_like(one))
 
 
-def test_effective_samples_are_the_square_of_the_sum_over_the_sum_of_squares():
+def test_effective_samples_follow_kishs_formula():
     model, x = LinearGaussian(**WRONG), images(1)
     found = estimate_log_likelihood(model, x, 30, source(3))
     q = model.encode(x)
@@ -123,7 +123,7 @@ def test_effective_samples_are_the_square_of_the_sum_over_the_sum_of_squares():
     torch.testing.assert_close(found.effective_samples, weights.sum(0) ** 2 / (weights**2).sum(0))
 
 
-def test_the_estimator_tells_how_far_it_is_and_survives_tiny_likelihoods():
+def test_the_estimator_reports_progress_and_handles_tiny_likelihoods():
     counts = []
     found = estimate_log_likelihood(LinearGaussian(), images(7) + 1000, 200, source(), counts.append).log_likelihood
     assert counts == [2, 4, 6, 7]
@@ -131,7 +131,7 @@ def test_the_estimator_tells_how_far_it_is_and_survives_tiny_likelihoods():
     assert (found < -1e5).all()
 
 
-def test_the_loss_is_the_plain_negative_elbo_whatever_is_minimised():
+def test_the_loss_is_the_plain_negative_elbo_for_every_objective():
     model, x = LinearGaussian(**WRONG), images(50)
     plain = terms(ElboConfig(samples=5), model, x)
     for config in (
@@ -160,14 +160,14 @@ def test_reconstructions_are_summed_over_pixels_and_averaged_over_samples():
     assert found.reconstruction.item() == pytest.approx(6 * (math.log(2) + math.log(3)) / 2)
 
 
-def test_a_warm_up_grows_from_zero_to_beta():
+def test_a_warm_up_increases_the_weight_from_zero_to_beta():
     config = ElboConfig(beta=2.0, warmup_epochs=4)
     assert [kl_weight(config, epoch) for epoch in (1, 2, 3, 4, 5, 9)] == [0.0, 0.5, 1.0, 1.5, 2.0, 2.0]
     assert kl_weight(config, None) == 2.0
     assert kl_weight(ElboConfig(beta=2.0), 1) == 2.0
 
 
-def test_free_bits_lift_the_batch_mean_of_a_dimension_and_stop_its_gradient():
+def test_free_bits_clamp_the_batch_mean_of_a_dimension_and_stop_its_gradient():
     kl = torch.tensor([[0.2, 3.0], [0.4, 1.0]], requires_grad=True)  # means over the batch: 0.3 and 2
     lifted = free_bits(kl, 0.5)
     assert lifted.tolist() == [[0.5, 3.0], [0.5, 1.0]]
@@ -184,7 +184,7 @@ def test_free_bits_enter_the_objective_of_training():
     assert found.kl.tolist() == [2.0, 2.5]
 
 
-def test_free_bits_over_all_images_are_what_training_on_all_of_them_at_once_sees():
+def test_free_bits_over_all_images_equal_those_of_one_batch_of_all_images():
     model, x = LinearGaussian(**WRONG), images(40)
     config = ElboConfig(beta=3.0, free_bits=0.9)
     kl = model.encode(x).kl().mean(0)
@@ -195,7 +195,7 @@ def test_free_bits_over_all_images_are_what_training_on_all_of_them_at_once_sees
 
 
 @pytest.mark.parametrize("samples", [2, 5])
-def test_the_doubly_reparameterised_gradient_is_the_plain_one_here_with_less_noise(samples):
+def test_the_doubly_reparameterised_gradient_has_the_same_mean_and_less_noise(samples):
     runs, (mean, log_variance) = 40_000, (torch.tensor([0.3, -0.2]), torch.tensor([-0.5, 0.2]))
     x = repeated(images(1), runs)
     gradients = {}
@@ -221,7 +221,7 @@ def test_the_doubly_reparameterised_gradient_vanishes_at_the_exact_posterior():
         torch.testing.assert_close(gradient, torch.zeros_like(gradient), atol=1e-12, rtol=0)
 
 
-def test_the_decoders_gradient_and_the_bound_are_the_same_with_and_without_dreg():
+def test_dreg_changes_neither_the_bound_nor_the_decoders_gradient():
     x, q = images(6), LinearGaussian(**WRONG).encode(images(6))
     found = {}
     for dreg in (False, True):
