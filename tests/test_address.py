@@ -1,4 +1,4 @@
-"""The address of a report: it holds the choice and what each view shows, and no address does harm."""
+"""The address of a report: it keeps the selection and the settings of each view, and a hostile one does no harm."""
 
 import pytest
 from browser import needs_browser
@@ -33,7 +33,7 @@ def opened(browser, address):
 
 @pytest.mark.process
 @needs_browser
-def test_an_address_shows_again_what_was_chosen_in_every_view(page, browser):
+def test_an_address_restores_the_selection_and_settings_of_every_view(page, browser):
     opened(browser, page)
     assert browser.run(f"return {CONTROLS}") == AT_FIRST
     browser.run("""const change = (control, value) => {
@@ -66,7 +66,7 @@ def test_an_address_shows_again_what_was_chosen_in_every_view(page, browser):
     assert browser.run("return document.querySelectorAll('.lines fieldset input')[1].checked") is False
     browser.run("location.hash = ''")
     browser.wait(f"{CONTROLS}.join() === '{','.join(map(str, AT_FIRST)).lower()}'")
-    assert browser.said() == []
+    assert browser.messages() == []
 
 
 HOSTILE = [
@@ -81,7 +81,7 @@ HOSTILE = [
 
 @pytest.mark.process
 @needs_browser
-def test_what_an_address_names_and_the_page_has_not_is_ignored(page, browser):
+def test_invalid_parts_of_an_address_are_ignored(page, browser):
     opened(browser, page)
     known = axes(browser)
     for text in HOSTILE:
@@ -94,4 +94,4 @@ def test_what_an_address_names_and_the_page_has_not_is_ignored(page, browser):
         numbers = browser.run(f"return {LATENT}.flat().map(Number)")
         assert all(abs(number) < 10 for number in numbers), text
         assert "owned" not in browser.run("return document.title")
-    assert browser.said() == []
+    assert browser.messages() == []

@@ -1,4 +1,4 @@
-"""A search in the report's page: each trial at each rung that it reached, by hand in a real browser."""
+"""A search in the page of the report, in a real browser: each trial is drawn at each rung that it reached."""
 
 import dataclasses
 
@@ -31,7 +31,7 @@ def searched(runs, measures=("val/loss",)):
     return Searched(list(measures), ["model.latent_dim"], [], [1, 3], trials, [(2, 9.0), (5, 8.0)], [3, 5], {}, [1])
 
 
-def test_a_search_has_columns_for_its_rungs_and_each_trial_where_it_reached_them(runs):
+def test_a_search_has_columns_for_its_rungs_and_a_point_for_each_rung_of_a_trial(runs):
     folder, comparison = runs
     data = written(report.page(folder, comparison, ["python"], searched(comparison.runs)))
     columns = {column["name"]: column["values"] for column in data["columns"]}
@@ -47,7 +47,7 @@ def test_a_search_has_columns_for_its_rungs_and_each_trial_where_it_reached_them
     assert [point["values"] for point in data["search"]["points"]] == [[9], [9], [8]]
 
 
-def test_the_page_of_a_search_begins_with_its_lowest_trial_and_what_it_cost_and_its_table_has_the_rungs(tmp_path):
+def test_the_page_of_a_search_begins_with_its_lowest_trial_and_its_cost(tmp_path):
     jobs = [(config(dim), {"losses": losses(dim, 0, epochs)}) for dim, epochs in ((2, 1), (4, 3), (8, 1))]
     sweep(tmp_path, jobs)
     comparison = compared(tmp_path)
@@ -64,22 +64,22 @@ def test_the_page_of_a_search_begins_with_its_lowest_trial_and_what_it_cost_and_
     assert ">search</th>" in text
 
 
-def test_a_search_whose_lowest_trial_is_not_finished_says_at_which_epoch_that_was(tmp_path):
+def test_the_lowest_trial_is_named_with_its_epoch_if_it_is_not_finished(tmp_path):
     jobs = [(config(dim), {"losses": losses(dim, 0), "state": "paused"}) for dim in (2, 4, 8)]
     sweep(tmp_path, jobs)
     comparison = compared(tmp_path)
-    said = search_answer.sentence(comparison, searched(comparison.runs))
-    assert said == "latent_dim=4 has the lowest val/loss of 3 trials: 8.00 nats per image at epoch 3"
+    sentence = search_answer.sentence(comparison, searched(comparison.runs))
+    assert sentence == "latent_dim=4 has the lowest val/loss of 3 trials: 8.00 nats per image at epoch 3"
     two = searched(comparison.runs, ("val/reconstruction", "val/kl"))
-    said = "1 of 3 trials is on the Pareto front of val/reconstruction and val/kl at epoch 3"
-    assert search_answer.sentence(comparison, two) == said
+    sentence = "1 of 3 trials is on the Pareto front of val/reconstruction and val/kl at epoch 3"
+    assert search_answer.sentence(comparison, two) == sentence
     nothing = dataclasses.replace(two, trials=[dataclasses.replace(each, values=[None]) for each in two.trials])
     assert search_answer.sentence(comparison, nothing) == "No trial has a value yet"
 
 
 @pytest.fixture
 def opened(runs, browser):
-    """Return what opens the page of a search for these measures."""
+    """Return a function that opens the page of a search for these measures."""
 
     def open_page(*measures, width=1280, **theme):
         folder, comparison = runs
@@ -99,7 +99,7 @@ def corner(browser):
 
 @pytest.mark.process
 @needs_browser
-def test_a_trial_stands_at_what_was_spent_and_its_value_and_is_opened_and_chosen_there(opened):
+def test_a_trial_is_drawn_at_its_cost_and_value_and_can_be_opened_and_selected(opened):
     browser = opened("val/loss")
     assert browser.run(f"return {NOTE}") == (
         "joined: the lowest value so far; dotted: the next rung begins; rungs at epoch 1, 3, "
@@ -118,12 +118,12 @@ def test_a_trial_stands_at_what_was_spent_and_its_value_and_is_opened_and_chosen
     browser.run(f"{SELECT}.selectedIndex = 1; {SELECT}.dispatchEvent(new Event('change'))")
     browser.wait(f"{NOTE}.startsWith('joined: each trial')")
     assert browser.wait("location.hash.includes('search=') && location.hash").endswith("&search=rungs%3Aval%2Floss")
-    assert browser.said() == []
+    assert browser.messages() == []
 
 
 @pytest.mark.process
 @needs_browser
-def test_the_front_of_two_measures_is_that_of_the_last_rung_alone(opened):
+def test_the_front_of_two_measures_is_that_of_the_last_rung(opened):
     browser = opened("val/reconstruction", "val/kl")
     assert browser.run(f"return {NOTE}").startswith("joined: the front at epoch 3, of trial 1;")
     names = browser.run(f"return [...{SELECT}.options].map(option => option.textContent)")
@@ -137,7 +137,7 @@ def test_the_front_of_two_measures_is_that_of_the_last_rung_alone(opened):
 @needs_browser
 @needs_axe
 @pytest.mark.parametrize("dark", [False, True])
-def test_axe_finds_nothing_in_a_search_on_a_narrow_screen(opened, dark):
+def test_axe_finds_no_violation_in_a_search_on_a_narrow_screen(opened, dark):
     browser = opened("val/loss", width=360, dark=dark)
     assert browser.violations() == []
     assert browser.run("return document.documentElement.scrollWidth") <= 360
