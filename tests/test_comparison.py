@@ -16,7 +16,7 @@ from scipy import stats
 from vae_exp import load_sweep
 from vae_exp.comparison import cells, compare, read_runs, report
 from vae_exp.comparison.answer import sentence
-from vae_exp.comparison.intervals import interval, paired
+from vae_exp.comparison.intervals import Interval, interval, paired
 from vae_exp.comparison.notes import notes
 from vae_exp.comparison.table import best_run
 from vae_exp.comparison.values import texts_of
@@ -224,6 +224,14 @@ def test_rows_with_the_same_objective_are_ranked_by_loss_whatever_their_warm_up(
     assert found.keys == ["objective.warmup_epochs"]
     assert found.ranked_by == "val/loss"
     assert not any("different objectives" in note for note in notes(found))
+
+
+@pytest.mark.parametrize(
+    ("mean", "half", "expected"),
+    [(-0.004, math.nan, "0.00"), (-0.006, math.nan, "−0.01"), (-0.001, 0.002, "0.00 ± 0.00")],
+)
+def test_a_number_that_rounds_to_zero_has_no_sign(mean, half, expected):
+    assert cells.text(Interval(mean, half, 1), "index_code_mutual_information") == expected
 
 
 def test_a_measure_near_its_ceiling_is_written_as_a_bound_without_an_interval(tmp_path):

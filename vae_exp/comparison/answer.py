@@ -72,7 +72,7 @@ def _first_of(comparison: Comparison, best: Row, other: Row) -> str:
         return f"{lowest}: {_amount(comparison, best)}{single}; the difference to {behind} may be noise, since {why}"
     if not gap.is_decided:
         noise = "seed noise" if gap.has_seeds else "the error over images"
-        signed = f"{gap.interval.mean:+.1f} ± {gap.interval.half:.1f}".replace("-", "−")
+        signed = f"{gap.interval.mean:+z.1f} ± {gap.interval.half:.1f}".replace("-", "−")
         return f"{lowest}; the difference to {behind} is within {noise} ({signed} nats per image{single})"
     if gap.interval.mean < 0:
         amount = f"{_measured(comparison)} {_quantity(comparison)} {-gap.interval.mean:.1f} nats above {behind}"

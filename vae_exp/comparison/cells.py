@@ -104,7 +104,7 @@ def _difference(comparison: Comparison, row: Row) -> Cell:
 
 
 def _signed(found: Interval) -> str:
-    return minus(f"{found.mean:+.2f}") + ("" if math.isnan(found.half) else f" ± {found.half:.2f}")
+    return minus(f"{found.mean:+z.2f}") + ("" if math.isnan(found.half) else f" ± {found.half:.2f}")
 
 
 def text(found: Interval, name: str, classes: int | None = None) -> str:
@@ -121,7 +121,7 @@ def text(found: Interval, name: str, classes: int | None = None) -> str:
     places = 2 if "/" in name or name in NATS else 3
     if found.mean.is_integer() and not found.half > 0:
         places = 0
-    return minus(f"{found.mean:.{places}f}") + ("" if math.isnan(found.half) else f" ± {found.half:.{places}f}")
+    return minus(f"{found.mean:z.{places}f}") + ("" if math.isnan(found.half) else f" ± {found.half:.{places}f}")
 
 
 def minus(number: str) -> str:
