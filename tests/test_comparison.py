@@ -366,19 +366,22 @@ def test_control_characters_and_lone_surrogates_in_an_error_are_shown_as_escapes
 
 def test_a_sweep_can_be_compared_while_it_is_written(tmp_path):
     made = sweep(tmp_path, [(config(dim), None) for dim in (2, 4, 8)])
-    stop = threading.Event()
+    begun, stop = threading.Event(), threading.Event()
 
     def train():
         while not stop.is_set():
             for job in made.jobs():
                 folder = made.folder(job)
-                folder.metrics_file.unlink(missing_ok=True)
+                if folder.metrics_file.exists():
+                    folder.metrics_file.write_bytes(b"")  # no run deletes it
                 write(folder.path, job.config, [(3.0, 3.0), (2.0, 2.0)], state="running")
                 write(folder.path, job.config, state="finished")
+                begun.set()
 
     worker = threading.Thread(target=train)
     worker.start()
     try:
+        assert begun.wait(60)
         seen = {run.state for _ in range(20) for run in compared(tmp_path).runs}
     finally:
         stop.set()
