@@ -71,12 +71,12 @@ def wait_until(found, what):
 def wait_until_tracked(cwd, *labels):
     """Wait until these jobs are running and have an epoch in MLflow; return the sweep."""
 
-    def begun():
+    def is_tracked():
         folders = [folder for label in labels for folder in cwd.glob(f"outputs/*/{label}_*")]
         seen = [receipt.epochs for folder in folders for receipt in receipts.read(folder).values()]
         return len(seen) == len(labels) and all(seen)
 
-    wait_until(begun, f"{labels} did not appear in MLflow")
+    wait_until(is_tracked, f"{labels} did not appear in MLflow")
     sweep = sweep_of(cwd)
     assert {states(sweep)[label] for label in labels} == {"running"}
     return sweep

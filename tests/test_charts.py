@@ -216,7 +216,7 @@ def found(*trials, measures=("val/loss",), front=(1,), importances=None):
 
 @pytest.fixture
 def search_charts():
-    """Charts of four trials, of which two go on, one diverges, and one is far above the others."""
+    """Charts of four trials, of which two continue, one diverges, and one is far above the others."""
     trials = [
         tried(1, 1e-3, "[16]", (50.0,), None),
         tried(2, 1e-2, "[8,8]", (40.0,), (30.0,)),
@@ -229,11 +229,11 @@ def search_charts():
 
 
 def test_the_course_of_a_search_steps_down_and_marks_the_start_of_each_rung(search_charts):
-    steps, points, begun = search_charts["search_course"].figure.axes[0].lines
+    steps, points, rung_starts = search_charts["search_course"].figure.axes[0].lines
     assert steps.get_drawstyle() == "steps-post"
     assert steps.get_xydata().tolist() == [[1, 50], [2, 40], [6, 30], [8, 30]]
     assert points.get_xydata().tolist() == [[1, 50], [2, 40], [6, 30]]
-    assert begun.get_xdata() == [4, 4]
+    assert rung_starts.get_xdata() == [4, 4]
     assert search_charts["search_course"].seen.endswith("50.0 with 1 of 8 epochs spent, 30.0 with 6")
 
 

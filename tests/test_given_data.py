@@ -136,9 +136,9 @@ def test_a_run_continues_with_the_same_arrays_and_refuses_others(tmp_path):
 
 @pytest.mark.process
 def test_resume_and_reproduce_ask_for_a_file_and_compare_its_digest(given, tmp_path):
-    asked = run(tmp_path, "reproduce", given)
-    assert asked.returncode == 2
-    assert "data.root must be a .npz or .npy file, got None; from Python, data= takes the arrays" in asked.stderr
+    without_file = run(tmp_path, "reproduce", given)
+    assert without_file.returncode == 2
+    assert "data.root must be a .npz or .npy file, got None; from Python, data= takes the arrays" in without_file.stderr
     np.savez(tmp_path / "same.npz", images=IMAGES, labels=LABELS)
     np.savez(tmp_path / "other.npz", images=IMAGES, labels=LABELS[::-1])
     refused = run(tmp_path, "reproduce", given, f"data.root={tmp_path / 'other.npz'}")
@@ -175,9 +175,9 @@ def files(tmp_path):
 
 def require_the_same_file(cwd, folder, files, *more):
     """Require that `resume` needs a file, refuses one with other images, and continues with the same ones."""
-    asked = run(cwd, "resume", folder, *more)
-    assert asked.returncode == 2
-    assert "data.root must be a .npz or .npy file, got None" in asked.stderr
+    without_file = run(cwd, "resume", folder, *more)
+    assert without_file.returncode == 2
+    assert "data.root must be a .npz or .npy file, got None" in without_file.stderr
     refused = run(cwd, "resume", folder, files[1], *more)
     assert refused.returncode == 2
     assert "data.root must hold the data" in refused.stderr

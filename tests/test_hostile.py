@@ -240,9 +240,9 @@ import os, runpy, socket, sys
 
 def note(event, arguments):
     if event in ("listen", "socket.connect", "socket.getaddrinfo", "os.system", "pickle.find_class"):
-        said.write(f"{event} {arguments[1:]}\\n".encode())
+        events.write(f"{event} {arguments[1:]}\\n".encode())
 
-said = open("events", "wb", buffering=0)
+events = open("events", "wb", buffering=0)
 sys.addaudithook(note)
 socket.socket.listen = lambda *arguments: note("listen", arguments)
 with socket.socket() as own:
@@ -496,7 +496,7 @@ except checkpoint.Damaged as error:
 
 
 @pytest.mark.process
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell the largest memory of a process")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not report the peak memory of a process")
 def test_a_zip_bomb_in_place_of_a_checkpoint_is_refused_packed(tmp_path):
     torch.save({"x": torch.zeros(50 * 10**6)}, tmp_path / "whole.pt")
     path = tmp_path / "bomb.safetensors"
@@ -515,7 +515,7 @@ LAUGHS = "a: &a [x, x]\n" + "\n".join(
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (LAUGHS, "must have no anchors and aliases"),
         ("&a [*a]", "must have no anchors and aliases"),
@@ -539,9 +539,9 @@ LAUGHS = "a: &a [x, x]\n" + "\n".join(
         ("a: 1\n---\nb: 2", "is not plain YAML"),
     ],
 )
-def test_a_configuration_made_to_exhaust_memory_or_time_is_refused(folder, text, said):
+def test_a_configuration_made_to_exhaust_memory_or_time_is_refused(folder, text, message):
     folder.config_file.write_text(text)
-    with pytest.raises(UserError, match=said) as error:
+    with pytest.raises(UserError, match=message) as error:
         folder.read_config()
     assert str(error.value).startswith(str(folder.config_file))
     assert str(error.value).isprintable()

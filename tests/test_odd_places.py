@@ -59,8 +59,8 @@ def lines_of(file):
 def test_a_run_finishes_although_its_working_folder_is_deleted(tmp_path):
     command = started(tmp_path / "here", f"hydra.run.dir={tmp_path / 'run'}", "trainer.epochs=40", "tracking=none")
     shutil.rmtree(tmp_path / "here")
-    printed, said = command.communicate(300)
-    assert (command.returncode, said) == (0, "")
+    printed, errors = command.communicate(300)
+    assert (command.returncode, errors) == (0, "")
     assert "\nfinished  best epoch" in printed
     assert RunFolder(tmp_path / "run").state() == "finished"
     assert (tmp_path / "run" / "report.html").exists()
@@ -70,9 +70,9 @@ def test_a_run_finishes_although_its_working_folder_is_deleted(tmp_path):
 def test_a_run_whose_folder_is_renamed_fails_with_one_line(tmp_path):
     command = started(tmp_path / "here", f"hydra.run.dir={tmp_path / 'run'}", "trainer.epochs=9999", "tracking=none")
     (tmp_path / "run").rename(tmp_path / "renamed")
-    _, said = command.communicate(300)
+    _, errors = command.communicate(300)
     assert command.returncode == 1
-    (line,) = said.splitlines()
+    (line,) = errors.splitlines()
     assert line.startswith("error: ")
     assert line.endswith("run was removed or renamed while the run trained")
     assert "run.log" not in line
@@ -123,12 +123,12 @@ def test_a_database_that_is_locked_removed_or_emptied_during_a_run_gets_everythi
         pass
     wait_until_sent(command)
     command.send_signal(15)
-    _, said = command.communicate(300)
+    _, errors = command.communicate(300)
     assert command.returncode == 143
-    *lines, last = said.splitlines()
+    *lines, last = errors.splitlines()
     assert last.startswith("error: stopped; ")
     assert all(line.startswith(f"tracking: sqlite:///{database} ") or "mlflow.db was removed" in line for line in lines)
-    assert sum("was removed or replaced" in line for line in lines) == 2, said
+    assert sum("was removed or replaced" in line for line in lines) == 2, errors
     assert len(lines) <= 4  # also: it is locked, it answers again
     client = MlflowClient(f"sqlite:///{database}")
     (shown,) = client.search_runs([client.get_experiment_by_name("vae_exp").experiment_id])
@@ -143,9 +143,9 @@ def test_a_failure_to_send_is_reported_once_at_the_end(tmp_path):
     environment = os.environ | {"MLFLOW_TRACKING_URI": uri}
     done = run(tmp_path, "train", *SMALL, "trainer.epochs=1", "hydra.run.dir=run", environment=environment)
     assert done.returncode == 0
-    said = [line for line in done.stderr.splitlines() if "can't be used" not in line]  # reported at the start
+    errors = [line for line in done.stderr.splitlines() if "can't be used" not in line]  # reported at the start
     why = f"tracking: {uri} does not have all of this run: Connection refused"
-    assert said == [f"{why}; send it with: python -m vae_exp.resume {tmp_path / 'run'}"]
+    assert errors == [f"{why}; send it with: python -m vae_exp.resume {tmp_path / 'run'}"]
 
 
 # Limits of the shell
@@ -204,7 +204,7 @@ def test_without_a_writable_folder_compare_prints_the_table_without_a_report(fin
 
 def test_resuming_a_finished_read_only_run_succeeds(finished, capsys):
     assert resume(finished, []) == 0
-    printed, said = capsys.readouterr()
+    printed, errors = capsys.readouterr()
     assert printed.startswith("finished")
-    assert "there is no report" in said
-    assert "Traceback" not in said
+    assert "there is no report" in errors
+    assert "Traceback" not in errors

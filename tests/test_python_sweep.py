@@ -45,8 +45,8 @@ def test_a_sweep_has_a_table_runs_a_best_run_and_a_report(sweep):
     assert sweep.table["states"].tolist() == ["2 finished", "2 finished"]
     assert [(run.config.model.latent_dim, run.config.seed) for run in sweep.runs] == [(2, 0), (2, 1), (3, 0), (3, 1)]
     (row,) = sweep.table[sweep.table["best"]].to_dict("records")
-    rivals = [run for run in sweep.runs if run.config.model.latent_dim == row["model.latent_dim"]]
-    assert sweep.best == min(rivals, key=lambda run: run.metrics["val/loss"].min())
+    candidates = [run for run in sweep.runs if run.config.model.latent_dim == row["model.latent_dim"]]
+    assert sweep.best == min(candidates, key=lambda run: run.metrics["val/loss"].min())
     assert sweep.report.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert sweep.runs[0].model.sample(1).shape == (1, 1, 8, 8)
 
@@ -84,11 +84,11 @@ def test_a_sweep_started_by_the_command_is_finished_and_extended_from_python(tmp
     place = f"hydra.sweep.dir={tmp_path / 'sweep'}"
     done = commands.run(tmp_path, "train", "-m", place, *OVERRIDES, "model.latent_dim=2,3")
     assert done.returncode == 0, done.stderr
-    begun = vae_exp.load_sweep(tmp_path / "sweep").runs
-    before = written(begun[0].folder)
+    started = vae_exp.load_sweep(tmp_path / "sweep").runs
+    before = written(started[0].folder)
     sweep = vae_exp.sweep(CONFIG, {"model.latent_dim": [2, 3, 4]}, tmp_path / "sweep")
-    assert [run.folder for run in sweep.runs[:2]] == [run.folder for run in begun]
-    assert written(begun[0].folder) == before
+    assert [run.folder for run in sweep.runs[:2]] == [run.folder for run in started]
+    assert written(started[0].folder) == before
     assert [run.state for run in sweep.runs] == ["finished"] * 3
     assert sweep.runs[2].folder.name.startswith("latent_dim=4_")
 

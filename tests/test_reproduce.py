@@ -69,10 +69,10 @@ def made(folder):
 
 @pytest.mark.process
 def test_a_run_reproduces_to_the_bit_in_a_new_process(origin, tmp_path):
-    code, said, errors = command("origin", "tracking=none", cwd=tmp_path)
+    code, printed, errors = command("origin", "tracking=none", cwd=tmp_path)
     assert (code, errors) == (0, [])
-    assert said[-1].startswith("equal: 2 epochs")
-    assert said[-1].endswith("bit for bit")
+    assert printed[-1].startswith("equal: 2 epochs")
+    assert printed[-1].endswith("bit for bit")
     again = made(tmp_path)
     assert again.weights_file("best").read_bytes() == origin.weights_file("best").read_bytes()
     assert again.read_environment().origin == str(tmp_path / "origin")
@@ -80,10 +80,10 @@ def test_a_run_reproduces_to_the_bit_in_a_new_process(origin, tmp_path):
 
 @pytest.mark.process
 def test_the_run_that_version_0_1_0_saved_reproduces_on_any_machine(tmp_path):
-    code, said, errors = command(FIXTURE, "--tolerance", "1e-4", "tracking=none", cwd=tmp_path)
+    code, printed, errors = command(FIXTURE, "--tolerance", "1e-4", "tracking=none", cwd=tmp_path)
     assert (code, errors) == (0, [])
-    assert said[-1].startswith("equal within 0.0001: 3 epochs")
-    assert said[-1].endswith("weights are not compared")
+    assert printed[-1].startswith("equal within 0.0001: 3 epochs")
+    assert printed[-1].endswith("weights are not compared")
 
 
 def test_a_difference_is_reported_with_its_first_epoch_weights_and_machine(origin, tmp_path, capsys):
@@ -98,13 +98,13 @@ def test_a_difference_is_reported_with_its_first_epoch_weights_and_machine(origi
     environment["sessions"][0]["packages"]["torch"] = "1.0"
     origin.environment_file.write_text(json.dumps(environment))
     assert reproduce("origin", ["tracking=none"], None) == 1
-    said = capsys.readouterr().out
-    assert f"\nepoch 1: val/kl {first['val/kl'] * 1.5} → {first['val/kl']}, by " in said
-    assert "(relative 0.33)\n" in said
-    assert "epoch 2" not in said.split("different from origin:")[1]
-    assert "\nbest weights: encoder.0.bias by up to 0.5\n" in said
-    assert "last weights" not in said
-    assert f"\npackages.torch: 1.0 → {torch.__version__.partition('+')[0]}" in said
+    printed = capsys.readouterr().out
+    assert f"\nepoch 1: val/kl {first['val/kl'] * 1.5} → {first['val/kl']}, by " in printed
+    assert "(relative 0.33)\n" in printed
+    assert "epoch 2" not in printed.split("different from origin:")[1]
+    assert "\nbest weights: encoder.0.bias by up to 0.5\n" in printed
+    assert "last weights" not in printed
+    assert f"\npackages.torch: 1.0 → {torch.__version__.partition('+')[0]}" in printed
 
 
 @pytest.mark.parametrize(("tolerance", "same"), [(0, False), (1e-7, False), (1e-5, True)])
@@ -251,16 +251,16 @@ def test_the_folder_of_images_must_be_given_again(tmp_path, monkeypatch, capsys)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["nowhere"], "error: nowhere is not a run: it has no config.yaml\n"),
         (["nowhere", "--tolerance", "-1"], "argument --tolerance: must be a number of at least 0, got -1\n"),
         (["nowhere", "--tolerance", "some"], "argument --tolerance: must be a number of at least 0, got some\n"),
     ],
 )
-def test_the_command_refuses_with_exit_code_2_and_one_line(tmp_path, monkeypatch, capsys, arguments, said):
+def test_the_command_refuses_with_exit_code_2_and_one_line(tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["reproduce", *arguments])
     with pytest.raises(SystemExit, match="2"):
         main()
-    assert capsys.readouterr().err.endswith(said)
+    assert capsys.readouterr().err.endswith(message)

@@ -46,8 +46,8 @@ def kill_and_resume(cwd, moments, kills, options):
             return kill
         except subprocess.TimeoutExpired:
             kill_group(process)
-        begun = (cwd / "outputs").exists() and any((cwd / "outputs").glob("*/sweep.json"))
-        process = start(cwd, *(["resume", sweep_of(cwd).path] if begun else ["train", *FOUR, *options]))
+        is_planned = (cwd / "outputs").exists() and any((cwd / "outputs").glob("*/sweep.json"))
+        process = start(cwd, *(["resume", sweep_of(cwd).path] if is_planned else ["train", *FOUR, *options]))
     _, stderr = process.communicate(timeout=300)
     assert process.returncode == 0, stderr
     return kills
@@ -157,8 +157,8 @@ def test_parallel_jobs_share_the_cores_and_record_the_users_command(parallel):
 def running_worker(cwd, jobs=1):
     """Wait until `jobs` jobs are running and have trained an epoch; return the process of one."""
     for _ in range(18000):
-        begun = [RunFolder(file.parent).read_status() for file in Path(cwd).glob("outputs/*/*/metrics.jsonl")]
-        running = [status.pid for status in begun if status.state == "running"]
+        trained = [RunFolder(file.parent).read_status() for file in Path(cwd).glob("outputs/*/*/metrics.jsonl")]
+        running = [status.pid for status in trained if status.state == "running"]
         if len(running) >= jobs:
             return psutil.Process(running[0])
         time.sleep(0.01)

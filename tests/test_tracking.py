@@ -313,17 +313,17 @@ def test_a_server_that_only_the_folder_names_is_reported_and_never_called(place,
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0.2)
         other_server = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        folder = whole_run(place / "strange", tracking=experiment("strange"))
+        folder = whole_run(place / "untrusted", tracking=experiment("untrusted"))
         note = folder.path / "mlflow.json"
         receipt = json.loads(note.read_text())
         receipt["shown"] = {other_server: receipt["shown"].popitem()[1]}
         note.write_text(json.dumps(receipt))
-        reconcile(experiment("strange"), [folder])
-        Run(folder.path, label="anew", tracking=experiment("strange")).start().finish()
+        reconcile(experiment("untrusted"), [folder])
+        Run(folder.path, label="again", tracking=experiment("untrusted")).start().finish()
         with pytest.raises(TimeoutError):
             listener.accept()
     assert other_server in capsys.readouterr().err
-    assert set(runs(MlflowClient(f"sqlite:///{place / 'mlflow.db'}"), "strange")) == {"latent_dim=2", "anew"}
+    assert set(runs(MlflowClient(f"sqlite:///{place / 'mlflow.db'}"), "untrusted")) == {"latent_dim=2", "again"}
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"version": 2}', '{"version": 1, "shown": {"x": {"token": "y"}}}'])
@@ -362,7 +362,7 @@ def untrusted_run(store, tmp_path):
     """A function that creates an untrusted run and returns its id and the folder of its artifacts."""
 
     def make(location=None):
-        number = store.create_experiment(f"strange {tmp_path.name}", location or (tmp_path / "art").as_uri())
+        number = store.create_experiment(f"untrusted {tmp_path.name}", location or (tmp_path / "art").as_uri())
         run = store.create_run(number)
         artifacts = tmp_path / "art" / run.info.run_id / "artifacts"
         artifacts.mkdir(parents=True)

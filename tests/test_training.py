@@ -55,9 +55,9 @@ def greys(config, epoch):
 
 
 def test_an_epoch_uses_every_image_once_in_batches_of_the_given_size():
-    dealt = greys(CONFIG, 1)
-    assert [len(batch) for batch in dealt] == [60, 60, 60, 60, 10]
-    assert sorted(itertools.chain(*dealt)) == list(range(250))
+    greys_of_batches = greys(CONFIG, 1)
+    assert [len(batch) for batch in greys_of_batches] == [60, 60, 60, 60, 10]
+    assert sorted(itertools.chain(*greys_of_batches)) == list(range(250))
 
 
 def test_each_epoch_and_seed_has_its_own_fixed_order():
