@@ -46,10 +46,11 @@ class Browser:
         session = self._ask("", {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
         self.base += f"/{session}"
 
-    def open(self, address, width=1280, dark=False):
-        """Open an address in a window of this width, in pixels."""
+    def open(self, address, width=1280, dark=False, touch=False):
+        """Open an address in a window of this width, in pixels, on a touch screen or not."""
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
         self.cdp("Emulation.setDeviceMetricsOverride", **size)
+        self.cdp("Emulation.setTouchEmulationEnabled", enabled=touch)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.cdp("Emulation.setEmulatedMedia", features=[scheme])
         self._ask("/url", {"url": address})
@@ -84,10 +85,16 @@ class Browser:
         for kind, (x, y) in zip(kinds, [*_steps(start, end), end], strict=True):
             self.cdp("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1)
 
-    def touch(self, start, end):
+    def touch(self, start, end, lift=True):
         """Drag a finger from one point of the window to another; a tap where they are one."""
-        for kind, at in zip(["touchStart", *["touchMove"] * 4], _steps(start, end), strict=True):
-            self.cdp("Input.dispatchTouchEvent", type=kind, touchPoints=[{"x": at[0], "y": at[1]}])
+        steps = [start] if start == end else _steps(start, end)
+        for kind, (x, y) in zip(["touchStart", *["touchMove"] * 4], steps, strict=False):
+            self.cdp("Input.dispatchTouchEvent", type=kind, touchPoints=[{"x": x, "y": y}])
+        if lift:
+            self.lift()
+
+    def lift(self):
+        """Lift the finger."""
         self.cdp("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
 
     def press(self, key, selector, number=0):

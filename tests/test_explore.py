@@ -113,6 +113,39 @@ def test_arrow_keys_move_axes_and_set_limits(page, browser):
 
 @pytest.mark.process
 @needs_browser
+def test_a_finger_opens_runs_sets_limits_points_at_curves_and_scrolls_without_selecting(page, browser):
+    browser.open(page, 360, touch=True)
+    calm = {"name": "prefers-reduced-motion", "value": "reduce"}  # what is touched next does not slide away
+    browser.cdp("Emulation.setEmulatedMedia", features=[calm])
+    lowest = last_value_of_the_lowest_curve(browser)
+    browser.touch(lowest, lowest)
+    browser.wait("document.querySelector('.details h3').textContent === 'latent_dim=8, seed=0'")
+    assert browser.run("return document.querySelector('.hint').innerText") == ""
+    x, y, _, height = browser.middle(".strip", 0)
+    browser.touch((x, y + height / 2 - 2), (x, y - height * 0.1))
+    browser.wait(f"{STATUS} === '4 of 6 runs are selected'")
+    browser.press("Escape", ".axis[aria-label=latent_dim] .lowest")
+    browser.wait(f"{STATUS} === 'All 6 runs are shown'")
+    x, y = last_value_of_the_lowest_curve(browser)
+    browser.touch((x - 60, y), (x, y), lift=False)
+    assert browser.wait("document.querySelector('.hint').innerText") == "latent_dim=8, seed=0\nepoch 3: 24.667"
+    browser.lift()
+    browser.wait("!document.querySelector('.hint').innerText")
+    x, y, *_ = browser.middle(".scatter .plane")
+    before = browser.run("return scrollY")
+    browser.touch((x, y + 100), (x + 4, y - 100))
+    browser.wait(f"scrollY > {before} + 50")
+    assert browser.run(f"return {STATUS}") == "All 6 runs are shown"
+
+
+def last_value_of_the_lowest_curve(browser):
+    """Return where it is drawn: in the lower right corner of the chart."""
+    x, y, width, height = browser.middle(".curves .plane")
+    return x + width / 2 - 24, y + height / 2 - 50
+
+
+@pytest.mark.process
+@needs_browser
 def test_each_control_changes_the_curves(page, browser):
     """The canvas is compared as a picture: each control changes it, and changes it back."""
     browser.open(page)

@@ -97,7 +97,8 @@ function makeHandles(axis, move, drag) {
 }
 
 /**
- * Follow a pointer from where it is pressed to where it is released.
+ * Follow a pointer from where it is pressed to where it is released. Where the browser takes it, to scroll, the choice is
+ * what it was before.
  * @param {HTMLElement} element
  * @param {PointerEvent} begun
  * @param {(event: PointerEvent) => void} dragged  called for each step of more than a few pixels from the beginning
@@ -107,6 +108,7 @@ function makeHandles(axis, move, drag) {
 function follow(element, begun, dragged, clicked, ended = () => {}) {
   if (begun.button) return;
   let isDrag = false;
+  const { chosen, brushes } = choice.state;
   const ending = new AbortController();
   element.setPointerCapture(begun.pointerId);
   element.addEventListener("pointermove", (event) => {
@@ -120,7 +122,11 @@ function follow(element, begun, dragged, clicked, ended = () => {}) {
     element.addEventListener("click", stop, true);
     setTimeout(() => element.removeEventListener("click", stop, true));
   }, ending);
-  element.addEventListener("pointercancel", () => { ending.abort(); ended(); }, ending);
+  element.addEventListener("pointercancel", () => {
+    ending.abort();
+    if (isDrag) choice.set({ chosen, brushes });
+    ended();
+  }, ending);
 }
 
 /** @param {Event} event */

@@ -76,6 +76,7 @@ function showScatter(root) {
     }, () => { if (choice.state.pointed === null) brush({ [first.value]: null, [second.value]: null }); });
   });
   steer(plane, {
+    isBrushed: true,
     near(x, y) {
       const at = frame(), [one, other] = [across().places, up().places];
       return nearest(inFront(points()), (run) => hasPoint(run) ? Math.hypot(at.x(one[run]) - x, at.y(other[run]) - y) : Infinity);

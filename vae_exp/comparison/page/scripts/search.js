@@ -102,6 +102,7 @@ function showSearch(root, search) {
     });
   });
   steer(plane, {
+    isBrushed: true,
     near(x, y) {
       const { place } = layout();
       /** @param {TrialPoint} point */

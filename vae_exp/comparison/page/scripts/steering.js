@@ -4,6 +4,7 @@
  * @property {(x: number, y: number) => number | null} near  the run that is drawn at a point, or close to it
  * @property {() => number[]} order  the runs that are drawn, in the order in which arrow keys go through them
  * @property {(run: number, x: number) => string} say  what the hint says of a run at a point
+ * @property {boolean} [isBrushed]  whether a drag selects runs; otherwise a finger that is dragged points at them
  */
 
 /**
@@ -27,11 +28,14 @@ function steer(element, view) {
     choice.set({ pointed: null });
     hint.hide();
   };
-  element.addEventListener("pointermove", (event) => { if (!event.buttons) pointed(event); });
+  element.addEventListener("pointermove", (event) => {
+    if (!event.buttons || (event.pointerType === "touch" && !view.isBrushed)) pointed(event);
+  });
   element.addEventListener("pointerleave", leave);
   element.addEventListener("blur", leave);
   element.addEventListener("click", (event) => {
     const run = pointed(event);
+    if (/** @type {PointerEvent} */ (event).pointerType === "touch") leave();  // no finger moves away from there
     if (run === null) return;
     if (event.shiftKey || event.ctrlKey || event.metaKey) choice.toggle([run]);
     else choice.set({ opened: run });
