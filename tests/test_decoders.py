@@ -225,9 +225,10 @@ def test_the_best_run_of_each_configuration_is_decoded_in_order_of_rank(swept):
 def test_decoders_beyond_the_size_limit_are_left_out_worst_configurations_first(swept):
     comparison = compared(swept.path)
     sizes = [len(json.dumps(data)) for data in decoders(comparison).found]
-    found = decoders(comparison, most=sizes[0] + sizes[1])
+    most = sizes[0] + sizes[1]
+    found = decoders(comparison, most)
     assert [each["run"] for each in found.found] == [7, 5]
-    reason = "the page holds 3 MB of decoders and codes"
+    reason = f"the page has room for {most / 1e6:.2g} MB of decoders and codes"
     assert found.notes == [f"No decoder of latent_dim=3 and latent_dim=2: {reason}."]
 
 

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 from browser import needs_axe, needs_browser
 from compared import compared, config, sweep, write
+from decodable import decodable
 
 from vae_exp.comparison import curve_data, report, run_data
 from vae_exp.comparison.rendering import block
@@ -236,7 +237,7 @@ def test_a_key_that_an_option_lacks_has_no_value_in_its_runs_and_stays_a_number_
 def test_a_long_curve_is_thinned_to_a_hundred_epochs_with_its_ends_and_a_note(tmp_path):
     for name, dim in (("a", 2), ("b", 4)):
         write(tmp_path / name, config(dim), losses(dim, 0, epochs=250))
-    curves = curve_data.curve_data(compared(tmp_path / "a", tmp_path / "b"), 10**6)
+    curves = curve_data.losses(compared(tmp_path / "a", tmp_path / "b"))
     kept = curves.data["epochs"]["250"]
     assert (len(kept), len(set(kept)), kept[0], kept[-1]) == (100, 100, 1, 250)
     assert [len(values) for values in curves.data["curves"][0]["values"]] == [100, 100]
@@ -247,16 +248,30 @@ def test_losses_are_always_included_and_other_curves_only_if_they_fit(tmp_path):
     for name, dim in (("a", 2), ("b", 4)):
         write(tmp_path / name, config(dim), losses(dim, 0))
     both = compared(tmp_path / "a", tmp_path / "b")
-    whole = curve_data.curve_data(both, 10**6)
+    whole = curve_data.with_others(both, curve_data.losses(both), 10**6)
     assert [curve["key"] for curve in whole.data["curves"]] == [
         "val/loss",
         "test/loss",
         "test/reconstruction",
         "test/kl",
     ]
-    least = curve_data.curve_data(both, 0)
+    least = curve_data.with_others(both, curve_data.losses(both), 0)
     assert [curve["key"] for curve in least.data["curves"]] == ["val/loss", "test/loss"]
     assert least.notes == ["Left out, so that the page stays small: the curves of test reconstruction, test kl."]
+
+
+def test_a_full_page_keeps_tables_and_losses_and_says_what_else_it_left_out(tmp_path, monkeypatch):
+    folders = [decodable(tmp_path / str(dim), config(dim), losses(dim, 0)).path for dim in (2, 4)]
+    both = compared(*folders)
+    whole = report.page(tmp_path, both, ["python"])
+    monkeypatch.setattr(report, "MOST_BYTES", 1000)
+    text = report.page(tmp_path, both, ["python"])
+    data, complete = written(text), written(whole)
+    assert (data["runs"], data["columns"]) == (complete["runs"], complete["columns"])
+    assert data["curves"] == [curve for curve in complete["curves"] if curve["key"] in ("val/loss", "test/loss")]
+    assert ('id="latent-data"' in whole, 'id="latent-data"' in text) == (True, False)
+    assert "the curves of test reconstruction, test kl." in text
+    assert "No decoder of latent_dim=4 and latent_dim=2: the page has room for 0 MB of decoders and codes." in text
 
 
 @pytest.mark.parametrize(

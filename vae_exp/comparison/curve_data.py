@@ -32,27 +32,28 @@ class Curves(NamedTuple):
     """What was thinned out or left out, a sentence each."""
 
 
-def curve_data(comparison: Comparison, most: int) -> Curves:
-    """Return the losses of all runs, and as many other curves as fit.
-
-    These get half of what the losses leave of `most` bytes; the other half is for pictures.
-    """
+def losses(comparison: Comparison) -> Curves:
+    """Return the losses of all runs."""
     runs = comparison.runs
-    keys = _keys(runs)
-    curves = [_curve(runs, key) for key in keys if key in LOSSES]
-    size = sum(map(_size, curves))
-    most = size + (most - size) // 2
-    left_out = []
-    for key in (key for key in keys if key not in LOSSES):
+    curves = [_curve(runs, key) for key in _keys(runs) if key in LOSSES]
+    counts = sorted({len(run.records) for run in runs})
+    data = {"epochs": {str(count): _kept(count) for count in counts}, "curves": curves}
+    notes = [f"A curve shows {MOST_POINTS} of up to {counts[-1]} epochs."] if counts[-1] > MOST_POINTS else []
+    return Curves(data, sum(map(_size, curves)), notes)
+
+
+def with_others(comparison: Comparison, first: Curves, most: int) -> Curves:
+    """Return the losses and as many other curves as fit into `most` bytes more."""
+    runs = comparison.runs
+    curves, size, left_out = list(first.data["curves"]), 0, list[str]()
+    for key in (key for key in _keys(runs) if key not in LOSSES):
         curve = _curve(runs, key)
         if size + _size(curve) > most:
             left_out.append(key)
         else:
             curves.append(curve)
             size += _size(curve)
-    counts = sorted({len(run.records) for run in runs})
-    data = {"epochs": {str(count): _kept(count) for count in counts}, "curves": curves}
-    return Curves(data, size, _notes(counts, left_out))
+    return Curves(first.data | {"curves": curves}, first.size + size, [*first.notes, *_left_out(left_out)])
 
 
 def _size(curve: dict[str, Any]) -> int:
@@ -85,11 +86,6 @@ def _kept(epochs: int) -> list[int]:
     return [int(epoch) for epoch in np.linspace(1, epochs, MOST_POINTS).round()]
 
 
-def _notes(counts: Sequence[int], left_out: Sequence[str]) -> list[str]:
-    notes = []
-    if counts and counts[-1] > MOST_POINTS:
-        notes.append(f"A curve shows {MOST_POINTS} of up to {counts[-1]} epochs.")
-    if left_out:
-        names = ", ".join(key.replace("/", " ") for key in left_out)
-        notes.append(f"Left out, so that the page stays small: the curves of {names}.")
-    return notes
+def _left_out(keys: Sequence[str]) -> list[str]:
+    names = ", ".join(key.replace("/", " ") for key in keys)
+    return [f"Left out, so that the page stays small: the curves of {names}."] if keys else []

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from vae_exp.comparison import answer, cells, charts, columns, rendering, search_answer, search_data
 from vae_exp.comparison.cells import Column
 from vae_exp.comparison.charts.chart import row_shades
-from vae_exp.comparison.curve_data import curve_data
-from vae_exp.comparison.decoders import decoders
+from vae_exp.comparison.curve_data import losses, with_others
+from vae_exp.comparison.decoders import MOST_BYTES as MOST_DECODERS
+from vae_exp.comparison.decoders import Decoders, decoders
 from vae_exp.comparison.gallery import MOST_PICTURES, galleries
 from vae_exp.comparison.intervals import Interval
 from vae_exp.comparison.notes import notes
@@ -78,14 +79,13 @@ def _harmless(value: Any) -> Any:
 def page(folder: Path, comparison: Comparison, command: Sequence[str], searched: Searched | None = None) -> str:
     """Return the report of a comparison, or of the one run there is, that lies in this folder, made by this command.
 
-    It has at most about MOST_BYTES: the tables, the charts and decoders, and the losses of all runs, then further
-    curves, then pictures, as far as they fit.
+    It has the tables, the charts, and the losses of all runs; then decoders, further curves and pictures, as far as
+    they fit into MOST_BYTES. Further curves have half of what decoders leave.
     """
-    decoded = decoders(comparison)
     drawn = charts.draw(comparison, searched)
     shades = [shade for chart, _ in drawn.values() for shade in chart.shades] + row_shades(comparison)
     values = _head(folder, comparison, command, searched)
-    values |= {"charts": drawn, "searched": searched, "decoders": decoded}
+    values |= {"charts": drawn, "searched": searched}
     if len(comparison.runs) == 1:
         template, data = "run.html", run_data(comparison)
         values |= _run_page(comparison)
@@ -93,15 +93,19 @@ def page(folder: Path, comparison: Comparison, command: Sequence[str], searched:
         template, data = "comparison.html", _data(comparison, searched)
         values |= _comparison_page(comparison, searched) | {"has_columns": len(data["columns"]) > 1}
     render = partial(rendering.render, template, shades, **values)
-    latent = [rendering.block("latent-data", decoded.found)] if decoded.found else []
-    blocks = [rendering.block("runs-data", data), *latent]
-    bare = len(render(blocks=blocks, galleries=[], left_out="", thinned=[], has_curves=1))
-    curves = curve_data(comparison, MOST_BYTES - bare)
-    blocks[0] = rendering.block("runs-data", data | curves.data)
-    pictures = galleries(comparison, min(MOST_PICTURES, MOST_BYTES - bare - curves.size))
-    has_curves = bool(curves.data["curves"])
-    shown = {"galleries": pictures.found, "left_out": pictures.note}
-    return render(blocks=blocks, thinned=curves.notes, has_curves=has_curves, **shown)
+    curves = losses(comparison)
+    blocks = [rendering.block("runs-data", data | curves.data)]
+    nothing = {"galleries": [], "left_out": "", "thinned": [], "has_curves": True, "decoders": Decoders([], [])}
+    left = MOST_BYTES - len(render(blocks=blocks, **nothing).encode())
+    decoded = decoders(comparison, min(MOST_DECODERS, left))
+    if decoded.found:
+        blocks.append(rendering.block("latent-data", decoded.found))
+        left -= len(blocks[-1])
+    all_curves = with_others(comparison, curves, left // 2)
+    blocks[0] = rendering.block("runs-data", data | all_curves.data)
+    pictures = galleries(comparison, min(MOST_PICTURES, left - (all_curves.size - curves.size)))
+    shown = {"galleries": pictures.found, "left_out": pictures.note, "has_curves": bool(all_curves.data["curves"])}
+    return render(blocks=blocks, thinned=all_curves.notes, decoders=decoded, **shown)
 
 
 def _data(comparison: Comparison, searched: Searched | None) -> dict[str, Any]:

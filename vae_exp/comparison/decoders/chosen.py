@@ -38,6 +38,7 @@ class Decoders:
 
 def decoders(comparison: Comparison, most: int = MOST_BYTES) -> Decoders:
     """Return decoder and codes of the best run of each configuration, up to `most` bytes."""
+    room, left = f"the page has room for {max(0, most) / 1e6:.2g} MB of decoders and codes", most
     place = {id(run): i for i, run in enumerate(comparison.runs)}
     found: list[dict[str, Any]] = []
     reasons: dict[str, list[str]] = {}
@@ -50,22 +51,25 @@ def decoders(comparison: Comparison, most: int = MOST_BYTES) -> Decoders:
                 raise UserError("no run is finished")
             if looked_at > MOST:
                 raise UserError("only the best configurations are decoded")
-            data = _read(run, most)
+            data = _read(run, left, room)
         except UserError as error:
             reasons.setdefault(printable(one_line(error)), []).append(comparison.label(row))
         else:
             numbers = [place[id(each)] for each in row.runs]
             found.append({"run": place[id(run)], "runs": numbers, "label": comparison.run_label(run), **data})
-            most -= len(json.dumps(data))
+            left -= len(json.dumps(data))
     return Decoders(found, [_sentence(reason, labels, comparison) for reason, labels in reasons.items()])
 
 
-def _read(run: Run, most: int) -> dict[str, Any]:
-    """Return decoder and codes of a finished run; raise UserError with the reason when there are none."""
+def _read(run: Run, most: int, room: str) -> dict[str, Any]:
+    """Return decoder and codes of a finished run; raise UserError with the reason when there are none.
+
+    `room` is the reason where they have more than `most` bytes.
+    """
     config = load_config(run.folder.read_config() or {}, "config.yaml")
     network = layers(config.model, _image_shape(run))
     if bytes_of_weights(network) > most:
-        raise UserError(f"the page holds {MOST_BYTES / 1e6:g} MB of decoders and codes")
+        raise UserError(room)
     weights, _ = _arrays(run.folder.weights_file("best"), records.Weights, "its weights were not kept")
     means, state = _arrays(run.folder.codes_file, records.Codes, "it has no codes, which version 0.1 did not save")
     read = {
@@ -73,7 +77,7 @@ def _read(run: Run, most: int) -> dict[str, Any]:
         "codes": codes(means, state, config.model.latent_dim, config.figures.palette),
     }
     if len(json.dumps(read)) > most:
-        raise UserError(f"the page holds {MOST_BYTES / 1e6:g} MB of decoders and codes")
+        raise UserError(room)
     return read
 
 
