@@ -30,7 +30,7 @@ def page() -> str:
 
 
 def sections() -> Iterator[str]:
-    """Yield a section for each group; keys that all options of a group share stand in its first table."""
+    """Yield a section for each group; keys that all options of a group share are in its first table."""
     docs = field_docs(Config)
     for field in dataclasses.fields(Config):
         yield f"## {field.name}\n\n{docs[field.name]}\n"

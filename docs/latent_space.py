@@ -80,7 +80,7 @@ def _frames(browser: Browser, page: Path, numbers: list[int]) -> Iterator[tuple[
     browser.open(page.as_uri(), width=1440)
     browser.run(LAY_OUT)
     browser.wait("document.querySelector('.latent .marker')?.getAttribute('cx')")
-    _picture(browser)  # the first one lays the page out anew
+    _picture(browser)  # the first one changes the layout of the page
     for start, end in pairwise(numbers):
         for step in range(STEPS):
             browser.run(SHOW, start, end, step / STEPS)

@@ -565,10 +565,10 @@ def test_the_final_losses_are_those_of_the_best_epoch(tmp_path):
 def test_a_run_logs_if_its_objective_is_not_a_likelihood(tmp_path):
     trainer = TrainerConfig(epochs=0, threads=1, device="cpu")
     quick = {"trainer": trainer, "evaluation": EvaluationConfig(final=False), "figures": FiguresConfig(which=[])}
-    for model, is_said in ((MlpConfig(hidden=[4]), True), (config().model, False)):
+    for model, is_logged in ((MlpConfig(hidden=[4]), True), (config().model, False)):
         folder = tmp_path / model.likelihood
         experiment.run(config(model=model, **quick), folder)
-        assert ("cross-entropy objective" in (folder / "run.log").read_text(encoding="utf-8")) == is_said
+        assert ("cross-entropy objective" in (folder / "run.log").read_text(encoding="utf-8")) == is_logged
 
 
 def test_the_reported_nll_is_exact_on_a_linear_gaussian_model():

@@ -86,7 +86,7 @@ def test_a_copied_run_folder_becomes_another_mlflow_run_and_says_so(place, capsy
     trained(place / "run", 1)
     shutil.copytree(place / "run", place / "copy")
     trained(place / "copy", 2)
-    assert f"copy is a copy of {place / 'run'}: it becomes a run of its own" in capsys.readouterr().err
+    assert f"copy is a copy of {place / 'run'}: it becomes a separate run" in capsys.readouterr().err
     trained(place / "run", 1)
     assert steps() == {"run": [1, 2], "copy": [1, 2, 3]}
 
@@ -201,7 +201,7 @@ def planned(root, digest):
 
 
 def test_a_plan_without_a_data_digest_needs_the_callers_folder(place):
-    with pytest.raises(UserError, match=r"notes no digest of its data.*give yours: data\.root=FOLDER"):
+    with pytest.raises(UserError, match=r"has no digest of its data.*give yours: data\.root=FOLDER"):
         with_known_data([planned(str(place), None)], None)
     assert with_known_data([planned(None, None)], None)
     assert with_known_data([planned(str(place), "0" * 64)], None)
@@ -210,7 +210,7 @@ def test_a_plan_without_a_data_digest_needs_the_callers_folder(place):
 def test_a_run_without_a_data_digest_needs_the_callers_folder(place):
     folder = RunFolder(place / "run")
     theirs = small_config(data=ImagesConfig(root=str(place), size=8))
-    with pytest.raises(UserError, match="notes no digest of the data"):
+    with pytest.raises(UserError, match="has no digest of the data"):
         resume._require_known_data(folder, theirs, [])
     resume._require_known_data(folder, theirs, [f"data.root={place}"])
 
@@ -235,7 +235,7 @@ def test_a_resumed_run_reads_only_its_own_or_the_callers_images(place, capsys):
     assert "was trained on other data" in capsys.readouterr().err
     noted = folder.environment_file.read_text()
     folder.environment_file.write_text(noted.replace(f'"{folder.read_environment().data.digest}"', "null"))
-    with pytest.raises(UserError, match=r"notes no digest of the data.*give your folder as data\.root=FOLDER"):
+    with pytest.raises(UserError, match=r"has no digest of the data.*give your folder as data\.root=FOLDER"):
         resume.resume(folder.path, ["trainer.epochs=2"])
     assert (folder.figures / "reconstructions.png").read_bytes() == drawn
     assert len(folder.records()) == 1

@@ -33,7 +33,7 @@ def small():
 def steps(search):
     """Run every step as Slurm would; return the sizes reserved at the start, and the actual ones."""
     runs = search.next_runs()
-    reserved = [(runs[0].until, len(runs)), *search.ahead(runs[0].until)]
+    reserved = [(runs[0].until, len(runs)), *search.later_steps(runs[0].until)]
     taken = []
     for number, (epoch, _) in enumerate(reserved):
         runs = runs if number == 0 else Search(search.sweep, search.record, ["python"]).runs_to(epoch)
@@ -57,11 +57,11 @@ def test_steps_reserved_for_missing_trials_do_nothing(tmp_path):
 
 def test_no_step_starts_before_earlier_trials_have_their_values(tmp_path, small):
     search = Search(SweepFolder(tmp_path), small, ["python"])
-    with pytest.raises(UserError, match="nothing goes to epoch 2: 6 trials were not proposed yet"):
+    with pytest.raises(UserError, match="no trial continues to epoch 2: 6 trials were not proposed yet"):
         search.runs_to(2)
     train(search.sweep)(search.next_runs()[:3], 1)
     for epoch in (1, 2):
-        with pytest.raises(UserError, match=f"nothing goes to epoch {epoch}: trials 4 have not come to epoch 1"):
+        with pytest.raises(UserError, match=f"no trial continues to epoch {epoch}: trials 4 have not reached epoch 1"):
             Search(search.sweep, small, ["python"]).runs_to(epoch)
 
 
@@ -70,7 +70,7 @@ def test_a_search_with_more_trials_goes_back_to_its_first_rung(tmp_path, small):
     more = Search(SweepFolder(tmp_path), replaced(small, trials=10), ["python"])
     assert [(rung.epoch, len(rung.trials)) for rung in more.rungs()] == [(1, 6)]
     assert {job.until for job in more.next_runs()} == {1}
-    assert more.ahead(1) == [(2, 5), (4, 2), (6, 1)]
+    assert more.later_steps(1) == [(2, 5), (4, 2), (6, 1)]
 
 
 @pytest.mark.parametrize("count", range(8))
@@ -142,7 +142,7 @@ def test_tasks_after_a_cancelled_trial_end_and_resume_continues_the_search(tmp_p
     assert f"Resume with: python -m vae_exp.resume outputs/{sweep.path.name} {' '.join(LAUNCHER)}" in printed
     assert len(found_in(tmp_path).trials) == 2
     errors = "".join(log.read_text() for log in sweep.path.glob(".submitit/*/step_*/*.err"))
-    assert "nothing goes to epoch 2: trials 1 have not come to epoch 2" in errors
+    assert "no trial continues to epoch 2: trials 1 have not reached epoch 2" in errors
     assert run(tmp_path, "resume", sweep.path, *LAUNCHER).returncode == 0
     assert run(tmp_path, "resume", sweep.path, *LAUNCHER).returncode == 2  # it is already queued
     concluded(tmp_path)

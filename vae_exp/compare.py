@@ -72,7 +72,7 @@ def _write(folders: list[Path], compared: comparison.Comparison) -> Path | None:
 
 
 def _searched(folder: Path) -> Searched | None:
-    """Return what the search of a folder found; None where it holds no search, or one without a trial."""
+    """Return the results of the search in a folder; None if there is no search, or it has no trial yet."""
     if not record_file(folder).is_file():
         return None
     from vae_exp.searching.charts import searched_in  # imports torch, which the report of a sweep needs none of

@@ -1,4 +1,4 @@
-"""Between Hydra and the typed schema: the only file of the library that imports Hydra or OmegaConf."""
+"""Convert between Hydra's configurations and the typed schema."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from vae_exp.registry import schemas
 from vae_exp.storage.paths import require_path
 
 CONF = next(path for path in (Path(__file__).parent / "conf", Path(__file__).parents[1] / "conf") if path.is_dir())
-"""The YAML files: inside the package when it was installed as a wheel, beside it in a checkout."""
+"""The YAML files: inside the package when it was installed as a wheel, next to it in a checkout."""
 
 SCHEMAS = "hydra/schema"
 """Where the schemas are among Hydra's groups: below `hydra/`, so that --help lists the YAML files alone."""
@@ -63,7 +63,7 @@ def unique_name() -> str:
 
 
 def to_config(composed: DictConfig) -> Config:
-    """Convert what Hydra composed to the typed configuration; raise UserError where a value breaks its rule."""
+    """Convert Hydra's configuration to the typed one; raise UserError if a value breaks its rule."""
     task = copy.deepcopy(composed)
     with read_write(task), open_dict(task):
         task.pop("hydra", None)
@@ -228,14 +228,14 @@ def explain_choice(overrides: Iterable[str], loader: ConfigLoader | None = None)
 
 
 def explain_value(error: OmegaConfBaseException, key: str) -> str:
-    """Return `key: what is wrong with its value`, or that there is no such key."""
+    """Return `key: reason` for an invalid value, or that there is no such key."""
     if isinstance(error, ConfigKeyError | ConfigAttributeError):
         return f"{key} is not a key of the configuration; see: python -m vae_exp.train --help"
     return f"{key}: {one_line(str(error).partition(chr(10))[0])}"
 
 
 def _explain(error: OmegaConfBaseException) -> str:
-    """Return `key: what is wrong` from OmegaConf's message of several lines."""
+    """Return `key: reason` from OmegaConf's message of several lines."""
     message = one_line(str(error).split("\n")[0])
     return f"{error.full_key}: {message}" if error.full_key else message
 
@@ -243,7 +243,7 @@ def _explain(error: OmegaConfBaseException) -> str:
 def quote(value: str) -> str:
     """Quote a value, whatever its characters, so that Hydra's grammar reads it back unchanged.
 
-    A backslash is doubled only where it stands before a quote: elsewhere the grammar takes it as it is.
+    A backslash is doubled only before a quote: elsewhere the grammar keeps it.
     """
     escaped = re.sub(r"(\\*)('|\Z)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), value)
     return f"'{escaped}'"

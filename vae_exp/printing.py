@@ -27,7 +27,7 @@ class Door(io.TextIOBase):
 
     @property
     def rich_proxied_file(self) -> Door:
-        """Where rich draws a bar, while all other lines go through its own stream, to stand above the bar."""
+        """The stream on which rich draws a bar; other lines go through rich's own stream, to appear above the bar."""
         return Door(self.name, is_below=True)
 
     def write(self, text: str) -> int:

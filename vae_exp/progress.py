@@ -20,7 +20,7 @@ from vae_exp.storage.metrics import Record
 from vae_exp.terminal import new_console, say
 
 ECHO = len("^C")
-"""Columns left free for what a terminal echoes of Ctrl-C: on a full line it wraps, and the bar is there twice."""
+"""Columns left free for the `^C` that a terminal echoes: on a full line it would wrap, and show the bar twice."""
 
 T = TypeVar("T")
 

@@ -75,7 +75,7 @@ def fit(width: int, label: str, variants: list[str]) -> tuple[str, int, str]:
 
 
 def cut(text: str, longest: int) -> str:
-    """Return a text of at most so many characters; what is cut off leaves a `…`."""
+    """Shorten a text to at most `longest` characters, ending in `…` if it was cut."""
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 

@@ -62,7 +62,7 @@ def _require_known_data(run: RunFolder, config: Config, overrides: list[str]) ->
     is_given = any(text.startswith(("data.root=", "data=")) for text in overrides)
     if config.data.root is not None and not is_given and not (environment and environment.data.digest):
         raise UserError(
-            f"{run.environment_file} notes no digest of the data, so data.root={config.data.root} is not read; "
+            f"{run.environment_file} has no digest of the data, so data.root={config.data.root} is not read; "
             "give your folder as data.root=FOLDER"
         )
 

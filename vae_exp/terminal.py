@@ -64,7 +64,7 @@ ADDRESS = r"https?://[!-~]+"
 def say(console: Console, text: str) -> None:
     """Print a line without markup, emoji, colours or line breaks, so that it can be copied.
 
-    In a terminal an address is a link (OSC 8), so that it opens as a whole also where it is wrapped.
+    In a terminal an address is a link (OSC 8), so that it opens as a whole even if it is wrapped.
     """
     line = Text(text)
     for address in re.finditer(ADDRESS, line.plain):

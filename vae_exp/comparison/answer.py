@@ -110,7 +110,7 @@ def _quantity(comparison: Comparison) -> str:
 
 
 def loss_text(comparison: Comparison, row: Row) -> str | None:
-    """Return `test loss 138.5 ± 1.5`, in nats per image; None where no run of the row is finished."""
+    """Return `test loss 138.5 ± 1.5`, in nats per image; None if no run of the row is finished."""
     if not row.by_seed(amount_measure(comparison)):
         return None
     amount = _amount(comparison, row).removesuffix(" nats per image")

@@ -31,7 +31,7 @@ class Row:
         return self.config.get(key, MISSING)
 
     def best(self, measure: str) -> Run | None:
-        """Return the finished run with the lowest measure, the earlier of two; None where no run is finished."""
+        """Return the finished run with the lowest measure, the earlier of two; None if no run is finished."""
         return min(self.finished, key=lambda run: run.measures.get(measure, math.inf), default=None)
 
     @property

@@ -35,7 +35,7 @@ class Column:
     name: str
     meaning: str
     values: Sequence[float | str | None]
-    """None where a run has none."""
+    """None if a run has none."""
     is_key: bool = False
     """Whether it was chosen before the run, and not measured."""
     is_log: bool = False

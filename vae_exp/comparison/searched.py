@@ -14,9 +14,9 @@ class Tried:
     runs: Sequence[str]
     """Names of its run folders, one a seed."""
     point: Mapping[str, float | str]
-    """The value of each searched key; text where it is no number."""
+    """The value of each searched key, as text if it is not a number."""
     values: Sequence[Sequence[float] | None]
-    """Its measures at each rung that it was let into; None where it diverged, or has not got there yet."""
+    """Its measures at each rung to which it was promoted; None if it diverged or has not reached it yet."""
     spent: Sequence[int]
     """Epochs that all trials had spent when it had reached each of these rungs."""
 
@@ -31,14 +31,14 @@ class Searched:
     ratios: Sequence[str]
     """The keys that are searched by their ratios, on a logarithmic scale."""
     rungs: Sequence[int]
-    """The epochs at which trials are compared, of the rungs that have begun."""
+    """The epochs of the rungs that have started."""
     trials: Sequence[Tried]
     course: Sequence[tuple[int, float]]
     """Epochs that all trials had spent, and the lowest value by then, each time that it fell."""
     spent: Sequence[int]
     """Epochs that all trials had spent when each rung ended."""
     importances: Mapping[str, float]
-    """How much each key decides which trials are among the best of the first rung; empty where that is not known."""
+    """The importance of each key for being among the best trials of the first rung; empty if it is not known."""
     front: Sequence[int]
     """Numbers of the trials on the Pareto front of the last rung."""
     summary: Sequence[str] = ()

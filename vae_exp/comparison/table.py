@@ -151,7 +151,7 @@ class Comparison:
         return ", ".join(f"{self.short(key)}={self.text(key, row)}" for key in own) or "all runs"
 
     def text(self, key: str, row: Row) -> str:
-        """Return a row's value of a key that differs, with as few digits as tell it from the other rows' values."""
+        """Return a row's value of a key that differs, with as few digits as distinguish it from the other rows'."""
         return self._texts[key][id(row)]
 
     @cached_property

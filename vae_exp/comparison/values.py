@@ -1,4 +1,4 @@
-"""Values of swept keys as text, as short as tells them apart."""
+"""Values of swept keys as text, as short as possible without being ambiguous."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FEWEST, ALL = 4, 17
 
 
 def texts_of(values: Iterable[Any]) -> list[str]:
-    """Return each value as on the command line; a float has four digits, or as many as tell it from the others.
+    """Return each value as on the command line; a float has four digits, or as many as distinguish it from the others.
 
     >>> texts_of([0.004285843683559294, 0.0042858, 0.25, None])
     ['0.00428584', '0.0042858', '0.25', 'null']

@@ -1,4 +1,4 @@
-"""The numbers that `null` stands for, which a run saves."""
+"""The values that replace `null`, which a run saves."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from vae_exp.data.splits import DIGITS, Splits, assemble, stratified_split
 from vae_exp.registry import implements
 
 FILE = "datasets/data/digits.csv.gz"
-"""Where scikit-learn holds them: 1,797 lines of 64 grey levels from 0 to 16 and the digit."""
+"""scikit-learn's file of the digits: 1,797 lines of 64 grey levels from 0 to 16 and the digit."""
 
 
 @implements(DigitsConfig)
@@ -29,7 +29,7 @@ def digits(config: DigitsConfig) -> Splits:
 def read_table() -> NDArray[np.int64]:
     """Return (1797, 65): the grey levels of each digit, and which digit it is.
 
-    The file is read where scikit-learn lies, without importing it: that takes longer than a short run.
+    The file is read from scikit-learn's folder without importing scikit-learn, which takes longer than a short run.
     """
     spec = find_spec("sklearn")
     assert spec is not None, "scikit-learn is a dependency"

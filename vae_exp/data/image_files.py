@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 _SYSTEM_FILES = ("__MACOSX", "Thumbs.db", "desktop.ini")
-"""System files of macOS and Windows, beside hidden files."""
+"""System files of macOS and Windows, besides hidden files."""
 
 
 def find_images(folder: Path) -> list[Path]:

@@ -14,7 +14,7 @@ from vae_exp.exporting.source import Source
 from vae_exp.overrides import overrides_of
 
 NOT_OF_THE_MODEL = ("data.root", "figures.", "tracking.", "trainer.device")
-"""Keys that the command leaves out: where it ran and what it drew."""
+"""Keys that the command leaves out: they concern the machine, the figures or the tracking."""
 NOT_GIVEN = "unknown"
 """The licence that hubs show when none is given."""
 HUB_NAMES = {"mnist_5k": "mnist", "mnist": "mnist", "fashion_mnist": "fashion_mnist"}

@@ -71,7 +71,7 @@ def open_source(run: str | Path) -> Iterator[Source]:
 
 
 def _of_search(path: Path) -> Source:
-    """Return the best run of a search by what it minimised; raise UserError where two measures rank none."""
+    """Return the best run of a search; raise UserError if it minimised two measures."""
     from vae_exp.searching.loaded_search import LoadedSearch  # imports torch
 
     search = LoadedSearch(path)
@@ -82,7 +82,7 @@ def _of_search(path: Path) -> Source:
             f"{path} minimises two measures and has no best run; give the folder of one on its front: {names}"
         )
     best = RunFolder(search.best.folder)
-    require_finished(best, f"go on with the search first: python -m vae_exp.resume {shown(path)}")
+    require_finished(best, f"continue the search first: python -m vae_exp.resume {shown(path)}")
     compared = compare(read_runs([path]))
     row = next(row for row in compared.rows if any(run.folder.path == best.path for run in row.runs))
     return _read(best, compared, row)

@@ -120,7 +120,7 @@ def _latent_axes(axes: Axes, cloud: Cloud) -> None:
 
 
 def _histogram(axes: Axes, cloud: Cloud, dimension: int, bins: int) -> None:
-    """Draw a histogram of a dimension, and dashed what is expected under the prior."""
+    """Draw a histogram of a dimension, and a dashed line for the counts expected under the prior."""
     edges = np.linspace(-cloud.limit, cloud.limit, bins + 1)
     cloud.palette.histogram(axes, cloud.points[:, dimension], cloud.labels, edges)
     z = np.linspace(-cloud.limit, cloud.limit, 200)

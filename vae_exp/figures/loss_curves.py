@@ -32,7 +32,7 @@ def draw_loss_curves(subject: Subject) -> Sheet:
 
 
 def loss_curves(records: Sequence[Record], heading: Callable[[str], Heading]) -> Sheet:
-    """Return the curves of these epochs; the objective is shown beside the loss if the two differ.
+    """Return the curves of these epochs; the objective is shown next to the loss if the two differ.
 
     `heading` returns the heading for a detail.
     """

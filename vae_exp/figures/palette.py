@@ -49,7 +49,7 @@ class Palette:
 
     @property
     def is_coloured(self) -> bool:
-        """Return whether there are labels, and few enough to tell their colours apart."""
+        """Return whether there are labels, and few enough for distinct colours."""
         return 0 < len(self.names) <= len(self.ten) * len(MARKERS)
 
     @property

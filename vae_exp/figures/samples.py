@@ -19,7 +19,7 @@ def draw_samples(subject: Subject) -> Sheet:
 
 
 def draw_aggregate_posterior(subject: Subject) -> Sheet:
-    """Draw the means of p(x|z) at draws of z from the aggregate posterior, beside those from the prior."""
+    """Draw the means of p(x|z) at draws of z from the aggregate posterior, next to those from the prior."""
     source = subject.stream("aggregate_posterior")
     split = subject.splits.train
     chosen = torch.randint(len(split.images), (IMAGES,), generator=source)

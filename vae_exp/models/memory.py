@@ -105,7 +105,7 @@ def _convolved(
     dilation: Any = 1,
     groups: int = 1,
 ) -> tuple[int, ...] | None:
-    """Return the shape of `conv2d`; None where torch is to say what it is, or what is wrong with it."""
+    """Return the shape of `conv2d`; None if torch should compute it, or report the error."""
     if x.device.type != "meta" or x.dim() != 4 or isinstance(padding, str) or x.shape[1] != weight.shape[1] * groups:
         return None
     steps = zip(x.shape[2:], weight.shape[2:], _pair(stride), _pair(padding), _pair(dilation), strict=True)

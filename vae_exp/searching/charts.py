@@ -38,7 +38,7 @@ def searched(findings: Findings) -> Searched:
 
 
 def searched_in(folder: Path) -> Searched | None:
-    """Return what the search of a folder found; None where it has no trial yet."""
+    """Return the results of the search in a folder; None if it has no trial yet."""
     search = Search(SweepFolder(folder), record.read(folder), [])
     return searched(Findings(search)) if search.trials else None
 
@@ -53,7 +53,7 @@ def _tried(findings: Findings, trial: Trial, spent: Sequence[Mapping[int, int]])
 
 
 def _number_or_text(dimension: Dimension, text: str, space: Space) -> float | str:
-    """Return a value of a key as a number where all its values are numbers."""
+    """Return a value of a key as a number if all its values are numbers."""
     if isinstance(dimension, Interval):
         number = dimension.number(text)
         assert number is not None

@@ -39,7 +39,7 @@ def conclude(search: Search, command: list[str], resume: str, console: Console) 
     comparison = compare(planned_runs(search.sweep, jobs))
     draw(console)
     if jobs:
-        for line in _said(findings, comparison):
+        for line in _answer(findings, comparison):
             say(console, line)
         draw(console)
     _show_table(findings, console)
@@ -52,8 +52,8 @@ def conclude(search: Search, command: list[str], resume: str, console: Console) 
     return 0 if findings.is_over else 1
 
 
-def _said(findings: Findings, comparison: Comparison) -> tuple[str, str]:
-    """Return the sentence about what was found, and what all runs share."""
+def _answer(findings: Findings, comparison: Comparison) -> tuple[str, str]:
+    """Return the sentence with the result of the search, and what all runs share."""
     return search_answer.sentence(comparison, searched(findings)), answer.context(comparison)
 
 
@@ -68,15 +68,15 @@ def _publish(findings: Findings, comparison: Comparison, command: list[str], con
     set_tags(tracking, ((search.sweep.folder(job), _tags(findings, job)) for job in jobs))
     labelled = [(job.label, folder) for job, folder in zip(jobs, folders, strict=True)]
     if is_reached:
-        sentence, shared = _said(findings, comparison)
-        said = (sentence, " ".join([f"{shared}.", *findings.summary[:2]]))
-        outcome = Outcome(said, cells.plain(comparison), _best(findings), *axes(comparison), findings.is_over)
+        sentence, shared = _answer(findings, comparison)
+        heading = (sentence, " ".join([f"{shared}.", *findings.summary[:2]]))
+        outcome = Outcome(heading, cells.plain(comparison), _best(findings), *axes(comparison), findings.is_over)
         show_sweep(tracking, search.sweep.path, labelled, outcome)
     show_places(page, tracking, folders, search.sweep.path, console)
 
 
 def _best(findings: Findings) -> RunFolder | None:
-    """Return the folder of the first run of the best trial; None where no trial has the lowest validation loss."""
+    """Return the folder of the first run of the best trial; None if no trial has the lowest validation loss."""
     is_loss = list(findings.search.record.options.measures) == [RANKED_BY]
     return findings.search.sweep.folder(findings.ranking[0].jobs[0]) if is_loss and findings.ranking else None
 

@@ -100,7 +100,7 @@ class Findings:
 
     @property
     def summary(self) -> list[str]:
-        """Return the states of the trials, the epochs spent, and how to train what was found again, a line each."""
+        """Return the states of the trials, the epochs spent, and the commands that train the result, one per line."""
         states = Counter(self.state(trial) for trial in self.search.trials)
         counts = ", ".join(f"{count} {state}" for state, count in states.most_common())
         rungs = ", ".join(f"{len(rung.trials)} to epoch {rung.epoch}" for rung in self.rungs)

@@ -1,8 +1,8 @@
 """A search handed over to Slurm: all of its steps are submitted at once, and each waits for the one before it.
 
-Space, options and what has been tried fix how many runs a step has at most, but not which: so an array is submitted
-with empty tasks, and a small job in front of it (`slurm_step`) proposes or promotes, and says what they run. The first
-array is held back until everything is submitted: a search that is submitted in part never starts.
+Before a step, only the largest number of its runs is known. So its array is submitted with empty tasks, and a small job
+before it (`slurm_step`) proposes or promotes trials and fills the tasks. The first array is held until everything is
+submitted: a search that was submitted only in part never starts.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from vae_exp.sweeping.submission import Cluster, counted
 from vae_exp.terminal import say
 
 STEP, CONCLUDES = "vae_exp.searching.slurm_step", "vae_exp.searching.slurm_conclusion"
-"""The modules that propose or promote, and that conclude the search."""
+"""The module of the small jobs, and the one that concludes the search."""
 
 
 def hand_over(command: Command, record: Record, typed: list[str]) -> int:
-    """Submit every step that is left, and what concludes the search; say what comes next.
+    """Submit all remaining steps and the job that concludes the search, and print the next commands.
 
-    Returns 0, or 1 when Slurm took not all of it: then none of it starts.
+    Returns 0, or 1 when Slurm did not accept all of them: then none starts. `typed` is the user's command.
     """
     sweep, numbers = command.sweep, list[str]()
     _free_queue(sweep)
@@ -52,7 +52,7 @@ def hand_over(command: Command, record: Record, typed: list[str]) -> int:
 
 
 def _free_queue(sweep: SweepFolder) -> None:
-    """Raise UserError where Slurm has jobs of this search; cancel those that were submitted in part and never start."""
+    """Raise UserError if Slurm has jobs of this search. Cancel those that were submitted only in part."""
     queue = slurm.require_queue(sweep.path / slurm.HOME)
     if not any(job.is_held for job in queue) or any(job.state != "PENDING" for job in queue):
         slurm.refuse_queued(sweep.path)
@@ -65,7 +65,7 @@ def _free_queue(sweep: SweepFolder) -> None:
 
 
 def _submit(command: Command, search: Search, runs: Sequence[Job], numbers: list[str]) -> None:
-    """Submit the steps one after the other, adding the number of each job, then let the first begin."""
+    """Submit the steps in order, adding the id of each job to `numbers`; then release the first array."""
     cluster = command.cluster
     first = list[str]()
     for number in cluster.submit_placed(cluster.place(runs), held=True):
@@ -73,7 +73,7 @@ def _submit(command: Command, search: Search, runs: Sequence[Job], numbers: list
         numbers.append(number)
     say(console, f"{counted(len(runs), 'run')} to epoch {runs[0].until}" if runs else "Nothing is left to train")
     before = list(first)
-    for count, (epoch, trials) in enumerate(search.ahead(runs[0].until or 0) if runs else (), start=1):
+    for count, (epoch, trials) in enumerate(search.later_steps(runs[0].until or 0) if runs else (), start=1):
         before = _submit_step(cluster, count, epoch, trials * len(search.record.seeds), before, numbers)
     numbers.append(cluster.submit_conclusion(numbers, command.resume_command, CONCLUDES))
     say(console, f"job {numbers[-1]} writes table and report when all others have ended")
@@ -84,7 +84,7 @@ def _submit(command: Command, search: Search, runs: Sequence[Job], numbers: list
 def _submit_step(
     cluster: Cluster, count: int, epoch: int, most: int, before: Sequence[str], numbers: list[str]
 ) -> list[str]:
-    """Submit a step's small job and its arrays, of at most so many runs; return the numbers of the arrays."""
+    """Submit the small job of a step and its arrays, of at most `most` runs; return the ids of the arrays."""
     placed = cluster.reserve(most)
     records = [str(each.folder / RECORD) for each in placed]
     small = cluster.submit_small(f"step_{count}", [STEP, str(cluster.sweep), str(epoch), *records], before)

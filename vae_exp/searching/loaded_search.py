@@ -42,7 +42,7 @@ class LoadedSearch(LoadedSweep):
         return pd.DataFrame([_row(findings, trial) for trial in findings.search.trials])
 
     def _summary(self) -> str:
-        """Return how the search stands: `24 trials: 22 paused, 2 finished; best: trial 7`."""
+        """Return the state of the search: `24 trials: 22 paused, 2 finished; best: trial 7`."""
         try:
             findings = self.findings
             states = Counter(findings.state(trial) for trial in findings.search.trials)

@@ -9,7 +9,7 @@ from vae_exp.config.rules import at_least, one_of, require
 from vae_exp.searching.rungs import rung_epochs
 
 FILE = "search.json"
-"""Where a sweep's folder says what its search was asked for (`record.Record`)."""
+"""The file in a sweep's folder with the space and the options of its search (`record.Record`)."""
 PREFIX = "hydra.sweeper."
 SAMPLERS = ("tpe", "random", "gp")
 """Tree-structured Parzen estimator (Bergstra et al. 2011), uniform draws, Gaussian process."""

@@ -37,7 +37,7 @@ class Planner:
         return [Trial(first + i, point, tuple(next(placed) for _ in seeds)) for i, point in enumerate(points)]
 
     def renew(self, trials: Sequence[Trial]) -> None:
-        """Write the runs of these trials into the plan again where they have another folder of data now, or device."""
+        """Write the runs of these trials into the plan again if their folder of data or their device has changed."""
         jobs = [(job, trial.point) for trial in trials if not trial.refused for job in trial.jobs]
         new = [(job, as_dict(self._record.config(point, job.config["seed"]))) for job, point in jobs]
         changed = [dataclasses.replace(job, config=saved, at=None) for job, saved in new if saved != job.config]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vae_exp.data import Splits
 
 Compose = Callable[[Sequence[str]], Config]
-"""Returns the configuration of these overrides; raises UserError where they break a rule."""
+"""Returns the configuration of these overrides; raises UserError if they break a rule."""
 
 MOST_BASES = 1000
 """Combinations of groups above which a search is refused: each is composed before the first trial."""

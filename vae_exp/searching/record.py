@@ -130,13 +130,13 @@ def match(folder: Path, asked: Record) -> Record:
 
 
 def with_root(record: Record, root: str | None) -> Record:
-    """Return the same search with the caller's folder of data, where one is given.
+    """Return the same search with the caller's folder of data, if one is given.
 
-    Raises UserError where one must be, since the data was given from Python or nothing says what is in its folder, and
+    Raises UserError if one must be, since the data was given from Python or nothing says what is in its folder, and
     where it holds other images. The record may be untrusted, and name a folder with the caller's own pictures.
     """
     if root is None and record.data is None and record.base["data"].get("root") is not None:
-        raise UserError("search.json notes no digest of its data, so its folder is not read; give yours: data.root=…")
+        raise UserError("search.json has no digest of its data, so its folder is not read; give yours: data.root=…")
     if root is not None:
         bases = {name: base if isinstance(base, str) else _moved(base, root) for name, base in record.bases.items()}
         record = msgspec.structs.replace(record, bases=bases)

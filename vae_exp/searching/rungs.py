@@ -43,7 +43,7 @@ def members(numbers: Sequence[int], rungs: Sequence[Mapping[int, Value | None]],
 
 
 def places(count: int, factor: int | None) -> int:
-    """Return how many of so many trials go on: 1/`factor` of them, rounded down, at least one."""
+    """Return how many of `count` trials are promoted: 1/`factor` of them, rounded down, at least one."""
     return max(1, count // (factor or 1))
 
 

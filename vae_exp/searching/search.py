@@ -83,28 +83,30 @@ class Search:
         return True
 
     def next_runs(self) -> list[Job]:
-        """Plan a batch where one is due, and return the runs that go on now, each with its epoch; none at the end."""
+        """Plan a batch if one is due; return the runs to train next, each with its epoch, or none at the end."""
         rung = self._next()
         return [] if rung is None else self._waiting(rung)
 
     def runs_to(self, epoch: int) -> list[Job]:
-        """Return `next_runs` where they go to this epoch; none where they go further.
+        """Return those of `next_runs` that train to this epoch.
 
-        Raises UserError where what must come before is missing: values of a rung, or trials that were asked for.
+        Raises UserError if an earlier step is missing: values of a rung, or trials that were requested.
         """
         first = self.record.rungs()[0]
-        begun = next((rung for rung in self.rungs() if not rung.is_over), None)
-        if begun and (begun.epoch < epoch or begun.epoch == first):
-            missing = ", ".join(str(trial.number) for trial in begun.trials if trial.number not in begun.values)
-            raise UserError(f"nothing goes to epoch {epoch}: trials {missing} have not come to epoch {begun.epoch}")
+        current = next((rung for rung in self.rungs() if not rung.is_over), None)
+        if current and (current.epoch < epoch or current.epoch == first):
+            missing = ", ".join(str(trial.number) for trial in current.trials if trial.number not in current.values)
+            raise UserError(
+                f"no trial continues to epoch {epoch}: trials {missing} have not reached epoch {current.epoch}"
+            )
         if self.is_due() and epoch > first:
-            raise UserError(f"nothing goes to epoch {epoch}: {self._missing()} trials were not proposed yet")
+            raise UserError(f"no trial continues to epoch {epoch}: {self._missing()} trials were not proposed yet")
         return [job for job in self.next_runs() if job.until == epoch]
 
-    def ahead(self, epoch: int) -> list[tuple[int, int]]:
-        """Return the epoch of each step after the rung of this epoch has begun, and how many trials it has at most.
+    def later_steps(self, epoch: int) -> list[tuple[int, int]]:
+        """Return the steps after the current one, in the rung of `epoch`: each with its epoch and its most trials.
 
-        What is left of the first rung are batches; of the others each is one step.
+        Each remaining batch of the first rung is a step, and each later rung.
         """
         options, rungs = self.record.options, self.record.rungs()
         left = self._missing() if epoch == rungs[0] else 0
@@ -116,12 +118,12 @@ class Search:
         return steps
 
     def rungs(self) -> list[Rung]:
-        """Return the rungs that have begun."""
+        """Return the rungs that have started."""
         found: list[Rung] = []
         members = self.trials
         for epoch in self.record.rungs():
             found.append(self._rung(epoch, members))
-            if not found[-1].is_over or self.is_due():  # a trial that is still to come may be among the best
+            if not found[-1].is_over or self.is_due():  # a later trial may be among the best
                 break
             best = promoted(found[-1].values, self.record.options.factor)
             members = [trial for trial in members if trial.number in best]
@@ -130,7 +132,7 @@ class Search:
     def _next(self) -> Rung | None:
         """Return the rung with unfinished runs, after planning a new batch if one is due; None at the end."""
         first = self._rung(self.record.rungs()[0], self.trials)
-        while first.is_over and self.is_due():  # again where every configuration of a batch breaks a rule
+        while first.is_over and self.is_due():  # again if every configuration of a batch was refused
             self.trials += self._propose(first)
             first = self._rung(first.epoch, self.trials)
         return next((rung for rung in self.rungs() if not rung.is_over), None)
@@ -141,8 +143,8 @@ class Search:
 
     def _missing(self) -> int:
         size = self.record.space.size
-        asked = self.record.options.trials or 0
-        return (asked if size is None else min(asked, size)) - len(self.trials)
+        requested = self.record.options.trials or 0
+        return (requested if size is None else min(requested, size)) - len(self.trials)
 
     def _propose(self, first: Rung) -> list[Trial]:
         """Plan the next batch."""

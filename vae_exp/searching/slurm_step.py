@@ -26,11 +26,11 @@ def main() -> None:
 
 
 def step(sweep: SweepFolder, epoch: int, records: Sequence[Path]) -> int:
-    """Give the runs that go to this epoch to the arrays with these records; raise UserError where they can't go yet."""
+    """Assign the runs to this epoch to the arrays with these records; raise UserError if they can't start yet."""
     search = Search(sweep, record.read(sweep.path), sweep.read_plan().command)
     runs = search.runs_to(epoch)
     fill(records, runs)
-    say(console, f"{len(runs)} runs go to epoch {epoch}")
+    say(console, f"{len(runs)} runs continue to epoch {epoch}")
     return 0
 
 

@@ -36,7 +36,7 @@ def make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"{path} can't be made: {one_line(error)}; choose another folder") from None
+        raise UserError(f"{path} can't be created: {one_line(error)}; choose another folder") from None
 
 
 def write(path: Path, content: bytes, is_note: bool = False) -> None:

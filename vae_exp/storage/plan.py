@@ -50,7 +50,7 @@ class Job:
     """One planned run of a sweep."""
 
     name: str
-    """Name of its folder inside the sweep's: the swept values and eight digits that stand for the identity."""
+    """Name of its folder inside the sweep's: the swept values and eight digits of the identity's hash."""
     label: str
     """The swept values, for people: `latent_dim=2, seed=0`."""
     overrides: list[str]
@@ -58,9 +58,9 @@ class Job:
     config: dict[str, Any]
     """The complete configuration, plain data."""
     base: str | None = None
-    """SHA-256 of the configuration that the overrides were applied to; None where it is not known (version 1)."""
+    """SHA-256 of the configuration that the overrides were applied to; None if it is not known (version 1)."""
     data: str | None = None
-    """SHA-256 of the data that the job was planned for; None where it is not known (version 1)."""
+    """SHA-256 of the data that the job was planned for; None if it is not known (version 1)."""
     trial: int | None = None
     """The number of the search's trial that it is a run of; None outside a search."""
     refused: str | None = None

@@ -24,7 +24,7 @@ from vae_exp.sweeping.submission import Cluster, SlurmLauncher
 from vae_exp.terminal import say, shown
 
 SLURM_KEYS = ("hydra.sweeper.wait=", "hydra.sweeper.jobs_per_task=", "hydra.sweeper.conclusion.")
-"""Overrides of a sweep on Slurm beside its launcher's. `resume` takes them too."""
+"""Overrides of a sweep on Slurm besides its launcher's; `resume` accepts them too."""
 
 
 class Command:

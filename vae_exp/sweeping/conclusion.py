@@ -57,15 +57,15 @@ def publish(sweep: SweepFolder, jobs: Sequence[Job], comparison: Comparison, com
     folders = [run.folder for run in comparison.runs]
     is_reached = reconcile(tracking, folders)
     labelled = [(job.label, folder) for job, folder in zip(jobs, folders, strict=True)]
-    said = (answer.sentence(comparison), answer.context(comparison))
+    heading = (answer.sentence(comparison), answer.context(comparison))
     if is_reached:
-        outcome = Outcome(said, cells.plain(comparison), best_run(comparison), *axes(comparison))
+        outcome = Outcome(heading, cells.plain(comparison), best_run(comparison), *axes(comparison))
         show_sweep(tracking, sweep.path, labelled, outcome)
     return page
 
 
 def axes(comparison: Comparison) -> tuple[list[str], str]:
-    """Return what was swept and all runs have, and the measure that it is laid against."""
+    """Return the swept keys that all runs have, and the measure to draw against them."""
     swept = [key for key in comparison.keys if all(key in run.config for run in comparison.runs)]
     return swept + ["seed"] * comparison.has_seeds, answer.amount_measure(comparison)
 

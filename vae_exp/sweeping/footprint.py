@@ -29,7 +29,7 @@ from vae_exp.storage.room import free_bytes
 from vae_exp.storage.sweep_folder import Job, SweepFolder
 
 BLOCK = 4096
-"""Bytes that a file takes at least, and in steps of which it grows."""
+"""The least size of a file on the disk in bytes, and the step in which it grows."""
 SMALL = 10
 """Files and folders of a run that take a block each, whatever is trained."""
 LOG_LINE = 120
@@ -39,9 +39,9 @@ TENSOR, HEAD = 128, 1024
 PICTURE, STEP = 112 * 2**10, 48 * 2**10
 """Bytes of a figure, and of the samples that are drawn between two epochs."""
 LINE = 512
-"""Bytes of a job's line in the plan beside its configuration."""
+"""Bytes of a job's line in the plan besides its configuration."""
 REPORT, LARGEST_REPORT = 2**16, 8_000_000
-"""Bytes of the report for each run, and at most."""
+"""Bytes of the report for each run, and the most for all."""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def require_data(jobs: Sequence[Job]) -> None:
 def _noted(job: Job) -> Job:
     root = job.config.get("data", {}).get("root")
     if root is not None and job.data is None:
-        raise UserError(f"{job.name} notes no digest of its data, so {root} is not read; give yours: data.root=FOLDER")
+        raise UserError(f"{job.name} has no digest of its data, so {root} is not read; give yours: data.root=FOLDER")
     return job
 
 

@@ -52,13 +52,13 @@ def _launch(launcher: Launcher, sweep: SweepFolder, waiting: Sequence[Job]) -> N
         error = _failure(launcher, waiting)
         if error is None:
             return
-        begun = [job for job in waiting if sweep.folder(job).read_status() != before[job.name]]
-        if not begun:
+        started = [job for job in waiting if sweep.folder(job).read_status() != before[job.name]]
+        if not started:
             raise CannotStart(_explain(error)) from error
-        for job in begun:
+        for job in started:
             if sweep.folder(job).state() == "interrupted":
                 _rerun(launcher, sweep, job)
-        names = {job.name for job in begun}
+        names = {job.name for job in started}
         waiting = [job for job in waiting if job.name not in names]
 
 

@@ -1,4 +1,4 @@
-"""A launcher without Hydra, for scripts and notebooks: jobs one after the other, or in processes of their own."""
+"""A launcher without Hydra, for scripts and notebooks: jobs one after the other, or in several processes."""
 
 from __future__ import annotations
 

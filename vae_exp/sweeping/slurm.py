@@ -62,11 +62,11 @@ class Queued:
 
 def wait(folder: Path, say: Callable[[str], None]) -> None:
     """Wait until no job that was submitted from this folder is queued; report each change."""
-    said = ""
+    last = ""
     while (jobs := look(folder)) is None or jobs:
         line = "Slurm does not answer" if jobs is None else summary(jobs)
-        if line != said:
-            say(said := line)
+        if line != last:
+            say(last := line)
         time.sleep(PAUSE)
 
 

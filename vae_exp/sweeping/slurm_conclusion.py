@@ -30,7 +30,7 @@ def _conclude(sweep: SweepFolder, resume: str) -> int:
 
 
 def code_of(sweep: SweepFolder, run: Callable[[], int]) -> int:
-    """Return the exit code of what is run while a sweep is held; 2 for a UserError, which is said in one line."""
+    """Run a function while the sweep is locked; return its exit code, or print a UserError and return 2."""
     try:
         with ExitStack() as stack:
             _lock(sweep, stack)

@@ -1,4 +1,4 @@
-"""The jobs of each task of an array, in JSON beside its script, and why Slurm ended a task."""
+"""The jobs of each task of an array, in a JSON file next to its script, and why Slurm ended a task."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def run(sweep: SweepFolder, places: Sequence[Place], until: int | None = None) -
     A signal ends the whole task.
     """
     if not places:
-        print_line("nothing to do: trials before this step are missing, or fewer go on than were expected")
+        print_line("nothing to do: trials before this step are missing, or fewer continue than were expected")
         return 0
     from vae_exp.sweeping import job  # takes seconds, so after `timely` has set its handler
 

@@ -87,7 +87,7 @@ class Cluster:
         self.check_reserved(len(jobs))
 
     def check_reserved(self, count: int) -> None:
-        """Raise UserError, with the cluster's reason, when it would refuse so many jobs."""
+        """Raise UserError, with the cluster's reason, when it would refuse this number of jobs."""
         for array in self._arrays([()] * -(-count // self.jobs_per_task))[:1]:
             slurm.require_acceptable(self._jobs_script(Placed(array, self.folder), None))
 

@@ -43,7 +43,7 @@ def state(
         swept: The parameters that are laid against the final `measure`.
         measure: As `final.json` has it.
         sweep: The name of the sweep whose runs are shown; None shows all of the experiment, the newest first.
-        epoch: Where the slider of samples stands.
+        epoch: Position of the slider of samples.
         called: Which names the metrics have.
     """
     filled = {  # with so many charts in a row that their titles fit into 1280 pixels beside MLflow's assistant

@@ -170,12 +170,12 @@ def _numbers(nested: dict[str, Any], prefix: str = "") -> dict[str, float]:
 
 
 def first_files(folder: RunFolder) -> dict[str, Path]:
-    """Return what is sent as soon as a run starts, by its place among the artifacts."""
+    """Return the files that are sent when a run starts, by their paths among the artifacts."""
     return _present({file.name: file for file in (folder.config_file, folder.environment_file)})
 
 
 def last_files(folder: RunFolder) -> dict[str, Path]:
-    """Return what is sent when a run has ended. The figures lie at the root, where the comparison page finds them."""
+    """Return the files that are sent when a run has ended. Figures are at the root, for MLflow's comparison page."""
     single = (folder.status_file, folder.metrics_file, folder.final_file, folder.log_file)
     named = {file.name: file for file in single}
     for kind in ("png", "pdf"):

@@ -22,7 +22,7 @@ TOKEN = "vae_exp.token"
 
 
 def own_run(client: MlflowClient, receipt: Receipt, folder: Path, run: Run | None) -> Run | None:
-    """Return the run to continue; return None and set a new token when the folder needs a run of its own.
+    """Return the run to continue; return None and set a new token when the folder needs another run.
 
     The same path continues the same run. When the receipt's folder still exists with its token, this folder is a copy.
     Otherwise it was moved, or is on another machine, and the server decides: if its run has epochs that the receipt
@@ -37,7 +37,7 @@ def own_run(client: MlflowClient, receipt: Receipt, folder: Path, run: Run | Non
         why = "was moved or copied, and its run was continued elsewhere"
     else:
         return run
-    say(f"{folder.name} {why}: it becomes a run of its own")
+    say(f"{folder.name} {why}: it becomes a separate run")
     receipt.token, receipt.run_id = receipts.new_token(), None
     return None
 
@@ -80,7 +80,7 @@ def is_complete(folder: RunFolder, receipt: Receipt) -> bool:
 
 
 def ended(folder: RunFolder) -> Ended:
-    """Return the state of a run and the time when it was written, as a receipt notes them."""
+    """Return the state of a run and the time when it was written, as in a receipt."""
     status = folder.read_status()
     return [folder.state(), status.time if status else None]
 

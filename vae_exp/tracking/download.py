@@ -110,7 +110,7 @@ class _Download:
             self.place = address.artifact(self.uri)
         except UserError as error:
             raise UserError(f"{self.what}: {error}") from None
-        # MLflow's client asks for the address again, and the server could answer another one.
+        # MLflow's client requests the address again, and the server could answer with another one.
         self.artifacts = get_artifact_repository(self.uri, tracking_uri=self.store.uri)
         sizes, first = self._sizes(), next(iter(self.wanted))
         if first not in sizes:

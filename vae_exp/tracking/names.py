@@ -14,7 +14,7 @@ CURRENT: Names = 2
 MEASURES = "measures"
 """The section of the final measures; it comes after all that begin with `loss`."""
 TERMS = ("reconstruction", "kl")
-"""The parts of the loss: their sections stand beside its own."""
+"""The parts of the loss: their sections are next to its own."""
 
 
 def of_epoch(key: str, names: Names = CURRENT) -> str:

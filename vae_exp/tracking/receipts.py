@@ -73,7 +73,7 @@ def read(folder: Path) -> dict[str, Receipt]:
 
 
 def find(folder: Path, uri: str) -> Receipt | None:
-    """Return the receipt of one server; None where there is none, or the file is damaged."""
+    """Return the receipt of one server; None if there is none, or the file is damaged."""
     try:
         return read(folder).get(uri)
     except UserError:

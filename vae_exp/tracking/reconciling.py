@@ -18,7 +18,7 @@ from vae_exp.tracking.waiting import call_with_timeout
 def reconcile(config: TrackingConfig, folders: Iterable[RunFolder]) -> bool:
     """Send what the configured store lacks of these runs, and their state: a run whose process died is KILLED.
 
-    Running runs, and runs that were never sent there, are left alone. Costs almost nothing when nothing is missing.
+    Skips running runs and those that were never sent there. Takes almost no time when nothing is missing.
     Failures to send are printed; only an invalid MLFLOW_TRACKING_URI raises UserError. Returns False when the server
     can't be reached.
     """
@@ -42,7 +42,7 @@ def _is_missing(folder: RunFolder, store: Store) -> bool:
         shown = receipts.read(folder.path)
         if store.shown not in shown:
             if shown:
-                say(f"{folder.path.name} was sent to {', '.join(sorted(shown))}, not to {store.shown}: left alone")
+                say(f"{folder.path.name} was sent to {', '.join(sorted(shown))}, not to {store.shown}; unchanged")
             return False
         return folder.state() not in ("planned", "running") and not is_complete(folder, shown[store.shown])
     except UserError as error:

@@ -52,7 +52,7 @@ class Sender:
         `state` is the run's state. Pass it when the caller holds the folder's lock, which is part of the state.
         """
         state = state or self.folder.state()
-        noted = ended(self.folder)
+        end = ended(self.folder)
         if self.client is not None and self.store.version() != self.version:
             say(f"{self.store.database} was removed or replaced while in use; it is created again and gets everything")
             self.reopen()
@@ -63,10 +63,10 @@ class Sender:
             self._send_files(client, content.first_files(self.folder))
             return
         self._end(client, state)
-        self.receipt.ended = noted
-        self._note()
+        self.receipt.ended = end
+        self._write_receipt()
 
-    def _note(self) -> None:
+    def _write_receipt(self) -> None:
         receipts.write(self.folder.path, self.store.shown, self.receipt)
 
     # --- the run ---------------------------------------------------------------------------------------------------
@@ -81,7 +81,7 @@ class Sender:
             if run is None:
                 self._create(client)
             else:
-                self._go_on(client, run)
+                self._continue(client, run)
             self.receipt.view = views.keep_experiment(client, str(self.receipt.experiment_id))
             self.client, self.version = client, self.store.version()
         return self.client
@@ -99,22 +99,22 @@ class Sender:
             "mlflow.loggedImages": "true",
             **content.tags(self.folder, self.receipt.sweep),
         }
-        self._forget()
+        self._clear_receipt()
         self.receipt.names = CURRENT
-        self._note()
+        self._write_receipt()
         run = client.create_run(str(self.receipt.experiment_id), self.receipt.started, tags, self.receipt.label)
         self.run_id = self.receipt.run_id = run.info.run_id
         self.answered()
         self._send_parameters(client)
-        self._note()
+        self._write_receipt()
 
-    def _forget(self) -> None:
+    def _clear_receipt(self) -> None:
         """Clear the receipt of a run that no longer exists."""
         self.receipt.run_id, self.receipt.epochs, self.receipt.files, self.receipt.ended = None, 0, {}, []
 
-    def _go_on(self, client: MlflowClient, run: Run) -> None:
+    def _continue(self, client: MlflowClient, run: Run) -> None:
         if run.info.run_id != self.receipt.run_id:
-            self._forget()
+            self._clear_receipt()
             self.run_id = self.receipt.run_id = run.info.run_id
             self._send_parameters(client)
         self.run_id = run.info.run_id
@@ -125,7 +125,7 @@ class Sender:
         if self.receipt.folder and run.data.tags.get("folder") != self.receipt.folder:  # it was moved
             client.set_tag(self.run_id, "folder", self.receipt.folder, synchronous=True)
         self.answered()
-        self._note()
+        self._write_receipt()
 
     def _send_parameters(self, client: MlflowClient) -> None:
         from mlflow.entities import Param
@@ -143,7 +143,7 @@ class Sender:
         if len(records) > self.receipt.epochs:
             self._log(client, content.points(records[self.receipt.epochs :], self.receipt.names))
             self.receipt.epochs = len(records)
-            self._note()
+            self._write_receipt()
 
     def _log(self, client: MlflowClient, points: list[Point], model_id: str | None = None) -> None:
         from mlflow.entities import Metric
@@ -164,7 +164,7 @@ class Sender:
                 except UserError as error:
                     log.warning("tracking: %s; it is left out", error)
                 self.receipt.files[name] = _version(file)
-                self._note()
+                self._write_receipt()
 
     def _send_image(self, client: MlflowClient, file: Path, name: str) -> None:
         from vae_exp.storage.pictures import read_png  # Pillow is imported only for pictures
@@ -193,7 +193,7 @@ class Sender:
                 self.answered()
                 self.receipt.files[name], sent = version, True
         if sent:
-            self._note()
+            self._write_receipt()
 
     def _end(self, client: MlflowClient, state: str) -> None:
         """Send the end of a run, its state last. A failure to send a file is raised after that."""

@@ -29,7 +29,7 @@ def keep_view(
     swept: Sequence[str],
     measure: str,
 ) -> str | None:
-    """Write the view of the charts of a sweep's runs; return its key, None where no run is shown yet.
+    """Write the view of the charts of a sweep's runs; return its key, None if no run is shown yet.
 
     `receipt` is the sweep's; `swept` and `measure` are those of `Outcome`.
     """
@@ -47,10 +47,10 @@ def keep_view(
 def renew_view(
     config: TrackingConfig, sweep: Path, folders: Iterable[RunFolder], swept: Sequence[str], measure: str
 ) -> None:
-    """Write the view of a sweep again if MLflow has it no longer, since only the newest are kept.
+    """Write the view of a sweep again if MLflow no longer has it, since only the newest are kept.
 
-    Where that fails, the sweep's receipt names no view, so that no link leads to one that is not there. A sweep without
-    a view is left alone, and so is one whose server can't be reached.
+    If that fails, the sweep's receipt names no view, so that no link leads to a missing one. Does nothing for a sweep
+    without a view, or whose server can't be reached.
     """
     store = configured_store() if isinstance(config, MlflowConfig) else None
     receipt = receipts.find(sweep, store.shown) if store else None

@@ -1,4 +1,4 @@
-"""Saved views of MLflow's charts page: tags of an experiment, which a link opens. Those of a person are left alone."""
+"""Saved views of MLflow's charts page: tags of an experiment, which a link opens. A user's views are not changed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MOST_SWEEPS = 20
 
 
 def keep_experiment(client: MlflowClient, experiment_id: str) -> str | None:
-    """Write an experiment's view unless it is there already; return its key, None where that failed."""
+    """Write an experiment's view unless it is there already; return its key, None if that failed."""
     return _keep(client, experiment_id, OF_EXPERIMENT, "vae_exp: all runs", charts.state())
 
 
@@ -57,7 +57,7 @@ def _too_many(tags: Mapping[str, str]) -> list[str]:
 
 
 def _ours(text: str) -> dict[str, Any] | None:
-    """Return a view that is as it was written here, None where a person has changed it since."""
+    """Return a view that is unchanged since it was written here; None if a user has changed it."""
     try:
         view = json.loads(text)
         return view if isinstance(view["createdAt"], int) and view["createdAt"] == view["updatedAt"] else None

@@ -37,7 +37,7 @@ class Overview:
     read_at: float
     """Seconds since 1970."""
     command: int | None = None
-    """The number of the process on this host that holds the folder: between two jobs it is all that runs."""
+    """The id of the process on this host that holds the folder; between two jobs only this process runs."""
     trials: Trials | None = None
     """Those of a search; None for a sweep or a run."""
 
@@ -60,7 +60,7 @@ class Overview:
 
     @property
     def is_finished(self) -> bool:
-        """Return whether nothing is left to be done: all jobs are finished, or the last rung of a search is over."""
+        """Return whether nothing remains: all jobs are finished, or the last rung of a search is over."""
         if self.trials and self.is_over:
             return search.is_over(self.path)
         return self.is_over and not set(self.counts) - {"finished"}
@@ -145,7 +145,7 @@ def _read_one(path: Path) -> Overview | None:
 
 
 def _command(path: Path) -> int | None:
-    """Return the number of the process on this host that has noted itself in a folder and is alive."""
+    """Return the id of the process on this host that is named in a folder's lock file and is alive."""
     holder = lock.noted(path)
     is_alive = holder is not None and process.is_here(holder) and process.is_alive(holder)
     return holder.pid if holder and is_alive else None

@@ -1,4 +1,4 @@
-"""How far a search is: its trials and rungs. While a run of it trains, nothing that holds torch is imported."""
+"""The progress of a search: its trials and rungs. While one of its runs trains, torch is not imported."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vae_exp.storage.sweep_folder import Job
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """What of `search.json` says how long a search is."""
+    """The part of `search.json` that decides how long a search is."""
 
     options: Options
     space: Space
@@ -23,14 +23,14 @@ class Asked(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Trials:
-    """The trials of a search: those that it has, those that it will have, and the epochs at which they are compared."""
+    """The trials of a search so far, the requested ones, and the epochs at which they are compared."""
 
     planned: int
     asked: int
     rungs: Sequence[int]
 
     def goal(self, epoch: int) -> int:
-        """Return the epoch of the rung that a run with so many epochs goes to."""
+        """Return the epoch of the next rung of a run with this number of epochs."""
         return next((rung for rung in self.rungs if rung > epoch), self.rungs[-1])
 
     def __str__(self) -> str:
@@ -38,7 +38,7 @@ class Trials:
 
 
 def read(folder: Path, jobs: Sequence[Job]) -> Trials | None:
-    """Return the trials of a folder's search; None where it holds a sweep. Raises UserError where a file is damaged."""
+    """Return the trials of the search in a folder; None if it is a sweep. Raises UserError if a file is damaged."""
     if not jobs or not (folder / FILE).is_file():
         return None
     asked = files.read_record(folder / FILE, Asked)
@@ -49,7 +49,7 @@ def read(folder: Path, jobs: Sequence[Job]) -> Trials | None:
 
 
 def is_over(folder: Path) -> bool:
-    """Return whether the last rung of a search has ended; only to be asked while none of its runs trains."""
+    """Return whether the last rung of a search has ended. Call it only while none of its runs trains."""
     from vae_exp.searching.loaded_search import LoadedSearch  # torch takes a second
 
     return LoadedSearch(folder).findings.is_over

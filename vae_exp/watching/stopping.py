@@ -19,7 +19,7 @@ PAUSE = 0.2
 
 
 def stop(overview: Overview) -> tuple[list[str], list[str]]:
-    """Stop running jobs and cancel queued ones; return what was stopped and what could not be, a sentence each."""
+    """Stop running jobs and cancel queued ones; return a sentence for each that was stopped, and that was not."""
     stopped, left = list[str](), list[str]()
     home = overview.path / slurm.HOME
     queue = slurm.queued(home)

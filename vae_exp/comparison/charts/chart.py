@@ -38,7 +38,7 @@ class Chart:
     figure: Figure
     legend: Sequence[Entry] = ()
     shades: Sequence[Shade] = field(default=())
-    """Colours of the chart, beside those of splits, text and axes."""
+    """Colours of the chart, besides those of splits, text and axes."""
 
 
 def blank(height: float = HEIGHT) -> Figure:

@@ -16,7 +16,7 @@ from vae_exp.figures.colours import Shade
 from vae_exp.figures.loss_curves import PARTS, epoch_ticks, limits_after_the_fall, points_of
 
 MOST_CURVES = 100
-"""Largest number of curves of a chart: more can't be told apart, and are slow to draw."""
+"""Largest number of curves of a chart: more can't be distinguished, and are slow to draw."""
 
 
 def learning_curves(comparison: Comparison) -> Chart | None:

@@ -135,7 +135,7 @@ def heat_map(comparison: Comparison) -> Chart | None:
     axes.tick_params(axis="y", labelrotation=0)
     axes.set(xlabel=across, ylabel=down)
     detail = "nats per image, mean over seeds" if comparison.has_seeds else "nats per image"
-    detail += "; empty where none is" if np.isnan(losses).any() else ""
+    detail += "; empty if none is" if np.isnan(losses).any() else ""
     low, high = (pick(rows, key=lambda row: row.interval(LOSS).mean) for pick in (min, max))
     ends = (f"{row.interval(LOSS).mean:.1f} at {comparison.label(row)}" for row in (low, high))
     title = f"Test loss by {comparison.short(down)} and {comparison.short(across)}"

@@ -14,7 +14,7 @@ from vae_exp.comparison.searched import Searched
 from vae_exp.figures.colours import AXES, BARS, INK, Shade, configurations
 
 MOST_LISTED = 24
-"""Values of a key that are written along an axis; above, the axis has ticks of its own."""
+"""Largest number of values of a key that are written along an axis; with more, the axis has ordinary ticks."""
 
 
 def of_search(found: Searched) -> dict[str, Chart]:

@@ -19,7 +19,7 @@ from vae_exp.storage import checkpoint, records
 from vae_exp.storage.checkpoint import Arrays, Damaged
 
 MOST_BYTES = 3 * 10**6
-"""Bytes of all decoders and codes as they stand in the page."""
+"""Bytes of all decoders and codes in the page."""
 MOST = 20
 """Configurations whose files are read, so that a page of a thousand runs is made as fast as one of twenty."""
 NAMED = 3
@@ -86,7 +86,7 @@ def _image_shape(run: Run) -> Shape:
     environment = run.folder.read_environment()
     shape = environment.data.image_shape if environment else []
     if len(shape) != 3 or min(shape) < 1:
-        raise UserError("environment.json does not say what shape its images have")
+        raise UserError("environment.json has no shape of its images")
     channels, height, width = shape
     return channels, height, width
 

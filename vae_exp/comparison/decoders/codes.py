@@ -17,7 +17,7 @@ MOST_IMAGES = 2000
 MOST_NAMED, LONGEST_NAME = 100, 40
 """Labels that the page names, and characters of a name."""
 COLOURED = 20
-"""Labels that ten colours and two shapes tell apart (see `figures.palette`)."""
+"""Number of labels that ten colours and two shapes can distinguish (see `figures.palette`)."""
 ACTIVE = 0.01
 """Variance of its means above which a latent dimension is active (see `measures.latent`)."""
 
