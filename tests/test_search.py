@@ -326,8 +326,8 @@ def test_each_trial_is_drawn_once_for_each_rung_that_it_reached(uninterrupted):
     assert found.spent == [6, 9, 11, 13]
 
 
-def test_the_lowest_value_so_far_of_all_points_is_the_course(alone):
-    found = charts.searched(Findings(alone))
+def test_the_course_is_the_lowest_value_so_far_over_all_points(uninterrupted):
+    found = charts.searched(Findings(uninterrupted))
     points = sorted((trial.spent[rung], value[0]) for rung in range(4) for trial, value in found.at(rung))
     assert [spent for spent, _ in points] == [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13]
     lowest = [min(value for _, value in points[: i + 1]) for i in range(len(points))]
