@@ -68,6 +68,16 @@ def composer(hydra):
 
 
 @pytest.fixture(scope="session")
+def empty_store(tmp_path_factory):
+    """A database with all of MLflow's tables, which take seconds to make: a test copies it into its folder."""
+    from mlflow import MlflowClient
+
+    file = tmp_path_factory.mktemp("store") / "mlflow.db"
+    MlflowClient(f"sqlite:///{file}").search_experiments()
+    return file
+
+
+@pytest.fixture(scope="session")
 def browser(tmp_path_factory):
     """A browser that all tests of a worker share."""
     window = Browser(tmp_path_factory.mktemp("browser"))

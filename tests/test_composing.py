@@ -75,7 +75,7 @@ def require_hydras_outcome(hydra, composer, overrides):
     assert outcome(lambda: composer.compose(overrides)) == outcome(hydras)
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=12, deadline=None, derandomize=True)
 @given(overrides=command_lines)
 def test_a_job_is_composed_as_hydra_composes_it(hydra, composer, overrides):
     require_hydras_outcome(hydra, composer, overrides)

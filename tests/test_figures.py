@@ -68,7 +68,7 @@ def config(latent_dim=2, **others):
         model=MlpConfig(latent_dim=latent_dim, hidden=[8]),
         data=DigitsConfig(),
         figures=FiguresConfig(which=others.pop("which", list(FIGURES)), tsne_points=others.pop("tsne_points", 60)),
-        trainer=TrainerConfig(device="cpu", threads=1, **others),
+        trainer=TrainerConfig(device="cpu", threads=1, batch_size=200, **others),
         evaluation=EvaluationConfig(final=False),
     )
 
@@ -149,7 +149,7 @@ def test_every_figure_option_has_a_drawing_function():
     assert set(GALLERY) == set(FIGURES)
 
 
-@pytest.mark.parametrize("latent_dim", [1, 2, 5])
+@pytest.mark.parametrize("latent_dim", [1, 2, 3])
 def test_every_figure_has_the_given_width_and_the_manifold_needs_two_dimensions(latent_dim, caplog):
     with caplog.at_level(logging.INFO, "vae_exp"):
         pictures = drawn(config(latent_dim))
@@ -243,7 +243,7 @@ def test_a_stored_heading_that_does_not_fit_its_picture_is_ignored(key, value):
 
 def test_figures_without_images_are_also_written_as_pdf_with_embedded_fonts():
     configuration = config(2, which=["loss_curves", "latent", "samples"])
-    configuration.figures.format = ["png", "pdf"]
+    configuration.figures.format, configuration.figures.width = ["png", "pdf"], WIDTH
     found = []
     model = build_model(configuration.model, (1, 8, 8), 0).eval()
     draw(model, data.load(configuration.data), [], configuration, lambda *file: found.append(file), print)

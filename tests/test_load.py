@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -33,16 +34,10 @@ from vae_exp.tracking import connect
 CONFIG = Config(
     model=ConvConfig(channels=[1, 4], latent_dim=3),
     data=DigitsConfig(),
-    trainer=TrainerConfig(epochs=2, device="cpu", threads=1),
+    trainer=TrainerConfig(epochs=2, batch_size=200, device="cpu", threads=1),
     evaluation=EvaluationConfig(final=False),
     figures=FiguresConfig(which=[]),
 )
-
-
-@pytest.fixture
-def folder(tmp_path):
-    experiment.run(CONFIG, tmp_path / "run")
-    return RunFolder(tmp_path / "run")
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +45,12 @@ def run(tmp_path_factory):
     path = tmp_path_factory.mktemp("load") / "run"
     experiment.run(CONFIG, path)
     return vae_exp.load_run(path)
+
+
+@pytest.fixture
+def folder(tmp_path, run):
+    """A copy of the run, which a test may change."""
+    return RunFolder(shutil.copytree(run.folder, tmp_path / "run"))
 
 
 def test_a_loaded_run_has_its_configuration_metrics_and_final_measures(folder):
@@ -176,8 +177,8 @@ def test_a_figure_is_read_as_a_picture_and_shown_small_on_the_card(folder):
     assert Image.open(io.BytesIO(base64.b64decode(embedded))).size == (480, 320)
 
 
-def test_a_card_shows_names_as_text(tmp_path):
-    experiment.run(CONFIG, tmp_path / "<b>run")
+def test_a_card_shows_names_as_text(tmp_path, run):
+    shutil.copytree(run.folder, tmp_path / "<b>run")
     assert "&lt;b&gt;run" in vae_exp.load_run(tmp_path / "<b>run")._repr_html_()
     assert "<b>" not in vae_exp.load_run(tmp_path / "<b>run")._repr_html_()
 
@@ -256,7 +257,8 @@ def test_an_image_shape_that_does_not_fit_the_weights_is_refused(folder):
         _ = vae_exp.load_run(folder.path).model
 
 
-def test_a_run_of_mlflow_is_loaded_and_reproduced_like_its_folder(tmp_path, monkeypatch, capsys):
+def test_a_run_of_mlflow_is_loaded_and_reproduced_like_its_folder(tmp_path, monkeypatch, capsys, empty_store):
+    shutil.copy(empty_store, tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     config = dataclasses.replace(CONFIG, tracking=MlflowConfig())

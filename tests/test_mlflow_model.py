@@ -1,8 +1,10 @@
 """The model of a run in MLflow: loaded, registered and served, only by our own code."""
 
 import contextlib
+import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -39,7 +41,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as A
 CONFIG = Config(
     model=ConvConfig(channels=[1, 4], latent_dim=3),
     data=DigitsConfig(),
-    trainer=TrainerConfig(epochs=1, device="cpu", threads=1),
+    trainer=TrainerConfig(epochs=1, batch_size=200, device="cpu", threads=1),
     evaluation=EvaluationConfig(importance_samples=2),
     figures=FiguresConfig(which=[]),
     tracking=MlflowConfig(),
@@ -48,8 +50,9 @@ IMAGES = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
+def place(tmp_path, monkeypatch, empty_store):
     """A new folder with its own store."""
+    shutil.copy(empty_store, tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     return tmp_path
@@ -72,9 +75,10 @@ def models(place):
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory):
+def served(tmp_path_factory, empty_store):
     """A trained and tracked run and the address of its model; tests only read them."""
     place = tmp_path_factory.mktemp("model")
+    shutil.copy(empty_store, place)
     with contextlib.chdir(place):
         run = train(CONFIG, place / "run")
     [model] = models(place)
@@ -145,7 +149,7 @@ def test_a_model_is_sent_again_only_if_its_weights_changed(place):
     )
     reconcile(CONFIG.tracking, [RunFolder(run.folder)])
     assert len(models(place)) == 1
-    longer = Config(**vars(CONFIG) | {"trainer": TrainerConfig(epochs=2, device="cpu", threads=1)})
+    longer = Config(**vars(CONFIG) | {"trainer": dataclasses.replace(CONFIG.trainer, epochs=2)})
     train(longer, place / "run")
     assert len(models(place)) == 2
     assert all(model.status == "READY" for model in models(place))

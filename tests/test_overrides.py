@@ -19,7 +19,7 @@ from vae_exp.config import (
     SgdConfig,
     TrainerConfig,
 )
-from vae_exp.overrides import overrides_of, quote_value
+from vae_exp.overrides import overrides_of, quote, quote_value
 
 CONFIGS = {
     "defaults": Config(),
@@ -81,4 +81,4 @@ def test_a_value_is_quoted_according_to_its_type(value, text):
 
 @given(st.text(alphabet="\\'\"a \n"))
 def test_quotes_and_backslashes_are_read_back_by_hydra(value):
-    assert OverridesParser.create().parse_override(f"key={compose.quote(value)}").value() == value
+    assert OverridesParser.create().parse_override(f"key={quote(value)}").value() == value

@@ -16,7 +16,7 @@ from PIL import Image
 from tracked import Run, assert_complete, runs
 
 from vae_exp import experiment, resume
-from vae_exp.config import ImagesConfig, MlflowConfig, NoTrackingConfig, TrainerConfig
+from vae_exp.config import FiguresConfig, ImagesConfig, MlflowConfig, NoTrackingConfig, TrainerConfig
 from vae_exp.config.identity import as_dict
 from vae_exp.errors import UserError
 from vae_exp.machine import environment, process
@@ -32,14 +32,6 @@ from vae_exp.tracking import store as store_module
 from vae_exp.tracking.store import Store
 
 TRACKING = MlflowConfig()
-
-
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory):
-    """A database with all its tables, which take seconds to create."""
-    folder = tmp_path_factory.mktemp("store")
-    MlflowClient(f"sqlite:///{folder / 'mlflow.db'}").search_experiments()
-    return folder / "mlflow.db"
 
 
 @pytest.fixture(autouse=True)
@@ -226,11 +218,12 @@ def pictures(folder, first):
 def test_a_resumed_run_reads_only_its_own_or_the_callers_images(place, capsys):
     theirs, mine = pictures(place / "theirs", 10), pictures(place / "mine", 100)
     trainer = TrainerConfig(epochs=1, batch_size=4, threads=1, device="cpu")
-    config = small_config(data=ImagesConfig(root=str(theirs), size=8), trainer=trainer)
+    drawing = {"trainer": trainer, "figures": FiguresConfig(which=["reconstructions"])}
+    config = small_config(data=ImagesConfig(root=str(theirs), size=8), **drawing)
     folder = RunFolder(place / "run")
     experiment.run(config, folder.path)
     drawn = (folder.figures / "reconstructions.png").read_bytes()
-    folder.write_config(as_dict(small_config(data=ImagesConfig(root=str(mine), size=8), trainer=trainer)))
+    folder.write_config(as_dict(small_config(data=ImagesConfig(root=str(mine), size=8), **drawing)))
     assert resume.resume(folder.path, ["trainer.epochs=2"]) == 2
     assert "was trained on other data" in capsys.readouterr().err
     noted = folder.environment_file.read_text()

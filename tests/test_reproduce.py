@@ -35,7 +35,7 @@ FIXTURE = Path(__file__).parent / "fixtures" / "run_0.1.0"
 CONFIG = Config(
     model=ConvConfig(channels=[1, 4]),
     data=DigitsConfig(),
-    trainer=TrainerConfig(epochs=2, device="cpu", threads=1),
+    trainer=TrainerConfig(epochs=2, batch_size=200, device="cpu", threads=1),
     evaluation=EvaluationConfig(final=False),
     figures=FiguresConfig(which=[]),
     tracking=NoTrackingConfig(),

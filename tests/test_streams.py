@@ -11,9 +11,9 @@ from vae_exp.storage.run_folder import RunFolder
 CONFIG = Config(
     model=ConvConfig(channels=[1, 4]),
     data=DigitsConfig(binarize="dynamic"),
-    trainer=TrainerConfig(epochs=4, patience=None, device="cpu", threads=1),
+    trainer=TrainerConfig(epochs=4, batch_size=100, patience=None, device="cpu", threads=1),
     evaluation=EvaluationConfig(final=False),
-    figures=FiguresConfig(which=["samples", "reconstructions", "latent"]),
+    figures=FiguresConfig(which=["samples", "reconstructions", "latent"], width=3.5),
 )
 
 
@@ -64,11 +64,12 @@ def test_evaluating_less_often_changes_nothing_else(plain, tmp_path):
 
 
 def test_the_evaluation_batch_size_does_not_change_training(plain, tmp_path):
-    assert trained(run(tmp_path / "run", evaluation={"batch_size": 7})) == trained(plain)
+    assert trained(run(tmp_path / "run", evaluation={"batch_size": 70})) == trained(plain)
 
 
 def test_the_seed_changes_metrics_and_samples(plain, tmp_path):
-    experiment.run(dataclasses.replace(CONFIG, seed=1, figures=FiguresConfig(which=["samples"])), tmp_path / "run")
+    figures = dataclasses.replace(CONFIG.figures, which=["samples"])
+    experiment.run(dataclasses.replace(CONFIG, seed=1, figures=figures), tmp_path / "run")
     other = RunFolder(tmp_path / "run")
     for one, two in zip(plain.records(), other.records(), strict=True):
         assert all(one[key] != two[key] for key in one if "/" in key)

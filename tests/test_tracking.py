@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -28,9 +29,11 @@ ANSWER = ("latent_dim=2 is best", "digits · conv")
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """One folder with one store for all tests of this file: a new store takes seconds."""
-    return tmp_path_factory.mktemp("a place with 한글, spaces and 100 %")
+def place(tmp_path_factory, empty_store):
+    """One folder with one store for all tests of this file."""
+    folder = tmp_path_factory.mktemp("a place with 한글, spaces and 100 %")
+    shutil.copy(empty_store, folder)
+    return folder
 
 
 @pytest.fixture(autouse=True)

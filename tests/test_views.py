@@ -3,6 +3,7 @@
 import base64
 import json
 import secrets
+import shutil
 import zlib
 
 import pytest
@@ -25,9 +26,11 @@ def experiment(name):
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """One folder with one store for all tests of this file: a new store takes seconds."""
-    return tmp_path_factory.mktemp("views")
+def place(tmp_path_factory, empty_store):
+    """One folder with one store for all tests of this file."""
+    folder = tmp_path_factory.mktemp("views")
+    shutil.copy(empty_store, folder)
+    return folder
 
 
 @pytest.fixture(autouse=True)
@@ -38,9 +41,7 @@ def _here(place, monkeypatch):
 
 @pytest.fixture(scope="module")
 def store(place):
-    client = MlflowClient(f"sqlite:///{place / 'mlflow.db'}")
-    client.search_experiments()  # creates the tables, which may take longer than a run waits for a server
-    return client
+    return MlflowClient(f"sqlite:///{place / 'mlflow.db'}")
 
 
 @pytest.fixture(scope="module")

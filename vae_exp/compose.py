@@ -142,10 +142,15 @@ def _refuse_unknown(node: DictConfig, key: str, prefix: str) -> None:
 
 def defaults(options: list[str]) -> Config:
     """Return the configuration that `conf/` composes with these options of its groups, such as `tracking=none`."""
+    return copy.deepcopy(_defaults(tuple(options)))
+
+
+@cache
+def _defaults(options: tuple[str, ...]) -> Config:  # a search asks for the same ones at each corner of its space
     register()
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            return to_config(hydra.compose("config", options))
+            return to_config(hydra.compose("config", list(options)))
     except HydraException as error:
         raise UserError(explain(error)) from None
 
@@ -238,12 +243,3 @@ def _explain(error: OmegaConfBaseException) -> str:
     """Return `key: reason` from OmegaConf's message of several lines."""
     message = one_line(str(error).split("\n")[0])
     return f"{error.full_key}: {message}" if error.full_key else message
-
-
-def quote(value: str) -> str:
-    """Quote a value, whatever its characters, so that Hydra's grammar reads it back unchanged.
-
-    A backslash is doubled only before a quote: elsewhere the grammar keeps it.
-    """
-    escaped = re.sub(r"(\\*)('|\Z)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), value)
-    return f"'{escaped}'"

@@ -38,5 +38,14 @@ def quote_value(value: Any) -> str:
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, str):
         is_plain = re.fullmatch(PLAIN, value) and value.lower() not in OTHER_TYPES
-        return value if is_plain else compose.quote(value)
+        return value if is_plain else quote(value)
     return repr(value)
+
+
+def quote(value: str) -> str:
+    """Quote a value, whatever its characters, so that Hydra's grammar reads it back unchanged.
+
+    A backslash is doubled only before a quote: elsewhere the grammar keeps it.
+    """
+    escaped = re.sub(r"(\\*)('|\Z)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), value)
+    return f"'{escaped}'"

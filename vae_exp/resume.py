@@ -11,6 +11,7 @@ from vae_exp.config import Config
 from vae_exp.errors import UserError, complain
 from vae_exp.loaded_run import read_config
 from vae_exp.machine import environment
+from vae_exp.overrides import quote
 from vae_exp.searching.options import MAY_CHANGE, PREFIX
 from vae_exp.searching.record import record_file
 from vae_exp.storage.run_folder import RunFolder, is_run_folder
@@ -80,7 +81,7 @@ def _sweep(folder: Path, overrides: list[str]) -> int:
     if not is_search and not SweepFolder(folder).jobs():
         raise UserError(f"{folder} has no jobs in its plan; there is nothing to finish")
     environment.remember_command()
-    place = [f"hydra.sweep.dir={compose.quote(str(folder.absolute()))}", "hydra.sweeper.resume=true"]
+    place = [f"hydra.sweep.dir={quote(str(folder.absolute()))}", "hydra.sweeper.resume=true"]
     sys.argv[1:] = ["--multirun", *(["hydra/sweeper=search"] if is_search else []), *place, *overrides]
     train.main()
     return 0
