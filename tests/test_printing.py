@@ -22,6 +22,7 @@ import vae_exp
 from vae_exp.printing import ERR, OUT, Door, print_line
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.terminal import draw, new_console, safe, say
+from vae_exp.tracking import messages
 
 HOSTILE = "\x1b]0;owned\x07\x1b[31m\u202e\r\x08x"
 SOURCES = [  # a template is a program of its own
@@ -107,6 +108,14 @@ def test_a_warning_without_a_handler_is_one_printable_line(capsys, monkeypatch):
     (line,) = capsys.readouterr().err.splitlines()
     assert line.isprintable()
     assert line.startswith("a \\x1b]0;owned")
+
+
+def test_a_message_of_tracking_is_logged_and_printed_once(capsys, monkeypatch, caplog):
+    messages.say("no answer")
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    messages.say("no answer")
+    assert capsys.readouterr().err == "tracking: no answer\n" * 2
+    assert caplog.messages == ["no answer"]
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])

@@ -19,7 +19,7 @@ from vae_exp.errors import UserError
 from vae_exp.storage.hydra_record import write_hydra
 from vae_exp.storage.records import Final
 from vae_exp.storage.run_folder import RunFolder
-from vae_exp.tracking import Outcome, connect, fetch_run, reconcile, show_sweep
+from vae_exp.tracking import Outcome, connect, fetch_run, receipts, reconcile, show_sweep
 from vae_exp.tracking.content import final_points, parameters, points
 from vae_exp.tracking.store import Store, open_experiment
 from vae_exp.tracking.sweep_run import escape
@@ -190,6 +190,21 @@ def test_points_sent_but_not_yet_in_the_receipt_are_not_duplicated(place, store)
         note.write_text(json.dumps(receipt))
         reconcile(experiment("twice"), [folder])
         assert_complete(store, runs(store, "twice")["latent_dim=2"], folder)
+
+
+def test_runs_that_were_sent_to_another_store_are_named_in_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'here.db'}")
+    folders = [RunFolder(tmp_path / name) for name in "abc"]
+    for folder, where in zip(folders, ("one.db", "two.db", "two.db"), strict=True):
+        folder.path.mkdir()
+        receipts.write(folder.path, f"sqlite:///{where}", receipts.new("one", "label", None))
+    assert reconcile(experiment("one"), folders)
+    said = capsys.readouterr().err
+    ends = f"not to sqlite:///{tmp_path / 'here.db'}; unchanged\n"
+    assert (
+        said
+        == f"tracking: a was sent to sqlite:///one.db, {ends}tracking: 2 runs were sent to sqlite:///two.db, {ends}"
+    )
 
 
 KILLED = """

@@ -87,12 +87,17 @@ def print_line(text: str, door: Door = OUT) -> None:
     door.flush()
 
 
+PRINTED = {"is_printed": True}
+"""The `extra` of a logged message that the caller prints as well."""
+
+
 class _LastResort(logging.Handler):
     """Prints the package's warnings when neither logging nor a run's `run.log` is set up."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a warning as one line."""
-        if len(package.handlers) == 1 and not logging.getLogger().handlers:
+        is_alone = len(package.handlers) == 1 and not logging.getLogger().handlers
+        if is_alone and not hasattr(record, "is_printed"):
             print_line(record.getMessage(), ERR)
 
 

@@ -10,7 +10,7 @@ import warnings
 from pathlib import Path
 
 from vae_exp.errors import one_line, printable
-from vae_exp.printing import ERR, print_line
+from vae_exp.printing import ERR, PRINTED, print_line
 from vae_exp.tracking import address
 from vae_exp.tracking.store import Store
 from vae_exp.tracking.waiting import call_with_timeout
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 def say(text: str) -> None:
     """Print a message on standard error, above a progress bar, and log it."""
-    log.warning("%s", text)
+    log.warning("%s", text, extra=PRINTED)
     print_line(f"tracking: {text}", ERR)
 
 

@@ -25,7 +25,7 @@ def reconcile(config: TrackingConfig, folders: Iterable[RunFolder]) -> bool:
     if not isinstance(config, MlflowConfig):
         return True
     store = configured_store()
-    missing = [folder for folder in folders if _is_missing(folder, store)]
+    missing = _missing(folders, store)
     for number, folder in enumerate(missing):
         try:
             probe(store)
@@ -36,18 +36,24 @@ def reconcile(config: TrackingConfig, folders: Iterable[RunFolder]) -> bool:
     return True
 
 
-def _is_missing(folder: RunFolder, store: Store) -> bool:
-    """Return whether a run has ended and the configured store has only a part of it."""
-    try:
-        shown = receipts.read(folder.path)
-        if store.shown not in shown:
-            if shown:
-                say(f"{folder.path.name} was sent to {', '.join(sorted(shown))}, not to {store.shown}; unchanged")
-            return False
-        return folder.state() not in ("planned", "running") and not is_complete(folder, shown[store.shown])
-    except UserError as error:
-        say(str(error))
-        return False
+def _missing(folders: Iterable[RunFolder], store: Store) -> list[RunFolder]:
+    """Return the runs that have ended and of which the configured store has only a part."""
+    missing: list[RunFolder] = []
+    elsewhere: dict[str, list[str]] = {}
+    for folder in folders:
+        try:
+            shown = receipts.read(folder.path)
+            if store.shown in shown:
+                has_ended = folder.state() not in ("planned", "running")
+                missing += [folder] * (has_ended and not is_complete(folder, shown[store.shown]))
+            elif shown:
+                elsewhere.setdefault(", ".join(sorted(shown)), []).append(folder.path.name)
+        except UserError as error:
+            say(str(error))
+    for places, names in elsewhere.items():
+        runs = f"{names[0]} was" if len(names) == 1 else f"{len(names)} runs were"
+        say(f"{runs} sent to {places}, not to {store.shown}; unchanged")
+    return missing
 
 
 def _send(folder: RunFolder, store: Store) -> None:
