@@ -102,6 +102,19 @@ def test_an_address_is_a_link_in_a_terminal_and_plain_text_elsewhere():
     assert shown[False] == f" {address} http://a\\x1b]8;;b\n"
 
 
+def test_a_sentence_is_broken_between_words_in_a_terminal_alone_and_a_command_nowhere():
+    text = "latent_dim=4 has the lowest validation loss"
+    printed = {}
+    for kind in ("terminal", "file"):
+        console = Console(file=io.StringIO(), width=20, force_terminal=kind == "terminal", no_color=True)
+        say(console, text)
+        say(console, text, wrap=True)
+        printed[kind] = console.file.getvalue()
+    assert printed["file"] == f"{text}\n{text}\n"
+    lines = [line.rstrip() for line in printed["terminal"].splitlines()]
+    assert lines == [text, "latent_dim=4 has the", "lowest validation", "loss"]
+
+
 def test_a_warning_without_a_handler_is_one_printable_line(capsys, monkeypatch):
     monkeypatch.setattr(logging.getLogger(), "handlers", [])
     logging.getLogger("vae_exp.somewhere").warning("a %s", HOSTILE)

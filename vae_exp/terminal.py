@@ -61,12 +61,13 @@ def shown(path: Path) -> str:
 ADDRESS = r"https?://[!-~]+"
 
 
-def say(console: Console, text: str) -> None:
+def say(console: Console, text: str, wrap: bool = False) -> None:
     """Print a line without markup, emoji, colours or line breaks, so that it can be copied.
 
-    In a terminal an address is a link (OSC 8), so that it opens as a whole even if it is wrapped.
+    In a terminal an address is a link (OSC 8), so that it opens as a whole even if it is wrapped. With `wrap` a line
+    that is too long for a terminal is broken between words: for sentences, never for commands.
     """
     line = Text(text)
     for address in re.finditer(ADDRESS, line.plain):
         line.stylize(Style(link=address[0]), *address.span())
-    console.print(line, soft_wrap=True)
+    console.print(line, soft_wrap=not (wrap and console.is_terminal))

@@ -40,11 +40,11 @@ def conclude(search: Search, command: list[str], resume: str, console: Console) 
     draw(console)
     if jobs:
         for line in _answer(findings, comparison):
-            say(console, line)
+            say(console, line, wrap=True)
         draw(console)
     _show_table(findings, console)
     for line in findings.summary:
-        say(console, line)
+        say(console, line, wrap=not line.startswith(" "))  # a command is indented
     if jobs:
         _publish(findings, comparison, command, console)
     for line in next_commands(findings, resume):  # last, where a user who stopped the search looks for it

@@ -89,15 +89,15 @@ def show(comparison: Comparison, console: Console) -> None:
     tables = [_table(comparison, cells.BRIEF[:count]) for count in range(len(cells.BRIEF), 0, -1)]
     fitting = next((table for table in tables if wide.measure(table, options=free).maximum <= wide.width), tables[-1])
     draw(console)
-    say(console, answer.sentence(comparison))
-    say(console, answer.context(comparison))
+    say(console, answer.sentence(comparison), wrap=True)
+    say(console, answer.context(comparison), wrap=True)
     draw(console)
     draw(wide, fitting)
     draw(console)
     for note in notes(comparison):
-        say(console, note)
+        say(console, note, wrap=True)
     if fitting is not tables[0]:
-        say(console, "The terminal is too narrow for all columns; the report has them.")
+        say(console, "The terminal is too narrow for all columns; the report has them.", wrap=True)
 
 
 def _table(comparison: Comparison, measures: Sequence[str]) -> Table:
