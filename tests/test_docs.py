@@ -43,6 +43,12 @@ def is_command(file):
     return 'if __name__ == "__main__":' in file.read_text(encoding="utf-8") and file.stem != "__main__"
 
 
+def test_no_line_of_code_in_the_readme_is_wider_than_its_page():
+    blocks = (ROOT / "README.md").read_text(encoding="utf-8").split("```")[1::2]
+    assert len(blocks) > 5
+    assert max(len(line) for block in blocks for line in block.splitlines()) <= 98
+
+
 def test_every_command_is_listed_with_its_summary():
     assert {file.stem for file in PACKAGE.glob("*.py") if is_command(file)} == set(VERBS)
     for verb in VERBS:
