@@ -8,18 +8,18 @@ from pathlib import Path
 
 import nox
 
-# All sessions but those of other Pythons share the environment that nox runs in: torch alone is 5 GB.
+# All sessions except those of other Pythons share the environment that nox runs in: torch alone is 5 GB.
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["install", "lint", "types", "tests"]
 nox.options.stop_on_first_error = False
 
 PYTEST = ["python", "-m", "pytest"]
 PARALLEL = ["--numprocesses", "logical", "--maxprocesses", "8", "--dist", "loadfile", "--no-loadscope-reorder"]
-"""A worker on each core, of about 1.5 GB; the tests of a file stay together, and share what they train."""
+"""One worker per core, of about 1.5 GB each. The tests of a file run on one worker, and share their fixtures."""
 SHARED = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "PYTHONDONTWRITEBYTECODE": ""}
-"""The cores are the workers'; commands with threads of their own do not spin while they wait for each other.
+"""One thread per process, since each core has a worker; idle threads do not spin.
 
-What one process has compiled the others read: without it each worker compiles all tests for itself."""
+Compiled files are written, so that the workers share them instead of compiling all tests again."""
 
 
 def run_tests(session: nox.Session, *arguments: str) -> None:
@@ -29,7 +29,7 @@ def run_tests(session: nox.Session, *arguments: str) -> None:
 
 @nox.session
 def install(session: nox.Session) -> None:
-    """Install the package and what the checks use."""
+    """Install the package and the tools of the checks."""
     session.run("python", "-m", "pip", "install", "--quiet", "-e", ".[dev]")
 
 
@@ -62,7 +62,7 @@ def quick(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the reference from the docstrings into `site/`; a name that is not there fails."""
+    """Build the reference from the docstrings into `site/`; an unknown name fails."""
     session.run("python", "-m", "pip", "install", "--quiet", "-e", ".[docs]")
     session.run("python", "docs/configuration.py")
     session.run("python", "-m", "mkdocs", "build", "--strict", "--quiet")
@@ -70,12 +70,12 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def faults(session: nox.Session) -> None:
-    """Kill, cut and fill for an hour: the long series behind `docs/reliability.md`."""
+    """Run the long series of injected faults behind `docs/reliability.md`, for about an hour."""
     session.run(*PYTEST, "-m", "faults", *session.posargs)
 
 
 def tests_elsewhere(session: nox.Session) -> None:
-    """Run the tests with another Python, in an environment of its own."""
+    """Run the tests with another Python, in a separate environment."""
     session.install("-e", ".[dev]")
     run_tests(session)
 
@@ -86,13 +86,13 @@ for python in ("3.12", "3.13"):
 
 @nox.session(venv_backend="venv")
 def export(session: nox.Session) -> None:
-    """Export a run, and draw from it in an environment that has neither torch nor vae_exp."""
+    """Export a run, and draw from it in an environment without torch and vae_exp."""
     place = Path(session.create_tmp()) / "exported"
     shutil.rmtree(place, ignore_errors=True)
     run = "tests/fixtures/finished_run_0.1.0"
     session.run(sys.executable, "-m", "vae_exp.export", run, str(place), external=True)
     session.install("onnxruntime", "numpy", "pillow")
     absent = "import importlib.util as u; assert not any(map(u.find_spec, ('torch', 'vae_exp')))"
-    with session.chdir(place):  # the checkout would be importable from its own folder
+    with session.chdir(place):  # from the checkout's folder, vae_exp could be imported
         session.run("python", "-c", absent)
         session.run("python", "example.py")

@@ -9,7 +9,7 @@ folder = sys.argv[1] if len(sys.argv) > 1 else "outputs/example"
 config = vae_exp.Config(
     model=vae_exp.ConvConfig(latent_dim=4, channels=[1, 16]),
     data=vae_exp.DigitsConfig(),
-    trainer=vae_exp.TrainerConfig(epochs=5, threads=1),  # images this small leave a second thread nothing to do
+    trainer=vae_exp.TrainerConfig(epochs=5, threads=1),  # a second thread gains nothing on images this small
     evaluation=vae_exp.EvaluationConfig(final=False),
     figures=vae_exp.FiguresConfig(which=[]),
 )

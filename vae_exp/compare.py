@@ -75,7 +75,7 @@ def _searched(folder: Path) -> Searched | None:
     """Return the results of the search in a folder; None if there is no search, or it has no trial yet."""
     if not record_file(folder).is_file():
         return None
-    from vae_exp.searching.charts import searched_in  # imports torch, which the report of a sweep needs none of
+    from vae_exp.searching.charts import searched_in  # imports torch, which the report of a sweep does not need
 
     return searched_in(folder)
 

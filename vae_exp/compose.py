@@ -47,7 +47,7 @@ def register() -> None:
     store = ConfigStore.instance()
     root = OmegaConf.structured(Config)
     for group, options in schemas().items():
-        root[group] = MISSING  # the option that is chosen brings its own type
+        root[group] = MISSING  # the chosen option has its own type
         for name, config_class in options.items():
             store.store(group=f"{SCHEMAS}/{group}", name=name, node=config_class)
     for group, config_class in _GROUPS_WITHOUT_OPTIONS.items():
@@ -95,13 +95,13 @@ class CheckFirst(Callback):
             typed = to_config(config)
             path = require_path(config.hydra.run.dir, "hydra.run.dir")
             say_run(config.hydra.overrides.task, typed.data.name, path)
-            from vae_exp.preparation import prepare  # importing torch takes seconds; the schema needs none
+            from vae_exp.preparation import prepare  # imports torch, which the schema does not need
             from vae_exp.storage import room
             from vae_exp.storage.run_folder import RunFolder
 
             folder = RunFolder(path)
             prepare(typed, folder)
-            room.require_room(folder.path)  # for Hydra's own record, of a run that is finished too
+            room.require_room(folder.path)  # Hydra writes its own record, also for a finished run
         except UserError as error:
             complain(str(error))
             raise SystemExit(2) from None

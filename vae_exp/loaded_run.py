@@ -131,7 +131,7 @@ def image_shape(folder: RunFolder) -> Shape:
 
 def best_model(folder: RunFolder, config: Config) -> Vae:
     """Return the model with its best weights; raise UserError, naming the file, unless they fit the configuration."""
-    from vae_exp.loaded_model import trained  # torch takes seconds, and metrics and pictures need none
+    from vae_exp.loaded_model import trained  # imports torch, which metrics and figures do not need
 
     require_weights(folder)
 

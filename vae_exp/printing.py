@@ -22,7 +22,7 @@ class Door(io.TextIOBase):
     """
 
     def __init__(self, name: str, is_below: bool = False) -> None:
-        """Take the name of the stream, and whether to pass by what rich puts before it while it draws a bar."""
+        """`name` is the stream's in `sys`; with `is_below`, bypass the stream that rich puts there to draw a bar."""
         self.name, self.is_below = name, is_below
 
     @property
@@ -61,7 +61,9 @@ class Door(io.TextIOBase):
     def encoding(self) -> str:  # type: ignore[override]
         """The stream's encoding. rich reads it to decide which characters a frame has."""
         stream = getattr(sys, self.name)
-        stream = getattr(stream, "rich_proxied_file", stream)  # what rich puts there while a bar moves has no encoding
+        stream = getattr(
+            stream, "rich_proxied_file", stream
+        )  # rich's own stream, there while a bar is drawn, has no encoding
         return getattr(stream, "encoding", None) or "ascii"
 
     @contextlib.contextmanager
@@ -74,7 +76,7 @@ class Door(io.TextIOBase):
         try:
             yield stream
         except (OSError, ValueError):
-            with contextlib.suppress(OSError, ValueError):  # else the buffer's rest would fail at exit
+            with contextlib.suppress(OSError, ValueError):  # so that the rest of the buffer does not fail at exit
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 

@@ -43,7 +43,7 @@ def main() -> None:
 
 def task(composed: DictConfig) -> None:
     """Run one composed configuration. The jobs of a sweep have their own task (`sweeping.launchers`)."""
-    from vae_exp.sweeping import job  # importing torch takes seconds; --help needs none
+    from vae_exp.sweeping import job  # imports torch, which --help does not need
 
     folder, overrides = compose.current_run()
     label = naming.label(overrides) or "defaults"

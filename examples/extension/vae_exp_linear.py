@@ -1,6 +1,6 @@
-"""A model and an objective from outside: each is a dataclass, what implements it, and a YAML file below `conf/`.
+"""A model and an objective in another package: each is a dataclass, an implementation, and a YAML file below `conf/`.
 
-A data set comes the same way: `@schema("data", …)`, and a function of its configuration that returns `Splits`.
+A data set is added in the same way: `@schema("data", …)`, and a function of its configuration that returns `Splits`.
 
     python -m pip install examples/extension
     python -m vae_exp.train --config-dir examples/extension/conf -m model=linear objective=capacity objective.nats=2,4
@@ -21,7 +21,7 @@ from vae_exp.registry import implements, schema
 @schema("model", "linear")
 @dataclass
 class LinearConfig(ModelConfig):
-    """One linear layer each way: with a Gaussian likelihood, probabilistic PCA but for the sigmoid."""
+    """Linear encoder and decoder: with a Gaussian likelihood, probabilistic PCA except for the sigmoid."""
 
     name: str = "linear"
 

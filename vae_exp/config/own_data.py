@@ -74,7 +74,7 @@ class ArraysConfig(OwnDataConfig):
 
     Pixels are uint8 (black and white if none is above 1) or floats in [0, 1], which are rounded to 256 levels. A
     `.npz` file names its arrays `images` and `labels`, with a split before or after it (`train_images`, `x_test`);
-    beside a `.npy` file there may be `labels.npy`.
+    a `.npy` file may have a `labels.npy` next to it.
     """
 
     name: str = "arrays"

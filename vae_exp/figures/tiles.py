@@ -49,7 +49,7 @@ def resized(images: Images, width: int = TILE) -> Images:
     """
     height, own = images.shape[-2:]
     if own > width:
-        import torch  # the report, which takes `png` from here, needs none
+        import torch  # the report, which uses `png`, does not need it
         import torch.nn.functional as F
 
         size = (max(1, round(height * width / own)), width)

@@ -71,7 +71,7 @@ class Command:
     def _refuse_unusable(self) -> None:
         """Raise UserError for options of Slurm with another launcher, and for contradicting options."""
         if self.uses_slurm:
-            _ = self.cluster  # its rules
+            _ = self.cluster  # checks its options
             if self.is_handed_over and self.most is not None:
                 rule = "needs hydra.sweeper.wait=true; hydra.launcher.array_parallelism limits the running tasks"
                 raise UserError(f"hydra.sweeper.max_batch_size {rule}, got {self.most}")

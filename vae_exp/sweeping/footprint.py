@@ -76,7 +76,9 @@ def bytes_of(sweep: SweepFolder, jobs: Sequence[Job]) -> int:
     known: dict[str, Size] = {}
     sizes = [known.get(key := _key(job)) or known.setdefault(key, _size_of(job)) for job in jobs]
     left = sum(max(0, each.left - _written(sweep, job)) for each, job in zip(sizes, jobs, strict=True))
-    working = max((each.most - each.left for each in sizes), default=0)  # of one: how many run at once may change
+    working = max(
+        (each.most - each.left for each in sizes), default=0
+    )  # of one job: the number of parallel jobs may change
     plan = sum(len(json.dumps(job.config)) + LINE for job in jobs)
     return left + working + plan + min(REPORT * len(jobs), LARGEST_REPORT)
 
@@ -120,7 +122,7 @@ def _model(config: Config, shape: Shape) -> Vae:
     try:
         with without_memory():
             return build_model(config.model, shape, config.seed)
-    except NotImplementedError:  # of an extension
+    except NotImplementedError:  # the model of an extension
         return build_model(config.model, shape, config.seed)
 
 

@@ -1,6 +1,6 @@
 """Run jobs for the commands: with a tracker, a progress bar, and an exit code.
 
-torch is imported when a job runs, so that what needs none of it is refused, or shown, within a second.
+torch is imported when a job runs, so that errors and output that do not need it appear within a second.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def run(config: Config, folder: Path, label: str, origin: str | None = None) -> 
 
             tracker = connect(config.tracking, label, None)
             experiment.run(config, folder, tracker, bar_or_lines(label), origin)
-            if not has_sent(tracker):  # else it has reported what is missing
+            if not has_sent(tracker):  # otherwise it has reported what is missing
                 reconcile(config.tracking, [RunFolder(folder)])
             _show(config, RunFolder(folder))
     except UserError as error:

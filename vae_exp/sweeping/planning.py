@@ -99,7 +99,7 @@ def cached_check() -> Check:
     known: dict[str, str] = {}
 
     def digest(config: Config) -> str:
-        from vae_exp.preparation import check, keys_of_check  # torch, which composing needs none of
+        from vae_exp.preparation import check, keys_of_check  # imports torch, which composing does not need
 
         key = keys_of_check(config)
         if key not in known:

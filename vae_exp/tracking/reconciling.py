@@ -58,7 +58,7 @@ def _missing(folders: Iterable[RunFolder], store: Store) -> list[RunFolder]:
 
 def _send(folder: RunFolder, store: Store) -> None:
     be_quick()
-    import_client()  # takes seconds, in which no server is silent
+    import_client()  # takes seconds, which don't count as the server's silence
     try:
         state = folder.state()  # read it before locking: the lock is part of the state
         with folder.locked():

@@ -60,7 +60,7 @@ def show_sweep(config: TrackingConfig, sweep: Path, jobs: Jobs, outcome: Outcome
     be_quick()
     try:
         probe(store)
-        import_client()  # takes seconds, in which no server is silent
+        import_client()  # takes seconds, which don't count as the server's silence
         call_with_timeout(lambda answered: _send(store, sweep, receipt, jobs, outcome, answered))
         receipts.write(sweep, store.shown, receipt)
     except Exception as error:  # whatever a server answers: the folder has everything, and can be sent again

@@ -62,5 +62,5 @@ def renew_view(
         client = import_client()(tracking_uri=store.uri)
         receipt.view = call_with_timeout(lambda _: keep_view(client, store, receipt, folders, swept, measure))
         receipts.write(sweep, store.shown, receipt)
-    except Exception as error:  # whatever a server answers: charts are no reason to lose a table
+    except Exception as error:  # whatever a server answers: a table must not fail because of charts
         log.warning("tracking: the view of %s was not checked: %s", sweep, reason(error))

@@ -44,7 +44,7 @@ def _keep(client: MlflowClient, experiment_id: str, key: str, name: str, state: 
             client.set_experiment_tag(experiment_id, TAG + key, tags[TAG + key])
             for old in _too_many(tags):
                 client.delete_experiment_tag(experiment_id, old)
-    except Exception as error:  # whatever a server answers: charts are no reason to lose a run
+    except Exception as error:  # whatever a server answers: a run must not fail because of charts
         log.warning("tracking: MLflow has no view of the charts: %s", reason(error))
         return None
     return key
