@@ -19,7 +19,7 @@ LEVELS = {
     5: "sweeping searching watching exporting",
     6: "api __main__ train resume reproduce compare status stop export",
 }
-LEVEL = {room: level for level, rooms in LEVELS.items() for room in rooms.split()}
+LEVEL = {package: level for level, packages in LEVELS.items() for package in packages.split()}
 ONLY_IN = {
     "mlflow": {"tracking"},
     "hydra": {"compose", "searching", "sweeping", "train", "resume"},
@@ -39,7 +39,7 @@ def name_of(file):
     return ".".join(["vae_exp", *file.relative_to(ROOT).with_suffix("").parts]).removesuffix(".__init__")
 
 
-def room_of(module):
+def top_level(module):
     """Return `data` for `vae_exp.data.idx`, and the empty string for `vae_exp` itself."""
     return module.split(".")[1] if "." in module else ""
 
@@ -65,17 +65,17 @@ def imports(file, anywhere=True):
 
 @pytest.mark.parametrize("file", files()[1:], ids=name_of)  # all but vae_exp/__init__.py
 def test_a_module_imports_only_from_its_own_level_or_below(file):
-    room = room_of(name_of(file))
-    assert room in LEVEL, f"{room} has no level yet"
-    higher = [name for name in imports(file) if name.startswith("vae_exp.") and LEVEL[room_of(name)] > LEVEL[room]]
+    package = top_level(name_of(file))
+    assert package in LEVEL, f"{package} has no level yet"
+    higher = [name for name in imports(file) if name.startswith("vae_exp.") and LEVEL[top_level(name)] > LEVEL[package]]
     assert not higher
 
 
 @pytest.mark.parametrize("file", files(), ids=name_of)
 def test_a_library_is_imported_only_in_its_packages(file):
-    room = room_of(name_of(file))
+    package = top_level(name_of(file))
     roots = {name.split(".")[0] for name in imports(file)}
-    misplaced = {library for library, rooms in ONLY_IN.items() if library in roots and room not in rooms}
+    misplaced = {library for library, packages in ONLY_IN.items() if library in roots and package not in packages}
     assert not misplaced
 
 
@@ -85,5 +85,5 @@ def test_no_modules_import_each_other_in_a_cycle():
 
 
 def test_every_level_lists_packages_that_exist():
-    rooms = {room_of(name) for name in MODULES} - {""}
-    assert rooms == set(LEVEL)
+    packages = {top_level(name) for name in MODULES} - {""}
+    assert packages == set(LEVEL)
