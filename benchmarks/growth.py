@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks import machine
 from benchmarks.tables import table
 from benchmarks.worker import measure
+from vae_exp.figures.colours import configurations
 
 FIGURES = Path(__file__).parent / "figures"
 IMAGES = 60_000
@@ -70,8 +71,9 @@ def _draw(
     from matplotlib.ticker import LogLocator
 
     figure, axes = pyplot.subplots(figsize=(4.2, 2.8), layout="constrained")
-    for label, y in series.items():
-        axes.plot(x, y, marker="o", label=label)
+    shades = configurations(len(series), is_ordered=False)
+    for shade, (label, y) in zip(shades, series.items(), strict=True):
+        axes.plot(x, y, marker="o", color=shade.light, label=label)
     if len(series) > 1:
         axes.legend(frameon=False)
         axes.set_ylim(bottom=0)

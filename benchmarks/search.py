@@ -21,6 +21,7 @@ import vae_exp
 from benchmarks import baselines, machine
 from benchmarks.baselines import Course, Losses
 from benchmarks.tables import Row, below, show
+from vae_exp.figures.colours import configurations
 from vae_exp.searching import charts
 from vae_exp.searching.from_python import record_of
 from vae_exp.searching.loaded_search import LoadedSearch
@@ -118,12 +119,13 @@ def _draw(kinds: Mapping[str, Sequence[Course]], best: float, whole: int) -> Non
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(5.2, 3.2), layout="constrained")
-    for number, (name, courses) in enumerate(kinds.items()):
+    shades = configurations(len(kinds), is_ordered=False)
+    for shade, (name, courses) in zip(shades, kinds.items(), strict=True):
         for seed, course in enumerate(courses):
             x = [100 * spent / whole for spent, _ in course.points] + [100 * course.spent / whole]
             y = [value - best for _, value in course.points] + [course.points[-1][1] - best]
             label = name if seed == 0 else None
-            axes.step(x, y, where="post", color=f"C{number}", alpha=0.7, linewidth=1.2, label=label)
+            axes.step(x, y, where="post", color=shade.light, alpha=0.7, linewidth=1.2, label=label)
     axes.set(
         xlabel="epochs spent, % of training all", ylabel="nats above the true best", yscale="symlog", ylim=(0, None)
     )

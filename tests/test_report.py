@@ -180,6 +180,13 @@ def test_the_page_and_its_title_begin_with_the_answer(pages):
     assert "<h1>Test loss 18.5 ± 0.5 nats per image</h1>" in pages[1].read_text(encoding="utf-8")
 
 
+def test_the_page_gives_a_meaning_for_each_column(pages):
+    table = pages[0].read_text(encoding="utf-8").split('<table class="sortable">')[1].split("</section>")[0]
+    names = re.findall(r'<th scope="col"[^>]*><button type="button">(.*?)</button>', table)
+    assert ("latent_dim", "The key model.latent_dim.") in re.findall("<dt>(.*?)</dt><dd>(.+?)</dd>", table)
+    assert names == re.findall("<dt>(.*?)</dt><dd>.+?</dd>", table)
+
+
 def test_the_heading_of_a_picture_is_cropped_and_its_caption_written_once(pages):
     text = pages[0].read_text(encoding="utf-8")
     for name in ("latent", "samples", "reconstructions"):

@@ -16,6 +16,9 @@ from vae_exp.storage.records import BOUNDS
 
 BRIEF = ("val/loss", "test/loss", "test/reconstruction", "test/kl", "active_units", "seconds")
 """The measures that fit on a terminal."""
+RUNS = "Number of runs, one for each seed, or their states if not all are finished."
+STATE = "Planned, running, paused, finished, failed or interrupted; only finished runs are compared."
+"""Meanings of the columns of the runs."""
 SIDES = {"at_least": "≥ ", "at_most": "≤ "}
 
 
@@ -57,8 +60,9 @@ def columns(comparison: Comparison, measures: Sequence[str]) -> list[Column]:
     An estimate that ranks the rows comes before the other measures.
     """
     ranking = [] if comparison.ranked_by == RANKED_BY else [comparison.ranked_by, comparison.amount]
-    found = [Column(comparison.short(key), "", "", _value(comparison, key)) for key in comparison.keys]
-    found.append(Column("runs" if comparison.has_seeds else "state", "", "", lambda row: _runs(comparison, row)))
+    found = [Column(comparison.short(key), "", f"The key {key}.", _value(comparison, key)) for key in comparison.keys]
+    name, meaning = ("runs", RUNS) if comparison.has_seeds else ("state", STATE)
+    found.append(Column(name, "", meaning, lambda row: _runs(comparison, row)))
     for name in (name for name in dict.fromkeys([*ranking, *measures]) if name in comparison.measures):
         found.append(Column(*describe(name), _measure(comparison, name)))
         if name == comparison.amount and comparison.best is not None and len(comparison.rows) > 1:
