@@ -86,7 +86,7 @@ class Browser:
             self.cdp("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1)
 
     def touch(self, start, end, lift=True):
-        """Drag a finger from one point of the window to another; a tap where they are one."""
+        """Drag a finger from one point of the window to another; a tap if they are equal."""
         steps = [start] if start == end else _steps(start, end)
         for kind, (x, y) in zip(["touchStart", *["touchMove"] * 4], steps, strict=False):
             self.cdp("Input.dispatchTouchEvent", type=kind, touchPoints=[{"x": x, "y": y}])

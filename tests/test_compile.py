@@ -10,9 +10,9 @@ from vae_exp.models import build_model
 from vae_exp.training import Training, train_epoch
 
 pytestmark = [
-    pytest.mark.process,  # the compiler's
+    pytest.mark.process,  # the compiler runs as one
     pytest.mark.skipif(shutil.which("c++") is None, reason="torch.compile needs a C++ compiler on a CPU"),
-    pytest.mark.filterwarnings("default"),  # torch's compiler has its own
+    pytest.mark.filterwarnings("default"),  # torch's compiler emits some
 ]
 
 

@@ -116,7 +116,7 @@ def test_arrow_keys_move_axes_and_set_limits(page, browser):
 @needs_browser
 def test_a_finger_opens_runs_sets_limits_points_at_curves_and_scrolls_without_selecting(page, browser):
     browser.open(page, 360, touch=True)
-    calm = {"name": "prefers-reduced-motion", "value": "reduce"}  # what is touched next does not slide away
+    calm = {"name": "prefers-reduced-motion", "value": "reduce"}  # nothing moves by an animation before the next touch
     browser.cdp("Emulation.setEmulatedMedia", features=[calm])
     lowest = last_value_of_the_lowest_curve(browser)
     browser.touch(lowest, lowest)
@@ -140,7 +140,7 @@ def test_a_finger_opens_runs_sets_limits_points_at_curves_and_scrolls_without_se
 
 
 def last_value_of_the_lowest_curve(browser):
-    """Return where it is drawn: in the lower right corner of the chart."""
+    """Return the point where this value is drawn: the lower right corner of the chart."""
     x, y, width, height = browser.middle(".curves .plane")
     return x + width / 2 - 24, y + height / 2 - 50
 

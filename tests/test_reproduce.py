@@ -158,7 +158,7 @@ def test_the_sign_of_a_zero_weight_is_a_difference(origin, tmp_path):
 
 @pytest.mark.parametrize("override", ["model.latent_dim=3", "trainer.epochs=1", "model=mlp", "trainer.threads=2"])
 def test_an_override_of_the_identity_makes_a_new_run_that_names_its_origin(origin, tmp_path, capsys, override):
-    if override == "trainer.threads=2":  # two threads are slow where two cores are busy
+    if override == "trainer.threads=2":  # two threads train slowly while the cores are busy
         assert reproduce("origin", [override, "tracking=none", "trainer.epochs=0"], None) == 0
     else:
         assert reproduce("origin", [override, "tracking=none"], None) == 0

@@ -92,7 +92,7 @@ def opened(runs, browser):
 
 
 def corner(browser):
-    """Return the lower right corner of the chart, where its largest value across and its lowest one are."""
+    """Return the lower right corner of the chart, where x is largest and y lowest."""
     x, y, width, height = browser.middle(".search .plane")
     return x + width / 2 - 24, y + height / 2 - 50
 

@@ -77,7 +77,7 @@ def test_a_sweep_killed_at_three_random_moments_ends_like_an_uninterrupted_one(t
 @needs_kill
 @pytest.mark.faults
 def test_a_sweep_killed_at_twenty_random_moments_ends_like_an_uninterrupted_one(tmp_path):
-    options = [*QUICK, "trainer.epochs=60"]  # long enough to be killed so often
+    options = [*QUICK, "trainer.epochs=60"]  # long enough for twenty kills
     (tmp_path / "alone").mkdir()
     assert run(tmp_path / "alone", "train", *FOUR, *options).returncode == 0
     for seed in range(3):
