@@ -45,6 +45,7 @@ class Browser:
         wanted = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
         session = self._ask("", {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
         self.base += f"/{session}"
+        self._ask("/timeouts", {"script": 110_000})  # axe-core reads a page of a thousand runs for half a minute
 
     def open(self, address, width=1280, dark=False, touch=False):
         """Open an address in a window of this width, in pixels, on a touch screen or not."""

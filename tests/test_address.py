@@ -64,6 +64,11 @@ def test_an_address_restores_the_selection_and_settings_of_every_view(page, brow
     again = [browser.run(f"return {what}") for what in (CONTROLS, LATENT)], axes(browser)
     assert again == shown
     assert browser.run("return document.querySelectorAll('.lines fieldset input')[1].checked") is False
+    opened(browser, page)
+    browser.run("location.hash = arguments[0]", address.partition("#")[2])  # of a page that is open
+    browser.wait("document.querySelector('.latent .marker')?.getAttribute('cx')")
+    browser.wait(f"{CONTROLS}[0] === 'test/kl'")
+    assert [browser.run(f"return {what}") for what in (CONTROLS, LATENT)] == shown[0]
     browser.run("location.hash = ''")
     browser.wait(f"{CONTROLS}.join() === '{','.join(map(str, AT_FIRST)).lower()}'")
     assert browser.messages() == []

@@ -5,8 +5,17 @@ function showLatents() {
   const [whole, each] = findAll(section, "template", HTMLTemplateElement);
   whole.before(whole.content);
   const names = ["latent", "latent2", "walk"];
-  const open = () => fill(section, each, readBlock("latent-data"));
-  if (names.some(settings.isWanted)) return open();
+  let isOpen = false;
+  const open = () => {
+    if (!isOpen) fill(section, each, readBlock("latent-data"));
+    isOpen = true;
+  };
+  const openWhereNamed = () => {
+    const wanted = readSettings(location.hash.slice(1));
+    if (names.some((name) => wanted.has(name))) open();
+  };
+  openWhereNamed();
+  addEventListener("hashchange", openWhereNamed);
   const observer = new IntersectionObserver((entries) => {
     if (!entries.some((entry) => entry.isIntersecting)) return;
     observer.disconnect();

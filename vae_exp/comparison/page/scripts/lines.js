@@ -1,4 +1,4 @@
-const EDGE = { top: 58, bottom: 16, side: 46 };
+const EDGE = { top: 58, bottom: 16, side: 54 };
 /** Pixels between the axes and the edges of their plane. */
 const LEAST_APART = 92;
 /** Pixels between two axes. */

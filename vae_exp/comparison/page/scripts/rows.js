@@ -4,7 +4,7 @@ function showRows() {
     const runs = (row.dataset.runs ?? "").split(" ").map(Number);
     const head = find(row, "th", HTMLTableCellElement);
     const label = runs.length === 1 ? data.runs[runs[0]].label : (row.dataset.label ?? "");
-    const box = make("input", { type: "checkbox", class: "screen", "aria-label": `Choose ${label}` });
+    const box = make("input", { type: "checkbox", class: "screen", "aria-label": `Select ${label}` });
     box.addEventListener("change", () => choice.toggle(runs));
     const name = make("button", { type: "button", class: "open", title: "Show its details" }, ...head.childNodes);
     name.addEventListener("click", () => choice.set({ opened: runs[0] }));

@@ -45,9 +45,6 @@ const settings = (() => {
       all.forEach(apply);
     },
 
-    /** Say whether the address has a setting. @param {string} name */
-    isWanted(name) { return wanted.has(name); },
-
     /** Return the names and values of those that are not as at first. */
     get changes() {
       return all.map(({ name, first, read }) => ({ name, first, values: read() })).filter(({ first, values }) => String(values) !== String(first));
