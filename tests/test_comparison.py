@@ -281,7 +281,7 @@ def test_a_label_leaves_out_what_follows_from_an_option_and_what_another_option_
         ([math.inf, 0.0, -0.12345], ["inf", "0.0", "-0.1235"]),
     ],
 )
-def test_a_number_has_four_digits_or_as_many_as_tell_it_from_the_others(values, expected):
+def test_a_number_has_four_digits_or_as_many_as_distinguish_it(values, expected):
     assert texts_of(values) == expected
 
 

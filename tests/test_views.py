@@ -124,7 +124,7 @@ def test_a_view_that_mlflow_refuses_does_not_affect_the_sweep(place, store, capl
     assert "searchFilter=" in view_commands(experiment("refused"), [folder], place / "refused")[1]
 
 
-def test_a_view_that_is_kept_no_longer_is_written_again_and_without_it_the_link_finds_the_sweep(place, store):
+def test_a_deleted_view_is_written_again_and_without_a_view_the_link_filters_for_the_sweep(place, store):
     own, folder = experiment("renewed"), place / "renewed"
     jobs = [whole_run(folder / "a", tracking=own)]
     show_sweep(own, folder, [("a", jobs[0])], Outcome(ANSWER, [], None, ["model.latent_dim"]))
