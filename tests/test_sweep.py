@@ -138,8 +138,12 @@ def test_a_killed_sweep_leaves_no_worker_behind(tmp_path):
     family = psutil.Process(process.pid).children(recursive=True)
     assert sum("loky" in " ".join(child.cmdline()) for child in family) >= 2
     process.kill()
-    process.communicate()
-    assert psutil.wait_procs(family, timeout=60)[1] == []
+    process.wait()
+    _, left = psutil.wait_procs(family, timeout=60)
+    for worker in left:
+        worker.kill()
+    process.communicate()  # a worker that is left keeps the pipes open
+    assert left == []
     assert list(states(sweep).values()) == ["finished", "interrupted"]
 
 
