@@ -196,7 +196,6 @@ def test_four_jobs_lose_nothing_to_a_server_that_is_killed_at_random(tmp_path, m
         assert kills >= 3
         print(f"{backend}: {kills} kills of the server")
         all_but_three = [float(job.communicate()[0]) for job in jobs]
-        assert max(all_but_three) < 1
         tracking = type(TRACKING)(experiment="series")
         folders = [RunFolder(tmp_path / f"job{number}") for number in range(4)]
         reconcile(tracking, folders)
@@ -206,6 +205,7 @@ def test_four_jobs_lose_nothing_to_a_server_that_is_killed_at_random(tmp_path, m
         for folder in folders:
             assert shown[folder.path.name].info.status == "FINISHED"
             assert_complete(client, shown[folder.path.name], folder)
+        assert max(all_but_three) < 1  # last: a busy machine alone may take longer
 
 
 def fill(file):
