@@ -2,6 +2,7 @@
 
 import dataclasses
 import random
+import shutil
 import signal
 import sys
 import time
@@ -53,6 +54,14 @@ def run(folder, config=CONFIG):
 def uninterrupted(tmp_path_factory):
     """The results of an uninterrupted run."""
     return run(tmp_path_factory.mktemp("uninterrupted") / "run")
+
+
+@pytest.fixture(scope="module")
+def three_epochs(tmp_path_factory):
+    """The folder of a run of half the epochs, which tests copy."""
+    folder = tmp_path_factory.mktemp("three epochs") / "run"
+    experiment.run(changed(trainer={"epochs": 3}), folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -149,8 +158,10 @@ def test_a_run_killed_at_any_flush_ends_with_the_same_bits(tmp_path, slower):
 
 
 @pytest.mark.parametrize("keep", [0.5, 0.999])
-def test_a_truncated_checkpoint_is_reported_and_the_one_before_it_used(tmp_path, uninterrupted, caplog, keep):
-    run(tmp_path / "run", changed(trainer={"epochs": 3}))
+def test_a_truncated_checkpoint_is_reported_and_the_one_before_it_used(
+    tmp_path, three_epochs, uninterrupted, caplog, keep
+):
+    shutil.copytree(three_epochs, tmp_path / "run")
     newest = RunFolder(tmp_path / "run").checkpoints / "epoch_0003.safetensors"
     newest.write_bytes(newest.read_bytes()[: int(newest.stat().st_size * keep)])
     assert run(tmp_path / "run") == uninterrupted
@@ -159,8 +170,10 @@ def test_a_truncated_checkpoint_is_reported_and_the_one_before_it_used(tmp_path,
 
 
 @pytest.mark.parametrize("place", [9, 3000, -1])
-def test_a_checkpoint_with_a_flipped_bit_is_reported_and_the_one_before_it_used(tmp_path, uninterrupted, caplog, place):
-    run(tmp_path / "run", changed(trainer={"epochs": 3}))
+def test_a_checkpoint_with_a_flipped_bit_is_reported_and_the_one_before_it_used(
+    tmp_path, three_epochs, uninterrupted, caplog, place
+):
+    shutil.copytree(three_epochs, tmp_path / "run")
     newest = RunFolder(tmp_path / "run").checkpoints / "epoch_0003.safetensors"
     content = bytearray(newest.read_bytes())
     content[place] ^= 4
@@ -169,16 +182,16 @@ def test_a_checkpoint_with_a_flipped_bit_is_reported_and_the_one_before_it_used(
     assert f"{newest} is damaged" in caplog.text
 
 
-def test_damaged_best_weights_are_trained_again(tmp_path, uninterrupted, caplog):
-    run(tmp_path / "run", changed(trainer={"epochs": 3}))
+def test_damaged_best_weights_are_trained_again(tmp_path, three_epochs, uninterrupted, caplog):
+    shutil.copytree(three_epochs, tmp_path / "run")
     best = RunFolder(tmp_path / "run").weights_file("best")
     best.write_bytes(best.read_bytes()[:-1])
     assert run(tmp_path / "run") == uninterrupted
     assert f"{best} is damaged" in caplog.text
 
 
-def test_a_run_without_an_intact_checkpoint_starts_again(tmp_path, uninterrupted):
-    run(tmp_path / "run", changed(trainer={"epochs": 3}))
+def test_a_run_without_an_intact_checkpoint_starts_again(tmp_path, three_epochs, uninterrupted):
+    shutil.copytree(three_epochs, tmp_path / "run")
     for state in RunFolder(tmp_path / "run").checkpoints.glob("epoch_*"):
         state.write_bytes(b"")
     assert run(tmp_path / "run") == uninterrupted
@@ -192,15 +205,15 @@ def test_a_new_checkpoint_is_kept_although_a_damaged_later_one_exists(tmp_path):
 
 
 @pytest.mark.parametrize("lines", [0, 1])
-def test_lost_records_are_trained_again(tmp_path, uninterrupted, lines):
-    run(tmp_path / "run", changed(trainer={"epochs": 3}))
+def test_lost_records_are_trained_again(tmp_path, three_epochs, uninterrupted, lines):
+    shutil.copytree(three_epochs, tmp_path / "run")
     metrics = RunFolder(tmp_path / "run").metrics_file
     metrics.write_text("".join(metrics.read_text().splitlines(keepends=True)[:lines]))
     assert run(tmp_path / "run") == uninterrupted
 
 
-def test_an_incomplete_last_record_is_written_again(tmp_path, uninterrupted):
-    run(tmp_path / "run", changed(trainer={"epochs": 3}))
+def test_an_incomplete_last_record_is_written_again(tmp_path, three_epochs, uninterrupted):
+    shutil.copytree(three_epochs, tmp_path / "run")
     metrics = RunFolder(tmp_path / "run").metrics_file
     metrics.write_bytes(metrics.read_bytes()[:-20])
     assert run(tmp_path / "run") == uninterrupted
