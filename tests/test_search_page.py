@@ -108,7 +108,7 @@ def test_a_trial_is_drawn_at_its_cost_and_value_and_can_be_opened_and_selected(o
     x, y = corner(browser)
     browser.point(x, y)  # the last of 5 epochs, and 8 nats
     hint = browser.wait("document.querySelector('.hint').innerText")
-    assert hint == "latent_dim=4\nepoch 1: 9 · epoch 3: 8"
+    assert hint == "latent_dim=4\ntrial 1 · epoch 1: 9 · epoch 3: 8"
     browser.drag((x - 30, y - 30), (x + 4, y + 4))
     browser.wait(f"{STATUS} === '1 of 3 runs are selected'")
     browser.wait("document.querySelector('tr.chosen')")
@@ -130,7 +130,8 @@ def test_the_front_of_two_measures_is_that_of_the_last_rung(opened):
     kinds = [f"{kind}: {name}" for name in ("val/reconstruction", "val/kl") for kind in ("course", "rungs")]
     assert names == ["Pareto front", *kinds]
     browser.press("ArrowRight", ".search .plane")
-    assert browser.wait("document.querySelector('.hint').innerText") == "latent_dim=4\nepoch 1: 9, 1 · epoch 3: 8, 2"
+    hint = browser.wait("document.querySelector('.hint').innerText")
+    assert hint == "latent_dim=4\ntrial 1 · epoch 1: 9, 1 · epoch 3: 8, 2"
 
 
 @pytest.mark.process

@@ -52,6 +52,8 @@ function showSearch(root, search) {
       drawPoint(context, place(point), 7 + point.rung, colours.of("--ink"));
       drawPoint(context, place(point), 5 + point.rung, colours.ofRun(point.runs[0]));
     }
+    context.textAlign = "left";
+    for (const point of chart().named) writeText(context, String(point.trial), place(point).x + 10, place(point).y - 6, "--ink");
     if (dragged) drawBox(context, dragged);
     note.textContent = noteOf(search.points.some((point) => place(point).isBeyond));
   });
@@ -62,7 +64,13 @@ function showSearch(root, search) {
     return search.points.filter((point) => point.runs.some((run) => wanted.has(run)));
   }
 
-  /** Join the points of each trial where the chart joins no others. @param {CanvasRenderingContext2D} context @param {number[]} group @param {ReturnType<typeof layout>["place"]} place @param {number} thickness */
+  /**
+   * Join the points of each trial where the chart joins no others.
+   * @param {CanvasRenderingContext2D} context
+   * @param {number[]} group
+   * @param {ReturnType<typeof layout>["place"]} place
+   * @param {number} thickness
+   */
   function joinTrials(context, group, place, thickness) {
     if (chart().steps.length) return;
     context.lineWidth = thickness;
@@ -110,7 +118,11 @@ function showSearch(root, search) {
       return nearest(inFront(runs), (run) => Math.min(...(pointsOf.get(run) ?? []).map(distance)));
     },
     order: () => runs.filter((run) => choice.has(run)),
-    say: (run) => (pointsOf.get(run) ?? []).map(({ rung, values }) => `epoch ${search.rungs[rung]}: ${values.map(written).join(", ")}`).join(" · "),
+    say(run) {
+      const points = pointsOf.get(run) ?? [];
+      const reached = points.map(({ rung, values }) => `epoch ${search.rungs[rung]}: ${values.map(written).join(", ")}`);
+      return [`trial ${points[0].trial}`, ...reached].join(" · ");
+    },
   });
   choice.subscribe(inTurn(paint));
   keepControl("search", select);

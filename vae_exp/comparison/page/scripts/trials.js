@@ -24,6 +24,7 @@
  * @property {(point: TrialPoint) => number} x
  * @property {(point: TrialPoint) => number} y
  * @property {TrialPoint[]} steps  the points that are joined in steps; where there are none, each trial's are joined
+ * @property {TrialPoint[]} named  the points at which the numbers of their trials are written
  * @property {number[]} marks  values across that a dotted line marks
  * @property {string} note
  */
@@ -47,14 +48,14 @@ function courseChart({ measures, ends, points }, measure) {
   const marks = ends.slice(0, -1);
   const note = `joined: the lowest value so far${marks.length ? "; dotted: the next rung begins" : ""}`;
   return { key: `course:${name}`, name: `course: ${name}`, across: "epochs spent by all trials", up: name, x: ({ spent }) => spent, y,
-    steps: lowest(points, y), marks, note };
+    steps: lowest(points, y), named: [], marks, note };
 }
 
 /** @param {SearchData} search @param {number} measure @returns {TrialChart} */
 function rungChart({ measures, rungs }, measure) {
   const name = measures[measure];
   return { key: `rungs:${name}`, name: `rungs: ${name}`, across: "epoch of the trial", up: name, x: ({ rung }) => rungs[rung],
-    y: ({ values }) => values[measure], steps: [], marks: [], note: "joined: each trial" };
+    y: ({ values }) => values[measure], steps: [], named: [], marks: [], note: "joined: each trial" };
 }
 
 /** @param {SearchData} search @returns {TrialChart} */
@@ -62,8 +63,9 @@ function frontChart({ measures, rungs, front, points }) {
   const last = points[points.length - 1].rung;
   const steps = points.filter(({ rung, trial }) => rung === last && front.includes(trial)).sort((a, b) => a.values[0] - b.values[0]);
   const names = steps.map(({ trial }) => trial).join(", ");
+  const note = `joined: the front at epoch ${rungs[last]}, of trial${steps.length > 1 ? "s" : ""} ${names}`;
   return { key: "front", name: "Pareto front", across: measures[0], up: measures[1], x: ({ values }) => values[0],
-    y: ({ values }) => values[1], steps, marks: [], note: `joined: the front at epoch ${rungs[last]}, of trial${steps.length > 1 ? "s" : ""} ${names}` };
+    y: ({ values }) => values[1], steps, named: steps, marks: [], note };
 }
 
 /**
