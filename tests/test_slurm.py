@@ -64,11 +64,11 @@ def test_a_stopped_sweep_leaves_no_job_in_the_queue_and_prints_the_resume_comman
 @pytest.mark.faults
 def test_a_requeued_job_continues_and_a_killed_one_stops_no_other(tmp_path, start_sweep):
     process = start_sweep(*FOUR, *WAIT, "trainer.epochs=8")
-    sweep = wait_until_tracked(tmp_path, "batch_size=2")  # it may end before the other has begun
+    sweep = wait_until_tracked(tmp_path, "batch_size=1")  # the other may not begin before this one has left its place
     first, second, *_ = sweep.jobs()
-    psutil.Process(sweep.folder(second).read_status().pid).kill()
-    wait_until_tracked(tmp_path, "batch_size=1")
     subprocess.run(["scontrol", "requeue", jobs_of(sweep)["0"].number], check=True)
+    wait_until_tracked(tmp_path, "batch_size=2")
+    psutil.Process(sweep.folder(second).read_status().pid).kill()
     wait_until_requeued(sweep, "0")
     _, stderr = process.communicate(timeout=180)
     assert process.returncode == 1, stderr
