@@ -5,7 +5,7 @@ import sys
 import pytest
 from browser import Browser
 
-BRIEF = ("git", "mount", "umount", "uname", "openssl", "/sbin/ldconfig")
+BRIEF = ("git", "mount", "umount", "uname", "lscpu", "openssl", "/sbin/ldconfig")
 """Programs that take a few milliseconds and are called by tests, runs and imports."""
 STARTS = {"subprocess.Popen", "os.fork", "os.posix_spawn", "os.system", "vae_exp.tests.fork"}
 """Audit events of Python that start a process; the last one is raised by `commands.fork`."""
