@@ -15,7 +15,7 @@ from vae_exp.data import Splits
 from vae_exp.devices import require_device
 from vae_exp.errors import UserError
 from vae_exp.models import build_model
-from vae_exp.models.memory import HEAP, layers_of, without_memory
+from vae_exp.models.memory import HEAP, MEASURES, layers_of, without_memory
 from vae_exp.objectives import build_objective, first_final_epoch
 from vae_exp.storage import room
 from vae_exp.storage.kept import require_states
@@ -124,7 +124,7 @@ def bytes_of_training(config: Config, splits: Splits) -> int:
     step = config.trainer.batch_size * (encoder.kept + samples * decoder.kept)
     evaluated = max((len(split.images) for split in (splits.val, splits.test) if split), default=0)
     batch = min(config.evaluation.batch_size, evaluated)
-    evaluation = max(batch * encoder.largest, model.points_at_once * decoder.largest)
+    evaluation = max(batch * encoder.largest, MEASURES * model.points_at_once * decoder.largest)
     return 4 * weights + max(step, evaluation)
 
 
