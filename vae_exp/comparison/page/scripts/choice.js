@@ -1,7 +1,7 @@
 /**
  * What a reader has chosen. Runs are numbers: their places in `data.runs`.
  * @typedef {object} State
- * @property {ReadonlySet<number>} chosen  runs that are told apart from the others
+ * @property {ReadonlySet<number>} chosen  runs that are distinguished from the others
  * @property {ReadonlyMap<string, Limits>} brushes  what they were chosen by: limits of columns, by key
  * @property {number | null} opened  the run whose details are shown
  * @property {number | null} pointed  the run below the pointer

@@ -10,7 +10,7 @@
  * @property {number} active  how many of them are active
  * @property {string} [labels]  a byte each
  * @property {string[]} [names]
- * @property {string[]} [colours]  of each label; none where there are too many to be told apart
+ * @property {string[]} [colours]  of each label; none where there are too many to distinguish
  */
 
 /** @typedef {ReturnType<typeof readCodes>} Codes */

@@ -1,5 +1,5 @@
 const MOST_CURVES = 100;
-/** Largest number of curves: more can't be told apart. */
+/** Largest number of curves: more can't be distinguished. */
 
 /**
  * Show a measure against the epoch: a curve for each chosen run, or for each configuration with a band of its seeds.

@@ -60,12 +60,12 @@ function makeHandles(axis, move, drag) {
     const box = strip.getBoundingClientRect();
     /** @param {PointerEvent} each */
     const place = (each) => Math.min(1, Math.max(0, (box.bottom - each.clientY) / box.height));
-    const [from, to] = limits(), begun = place(event), has = choice.state.brushes.has(axis.key);
-    const isInside = has && begun > from && begun < to;
-    const anchor = event.target === low ? to : event.target === high ? from : begun;
+    const [from, to] = limits(), start = place(event), has = choice.state.brushes.has(axis.key);
+    const isInside = has && start > from && start < to;
+    const anchor = event.target === low ? to : event.target === high ? from : start;
     const isThumb = event.target === low || event.target === high;
     follow(strip, event, (each) => {
-      const by = Math.min(1 - to, Math.max(-from, place(each) - begun));
+      const by = Math.min(1 - to, Math.max(-from, place(each) - start));
       if (isInside && !isThumb) set(from + by, to + by);
       else set(anchor, place(each));
     }, () => { if (!isThumb) brush({ [axis.key]: null }); });
@@ -100,19 +100,19 @@ function makeHandles(axis, move, drag) {
  * Follow a pointer from where it is pressed to where it is released. Where the browser takes it, to scroll, the choice is
  * what it was before.
  * @param {HTMLElement} element
- * @param {PointerEvent} begun
+ * @param {PointerEvent} start
  * @param {(event: PointerEvent) => void} dragged  called for each step of more than a few pixels from the beginning
  * @param {() => void} clicked  called at the end where it was no drag
  * @param {() => void} [ended]  called at the end of a drag
  */
-function follow(element, begun, dragged, clicked, ended = () => {}) {
-  if (begun.button) return;
+function follow(element, start, dragged, clicked, ended = () => {}) {
+  if (start.button) return;
   let isDrag = false;
   const { chosen, brushes } = choice.state;
   const ending = new AbortController();
-  element.setPointerCapture(begun.pointerId);
+  element.setPointerCapture(start.pointerId);
   element.addEventListener("pointermove", (event) => {
-    isDrag ||= Math.hypot(event.clientX - begun.clientX, event.clientY - begun.clientY) > GRIP;
+    isDrag ||= Math.hypot(event.clientX - start.clientX, event.clientY - start.clientY) > GRIP;
     if (isDrag) dragged(event);
   }, ending);
   element.addEventListener("pointerup", () => {

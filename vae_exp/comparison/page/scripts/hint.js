@@ -5,14 +5,14 @@ const hint = (() => {
 
   return {
     /**
-     * Show a run's name, and what a view says of it, beside a point of the window.
+     * Show a run's name, and the text of a view, beside a point of the window.
      * @param {number} run
-     * @param {string} said
+     * @param {string} text
      * @param {number} x
      * @param {number} y
      */
-    show(run, said, x, y) {
-      element.replaceChildren(make("strong", {}, data.runs[run].label), ...(said ? [make("br"), said] : []));
+    show(run, text, x, y) {
+      element.replaceChildren(make("strong", {}, data.runs[run].label), ...(text ? [make("br"), text] : []));
       element.style.left = `${Math.max(4, Math.min(x + 14, innerWidth - element.offsetWidth - 4))}px`;
       element.style.top = `${y + 18 + element.offsetHeight > innerHeight ? y - 10 - element.offsetHeight : y + 18}px`;
     },

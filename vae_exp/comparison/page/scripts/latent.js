@@ -10,7 +10,7 @@
 
 /** @typedef {ReturnType<typeof makeLatent>} Latent */
 
-/** Part of the reach of an axis that an arrow key moves the point by, and milliseconds until its place is said. */
+/** Part of the reach of an axis that an arrow key moves the point by, and milliseconds until it is announced. */
 const STEP = 1 / 50, REST = 600;
 
 /**
@@ -22,7 +22,7 @@ const STEP = 1 / 50, REST = 600;
 function makeLatent(element, runs, changed) {
   const [runOf, across, up] = findAll(element, "select", HTMLSelectElement);
   const area = find(element, ".cloud", HTMLElement);
-  const said = find(element, "[role=status]", HTMLElement);
+  const status = find(element, "[role=status]", HTMLElement);
   const paint = makePicture(find(element, "canvas", HTMLCanvasElement));
   runOf.append(...runs.map(({ label }, i) => make("option", { value: String(i) }, label)));
   let shown = open(runs[0]);
@@ -102,7 +102,7 @@ function makeLatent(element, runs, changed) {
   function sayNearest() {
     const { codes, z } = shown;
     const i = codes.nearestTo(z), name = codes.nameOf(i);
-    said.textContent = `Nearest: ${name && `“${name}”, `}${codes.split} image ${i + 1}`;
+    status.textContent = `Nearest: ${name && `“${name}”, `}${codes.split} image ${i + 1}`;
   }
 
   /** Take the point to the code of an image. @param {number} i */

@@ -66,12 +66,12 @@ function showScatter(root) {
     const box = plane.getBoundingClientRect(), at = frame();
     /** @param {PointerEvent} each */
     const places = (each) => [at.acrossAt(each.clientX - box.left), at.upAt(each.clientY - box.top)];
-    const begun = places(event);
+    const start = places(event);
     follow(plane, event, (each) => {
       const now = places(each);
       brush({
-        [second.value]: limitsBetween(up(), begun[1], now[1]),
-        [first.value]: limitsBetween(across(), begun[0], now[0]),
+        [second.value]: limitsBetween(up(), start[1], now[1]),
+        [first.value]: limitsBetween(across(), start[0], now[0]),
       });
     }, () => { if (choice.state.pointed === null) brush({ [first.value]: null, [second.value]: null }); });
   });

@@ -94,10 +94,10 @@ function showSearch(root, search) {
     const box = plane.getBoundingClientRect(), { place } = layout();
     /** @param {PointerEvent} each */
     const point = (each) => [each.clientX - box.left, each.clientY - box.top];
-    const begun = point(event);
+    const start = point(event);
     follow(plane, event, (each) => {
       const now = point(each);
-      const [left, right] = [begun[0], now[0]].sort((a, b) => a - b), [top, bottom] = [begun[1], now[1]].sort((a, b) => a - b);
+      const [left, right] = [start[0], now[0]].sort((a, b) => a - b), [top, bottom] = [start[1], now[1]].sort((a, b) => a - b);
       dragged = [left, top, right, bottom];
       const inside = search.points.filter((each) => {
         const { x, y } = place(each);

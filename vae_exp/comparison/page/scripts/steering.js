@@ -3,7 +3,7 @@
  * @typedef {object} View
  * @property {(x: number, y: number) => number | null} near  the run that is drawn at a point, or close to it
  * @property {() => number[]} order  the runs that are drawn, in the order in which arrow keys go through them
- * @property {(run: number, x: number) => string} say  what the hint says of a run at a point
+ * @property {(run: number, x: number) => string} say  the text of the hint for a run at a point
  * @property {boolean} [isBrushed]  whether a drag selects runs; otherwise a finger that is dragged points at them
  */
 

@@ -3,14 +3,14 @@
  * @param {HTMLElement} root
  */
 function showSummary(root) {
-  const said = find(root, "[role=status]", HTMLElement);
+  const status = find(root, "[role=status]", HTMLElement);
   const list = find(root, "ul", HTMLElement);
   const none = find(root, "button", HTMLButtonElement);
   none.addEventListener("click", () => choice.choose([]));
   choice.subscribe(({ chosen, brushes }, changed) => {
     if (!changed.has("chosen") && !changed.has("brushes")) return;
     const count = data.runs.length.toLocaleString("en");
-    said.textContent = choice.isMade ? `${chosen.size.toLocaleString("en")} of ${count} runs are selected` : `All ${count} runs are shown`;
+    status.textContent = choice.isMade ? `${chosen.size.toLocaleString("en")} of ${count} runs are selected` : `All ${count} runs are shown`;
     none.hidden = !choice.isMade;
     if (changed.has("brushes")) list.replaceChildren(...[...brushes].map(([key, limits]) => entry(key, limits)));
   });

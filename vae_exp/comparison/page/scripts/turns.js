@@ -24,7 +24,7 @@ function drawNext() {
 }
 
 /**
- * Return what calls a function when it has not been asked to for a moment.
+ * Return a function that calls another once it was not called itself for a moment.
  * @param {() => void} call
  */
 function atRest(call) {

@@ -10,7 +10,7 @@ function showWalk(controls, views) {
   const [from, to, part] = findAll(controls, "input", HTMLInputElement);
   const names = findAll(controls, "output", HTMLOutputElement);
   const [others, go] = findAll(controls, "button", HTMLButtonElement);
-  let begun = 0, frame = 0;
+  let began = 0, frame = 0;
 
   /** Return the numbers of the codes at both ends, which all views have. */
   function ends() {
@@ -36,14 +36,14 @@ function showWalk(controls, views) {
 
   /** @param {number} now */
   function step(now) {
-    part.value = String((now - begun) / DURATION);
+    part.value = String((now - began) / DURATION);
     walk();
-    if (now - begun < DURATION) frame = requestAnimationFrame(step);
+    if (now - began < DURATION) frame = requestAnimationFrame(step);
     else stop();
   }
 
   function start() {
-    begun = performance.now() - (+part.value < 1 ? +part.value * DURATION : 0);
+    began = performance.now() - (+part.value < 1 ? +part.value * DURATION : 0);
     frame = requestAnimationFrame(step);
     go.textContent = "Stop";
   }
