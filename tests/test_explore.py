@@ -87,6 +87,7 @@ def test_a_run_is_opened_by_keyboard_and_shows_how_it_differs_from_the_best(page
     browser.press("Enter", ".scatter .plane")
     browser.wait("!document.querySelector('.details').hidden")
     assert browser.run("return document.querySelector('.details h3').textContent") == label
+    assert browser.run(f"return {STATUS}") == f"All 6 runs are shown; the details of {label} are below"
     browser.run("[...document.querySelectorAll('tr[data-runs=\"3\"] .open')].pop().click()")
     browser.wait("document.querySelector('.details h3').textContent === 'latent_dim=4, seed=1'")
     differs = "return [...document.querySelectorAll('.details .differs')].map(cell => cell.textContent)"
@@ -124,9 +125,10 @@ def test_a_finger_opens_runs_sets_limits_points_at_curves_and_scrolls_without_se
     assert browser.run("return document.querySelector('.hint').innerText") == ""
     x, y, _, height = browser.middle(".strip", 0)
     browser.touch((x, y + height / 2 - 2), (x, y - height * 0.1))
-    browser.wait(f"{STATUS} === '4 of 6 runs are selected'")
+    opened = "the details of latent_dim=8, seed=0 are below"
+    browser.wait(f"{STATUS} === '4 of 6 runs are selected; {opened}'")
     browser.press("Escape", ".axis[aria-label=latent_dim] .lowest")
-    browser.wait(f"{STATUS} === 'All 6 runs are shown'")
+    browser.wait(f"{STATUS} === 'All 6 runs are shown; {opened}'")
     x, y = last_value_of_the_lowest_curve(browser)
     browser.touch((x - 60, y), (x, y), lift=False)
     assert browser.wait("document.querySelector('.hint').innerText") == "latent_dim=8, seed=0\nepoch 3: 24.667"
@@ -136,7 +138,7 @@ def test_a_finger_opens_runs_sets_limits_points_at_curves_and_scrolls_without_se
     before = browser.run("return scrollY")
     browser.touch((x, y + 100), (x + 4, y - 100))
     browser.wait(f"scrollY > {before} + 50")
-    assert browser.run(f"return {STATUS}") == "All 6 runs are shown"
+    assert browser.run(f"return {STATUS}") == f"All 6 runs are shown; {opened}"
 
 
 def last_value_of_the_lowest_curve(browser):

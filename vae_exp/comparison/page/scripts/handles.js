@@ -2,6 +2,14 @@ const GRIP = 4;
 /** Pixels that a pointer moves before it drags. */
 
 /**
+ * Return a name that a narrow line breaks after `/`, `.` and `_`, before it breaks words.
+ * @param {string} name
+ */
+function breakable(name) {
+  return name.split(/(?<=[/._])/).flatMap((part) => [part, make("wbr")]);
+}
+
+/**
  * The controls of an axis: its name, which can be moved, and the limits of what is chosen, which can be dragged.
  * @param {Axis} axis
  * @param {(step: number) => void} move  moves the axis so many places to the right
@@ -12,7 +20,7 @@ function makeHandles(axis, move, drag) {
   const low = makeThumb("lowest"), high = makeThumb("highest");
   const strip = make("div", { class: "strip" }, band, high, low);
   const about = `${axis.meaning ? `${axis.meaning} ` : ""}Drag it, or press an arrow key, to move the axis.`;
-  const name = make("button", { type: "button", class: "axis-name", title: about }, axis.name);
+  const name = make("button", { type: "button", class: "axis-name", title: about }, ...breakable(axis.name));
   const element = make("div", { class: "axis", role: "group", "aria-label": axis.name }, name, strip);
 
   /** Return the places of the limits; the ends of the axis where there are none. */

@@ -1,5 +1,5 @@
 /**
- * Say how many runs are chosen and by what, and let a reader undo that.
+ * Say how many runs are chosen and by what, and which one was opened; let a reader undo the choice.
  * @param {HTMLElement} root
  */
 function showSummary(root) {
@@ -7,10 +7,11 @@ function showSummary(root) {
   const list = find(root, "ul", HTMLElement);
   const none = find(root, "button", HTMLButtonElement);
   none.addEventListener("click", () => choice.choose([]));
-  choice.subscribe(({ chosen, brushes }, changed) => {
-    if (!changed.has("chosen") && !changed.has("brushes")) return;
+  choice.subscribe(({ chosen, brushes, opened }, changed) => {
+    if (!changed.has("chosen") && !changed.has("brushes") && !changed.has("opened")) return;
     const count = data.runs.length.toLocaleString("en");
-    status.textContent = choice.isMade ? `${chosen.size.toLocaleString("en")} of ${count} runs are selected` : `All ${count} runs are shown`;
+    const shown = choice.isMade ? `${chosen.size.toLocaleString("en")} of ${count} runs are selected` : `All ${count} runs are shown`;
+    status.textContent = opened === null ? shown : `${shown}; the details of ${data.runs[opened].label} are below`;
     none.hidden = !choice.isMade;
     if (changed.has("brushes")) list.replaceChildren(...[...brushes].map(([key, limits]) => entry(key, limits)));
   });
