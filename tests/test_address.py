@@ -43,9 +43,9 @@ def test_an_address_restores_the_selection_and_settings_of_every_view(page, brow
         change(document.querySelector('.curves select'), 'test/kl');
         change(document.querySelectorAll('.scatter select')[0], 'model.latent_dim');
         document.querySelectorAll('.curves input, .scatter input').forEach((box) => box.click());
-        document.querySelectorAll('.lines fieldset input')[1].click();
-        document.querySelector('#latent-space').scrollIntoView()""")
+        document.querySelectorAll('.lines fieldset input')[1].click()""")
     browser.press("ArrowRight", ".axis-name", 0)
+    browser.run("document.querySelector('#latent-space').scrollIntoView()")  # it is drawn where it is seen
     browser.wait("document.querySelector('.latent .marker')?.getAttribute('cx')")
     browser.run("""const change = (element, value, name) => {
             element.value = value;

@@ -26,9 +26,11 @@ def openssl(folder, *arguments):
 def certificates(tmp_path_factory):
     """A folder with an authority, `ca.pem`, and a certificate that it has signed for a server on loopback."""
     folder = tmp_path_factory.mktemp("certificates")
-    openssl(folder, "req", "-x509", *KEY, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=an authority of ours")
+    authority = ("-subj", "/CN=an authority of ours", "-addext", "keyUsage=critical,keyCertSign")
+    openssl(folder, "req", "-x509", *KEY, "-keyout", "ca.key", "-out", "ca.pem", *authority)
     openssl(folder, "req", *KEY[:-2], "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=127.0.0.1")
-    (folder / "names").write_text("subjectAltName=IP:127.0.0.1\n")
+    # Python 3.13 is strict: an authority says what its key is for, and a certificate which key has signed it.
+    (folder / "names").write_text("subjectAltName=IP:127.0.0.1\nauthorityKeyIdentifier=keyid\n")
     signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names")
     openssl(folder, "x509", "-req", "-in", "server.csr", "-out", "server.pem", *signed)
     return folder
