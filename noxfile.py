@@ -54,10 +54,10 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def quick(session: nox.Session) -> None:
-    """Check style and types, and run the tests that start no process."""
+    """Check style and types, and run the tests that start no process and are not slow, in about a minute."""
     lint(session)
     types(session)
-    run_tests(session, "-m", "not process and not faults")
+    run_tests(session, "-m", "not process and not slow and not faults")
 
 
 @nox.session

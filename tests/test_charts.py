@@ -178,6 +178,7 @@ def test_a_chart_describes_itself_in_words(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_charts_are_inline_svg_with_real_text_unique_ids_and_theme_colours(crossed):
     drawn = charts.draw(crossed)
     whole = "".join(svg for _, svg in drawn.values())

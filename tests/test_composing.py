@@ -75,6 +75,7 @@ def require_hydras_outcome(hydra, composer, overrides):
     assert outcome(lambda: composer.compose(overrides)) == outcome(hydras)
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, derandomize=True)
 @given(overrides=command_lines)
 def test_a_job_is_composed_as_hydra_composes_it(hydra, composer, overrides):
@@ -88,6 +89,7 @@ def test_many_jobs_are_composed_as_hydra_composes_them(hydra, composer, override
     require_hydras_outcome(hydra, composer, overrides)
 
 
+@pytest.mark.slow
 def test_the_base_digest_depends_on_the_groups_and_not_on_the_values(composer):
     assert composer.base_digest(["model=mlp", "seed=1"]) == composer.base_digest(["seed=2", "model=mlp"])
     assert (
@@ -135,6 +137,7 @@ def test_a_run_is_named_after_its_overrides(overrides, name):
     assert naming.label(overrides) == name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("experiment", ["aevb_paper", "iwae_paper", "reference"])
 def test_an_experiment_over_the_defaults_equals_what_hydra_composes(experiment):
     given = [f"experiment={experiment}", "model.latent_dim=7"]

@@ -134,6 +134,7 @@ def test_unknown_keys_and_wrong_types_are_refused_by_hydra(override):
         composed(override)
 
 
+@pytest.mark.slow
 def test_a_saved_configuration_loads_unchanged():
     for overrides in ([], ["model=mlp", "objective=iwae"], ["experiment=iwae_paper"], ["data=images", "tracking=none"]):
         chosen = composed(*overrides)

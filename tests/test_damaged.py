@@ -120,6 +120,7 @@ def check_damaged_checkpoint(finished, tmp_path_factory, apply):
         assert state == whole_state
 
 
+@pytest.mark.slow
 @series(100)
 @given(apply=damage())
 def test_a_damaged_checkpoint_is_reported_or_reads_as_written(finished, tmp_path_factory, apply):
@@ -373,6 +374,7 @@ def check_changed_file(finished, scratch, sweep, draws):
         file.write_bytes(before)
 
 
+@pytest.mark.slow
 @series(60)
 @given(draws=st.data())
 def test_a_changed_file_of_a_run_or_plan_is_refused_in_one_line_or_usable(finished, scratch, sweep, draws):

@@ -206,6 +206,7 @@ def test_a_damaged_cache_is_detected_and_logged(fresh_cache, caplog, damage):
     assert f"{path} is damaged and is built again" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_damaged_cache_is_replaced_by_a_whole_one(fresh_cache, caplog):
     cache = fresh_cache / mnist_5k.CACHE
     fresh_cache.mkdir()
@@ -216,6 +217,7 @@ def test_a_damaged_cache_is_replaced_by_a_whole_one(fresh_cache, caplog):
     assert np.array_equal(mnist_5k._read_cache(cache), digits)
 
 
+@pytest.mark.slow
 def test_without_a_writable_cache_the_digits_are_parsed_and_a_warning_is_logged(tmp_path, monkeypatch, caplog):
     digits = mnist_5k.read_digits()
     (tmp_path / "file").touch()

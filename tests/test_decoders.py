@@ -68,6 +68,7 @@ def test_images_decoded_in_chromium_equal_torchs_within_one_grey_level(browser, 
 sides, channels = st.integers(1, 40), st.lists(st.integers(1, 4), min_size=1, max_size=3)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.sampled_from([1, 3]), sides, sides, channels, st.integers(1, 5), st.integers(1, 5))
 def test_the_layers_have_the_names_and_shapes_of_the_torch_model(colours, height, width, widths, kernel_size, stride):

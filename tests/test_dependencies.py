@@ -7,6 +7,8 @@ import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import pytest
+
 import vae_exp
 
 ROOT = Path(vae_exp.__file__).parent
@@ -36,6 +38,7 @@ def normalised(name):
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+@pytest.mark.slow
 def test_every_imported_package_is_a_declared_dependency():
     distributions = packages_distributions()
     needed = {module: {normalised(name) for name in distributions.get(module, [module])} for module in imported()}

@@ -105,6 +105,7 @@ class Filling(observers.NoTracker):
             logging.getLogger("vae_exp.tests").warning("a line that is longer than a block %s", "." * 10_000)
 
 
+@pytest.mark.slow
 def test_a_disk_too_full_for_the_state_and_the_log_does_not_hide_the_first_error(tmp_path, uninterrupted, capfd):
     with small_disk(tmp_path / "disk", "1m") as disk:
         folder = RunFolder(disk.folder / "run")
@@ -221,6 +222,7 @@ def test_a_read_only_folder_is_refused_for_training_but_can_be_loaded(tmp_path, 
         assert results_of(folder) == results_of(whole)
 
 
+@pytest.mark.slow
 def test_on_a_full_disk_a_new_run_is_refused_and_a_finished_one_is_returned(tmp_path, whole):
     with small_disk(tmp_path / "disk", "1m") as disk:
         folder = shutil.copytree(whole, disk.folder / "run")

@@ -64,6 +64,7 @@ def one_line(error):
 # The files
 
 
+@pytest.mark.slow
 def test_a_prepared_folder_is_read_and_split_without_a_download(prepared):
     splits = data.load(MnistConfig(root=str(prepared)))
     assert [len(split.images) for _, split in splits.items()] == [55_000, 5_000, 10_000]
@@ -220,6 +221,7 @@ def serve(packed, monkeypatch, tmp_path):
     assert not list(temporary.iterdir()), "the download left something behind"
 
 
+@pytest.mark.slow
 def test_a_data_set_is_downloaded_once_in_torchvisions_layout(serve, tmp_path, contents):
     server = serve(send)
     assert len(data.load(KmnistConfig(root=str(tmp_path))).train.images) == 55_000
@@ -351,6 +353,7 @@ def test_a_damaged_gz_file_is_refused_by_name(tmp_path, damage):
     one_line(error)
 
 
+@pytest.mark.slow
 def test_a_gz_bomb_is_unpacked_no_further_than_its_header_says(tmp_path):
     path = tmp_path / "images.gz"
     path.write_bytes(gzip.compress(GOOD + bytes(10**8)))

@@ -219,12 +219,14 @@ def test_an_incomplete_last_record_is_written_again(tmp_path, three_epochs, unin
     assert run(tmp_path / "run") == uninterrupted
 
 
+@pytest.mark.slow
 def test_more_epochs_end_like_the_longer_run(tmp_path, uninterrupted):
     for epochs in (0, 1, 4):
         run(tmp_path / "run", changed(trainer={"epochs": epochs}))
     assert run(tmp_path / "run") == uninterrupted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [2, 4])
 def test_more_epochs_end_like_the_longer_run_if_only_some_are_evaluated(tmp_path, every):
     config = changed(evaluation={"every": every}, trainer={"patience": None})
@@ -237,6 +239,7 @@ EARLY = changed(optimizer={"lr": 0.3}, trainer={"patience": 2, "epochs": 40})
 """At this learning rate the validation objective soon increases."""
 
 
+@pytest.mark.slow
 def test_more_epochs_stop_early_where_the_longer_run_does(tmp_path):
     longer = run(tmp_path / "alone", EARLY)
     assert longer["final"]["stopped_early"]
@@ -245,6 +248,7 @@ def test_more_epochs_stop_early_where_the_longer_run_does(tmp_path):
     assert run(tmp_path / "run", EARLY) == longer
 
 
+@pytest.mark.slow
 def test_a_run_that_stopped_early_does_not_continue_with_more_epochs(tmp_path, caplog):
     before = run(tmp_path / "run", EARLY)
     final = experiment.run(changed(EARLY, trainer={"epochs": 80}), tmp_path / "run").final

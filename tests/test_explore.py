@@ -208,6 +208,7 @@ def written(text):
     return json.loads(content)
 
 
+@pytest.mark.slow
 def test_the_data_has_columns_for_differing_keys_and_measures_and_a_curve_for_each_run(tmp_path):
     pairs = [(2, 1e-4), (4, 1e-3), (2, 1e-2)]
     jobs = [(config(dim, optimizer=AdamConfig(lr=lr)), {"losses": losses(dim, 0)}) for dim, lr in pairs]
@@ -262,6 +263,7 @@ def test_losses_are_always_included_and_other_curves_only_if_they_fit(tmp_path):
     assert least.notes == ["Left out, so that the page stays small: the curves of test reconstruction, test kl."]
 
 
+@pytest.mark.slow
 def test_a_full_page_keeps_tables_and_losses_and_says_what_else_it_left_out(tmp_path, monkeypatch):
     folders = [decodable(tmp_path / str(dim), config(dim), losses(dim, 0)).path for dim in (2, 4)]
     both = compared(*folders)

@@ -14,7 +14,6 @@ import pytest
 import torch
 import yaml
 from PIL import Image
-from torch.onnx._internal.exporter._registration import ONNXRegistry
 
 import vae_exp
 from vae_exp.config import ConvConfig, MlpConfig
@@ -39,6 +38,8 @@ MODELS = {
 @pytest.fixture(scope="module", autouse=True)
 def _one_registry():
     """Let torch read its table of operators once: it would do so for each file, in half of the time of an export."""
+    from torch.onnx._internal.exporter._registration import ONNXRegistry  # takes two seconds: only where it is used
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(functools.cache(ONNXRegistry.from_torchlib)))
         yield
@@ -56,6 +57,7 @@ def session(file):
     return onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("config", "shape"), MODELS.values(), ids=MODELS)
 def test_each_onnx_file_equals_torch_for_any_number_of_rows(config, shape, tmp_path):
     model = build_model(config, shape, seed=0).eval().requires_grad_(False)
@@ -76,12 +78,14 @@ def require_torchs_results(network, running):
     assert [output.name for output in running.get_outputs()] == list(network.outputs)
 
 
+@pytest.mark.slow
 def test_each_onnx_file_of_an_export_equals_the_loaded_run(exported):
     model = vae_exp.load_run(RUN).model.requires_grad_(False)
     for name, network in networks(model, (1, 8, 8)).items():
         require_torchs_results(network, session(exported / f"{name}.onnx"))
 
 
+@pytest.mark.slow
 def test_an_export_contains_weights_onnx_files_figures_a_card_and_an_example(exported):
     assert sorted(file.name for file in exported.iterdir()) == [
         "README.md",
@@ -96,6 +100,7 @@ def test_an_export_contains_weights_onnx_files_figures_a_card_and_an_example(exp
     ]
 
 
+@pytest.mark.slow
 def test_a_loaded_export_has_the_model_configuration_and_final_measures_of_the_run(exported):
     run, loaded = vae_exp.load_run(RUN), vae_exp.load_export(exported)
     images = torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -104,6 +109,7 @@ def test_a_loaded_export_has_the_model_configuration_and_final_measures_of_the_r
     assert loaded.final == run.final
 
 
+@pytest.mark.slow
 def test_the_card_states_measures_data_and_the_training_command(exported):
     card = (exported / "README.md").read_text(encoding="utf-8")
     front_matter = yaml.safe_load(card.split("---\n")[1])
@@ -120,6 +126,7 @@ def test_the_card_states_measures_data_and_the_training_command(exported):
         assert len(re.split(r"(?<!\\)\|", cells)) in (4, 5), cells
 
 
+@pytest.mark.slow
 def test_exporting_a_sweep_exports_its_best_run_without_private_names(tmp_path):
     sweep = shutil.copytree(SWEEP, tmp_path / "babbage's secret folder")
     run = vae_exp.load_sweep(sweep).best.folder
@@ -153,6 +160,7 @@ def test_the_exported_example_runs_without_torch_and_vae_exp(exported, tmp_path)
         assert len(set(picture.get_flattened_data())) > 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
 def test_a_damaged_export_is_refused_with_the_name_of_the_file(exported, tmp_path, name):
     place = shutil.copytree(exported, tmp_path / "sent")
@@ -161,6 +169,7 @@ def test_a_damaged_export_is_refused_with_the_name_of_the_file(exported, tmp_pat
         _ = vae_exp.load_export(place).model
 
 
+@pytest.mark.slow
 def test_an_export_whose_weights_do_not_fit_its_configuration_is_refused(exported, tmp_path):
     place = shutil.copytree(exported, tmp_path / "sent")
     content = json.loads((place / "config.json").read_text())
@@ -185,6 +194,7 @@ def test_exporting_to_a_folder_that_is_not_empty_is_refused(tmp_path):
         export(str(RUN), tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_a_network_that_torch_cannot_export_is_refused_in_one_line(tmp_path):
     class LooksAtItsInput(torch.nn.Module):
         def forward(self, z):

@@ -149,6 +149,7 @@ def test_every_figure_option_has_a_drawing_function():
     assert set(GALLERY) == set(FIGURES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("latent_dim", [1, 2, 3])
 def test_every_figure_has_the_given_width_and_the_manifold_needs_two_dimensions(latent_dim, caplog):
     with caplog.at_level(logging.INFO, "vae_exp"):
@@ -163,6 +164,7 @@ def test_every_figure_has_the_given_width_and_the_manifold_needs_two_dimensions(
         assert np.allclose(image.info["dpi"], DPI, atol=0.02)
 
 
+@pytest.mark.slow
 def test_a_figure_has_the_same_bytes_whatever_else_is_drawn_and_set_in_matplotlib():
     configuration = config(3)
     together = drawn(configuration)
@@ -178,6 +180,7 @@ def test_another_seed_shows_other_samples():
     assert drawn(first) != drawn(second)
 
 
+@pytest.mark.slow
 def test_without_validation_and_test_images_training_images_are_drawn_and_labelled_so(rng):
     splits = data.load(DigitsConfig())
     alone = Splits(splits.train, None, None, splits.classes, True, "")
@@ -187,6 +190,7 @@ def test_without_validation_and_test_images_training_images_are_drawn_and_labell
         assert "training images (there is no test split)" in words(figure)
 
 
+@pytest.mark.slow
 def test_colour_images_without_labels_are_drawn_in_colour():
     pixels = torch.zeros(30, 3, 8, 8, dtype=torch.uint8)
     pixels[:, 0] = torch.arange(30, dtype=torch.uint8)[:, None, None] * 8
@@ -241,6 +245,7 @@ def test_a_stored_heading_that_does_not_fit_its_picture_is_ignored(key, value):
     assert noted(file.getvalue()) is None
 
 
+@pytest.mark.slow
 def test_figures_without_images_are_also_written_as_pdf_with_embedded_fonts():
     configuration = config(2, which=["loss_curves", "latent", "samples"])
     configuration.figures.format, configuration.figures.width = ["png", "pdf"], WIDTH
@@ -280,6 +285,7 @@ def test_a_scatter_plot_shows_every_point_to_scale_in_the_colour_of_its_label(rn
     assert [text.get_text() for text in axes.get_legend().get_texts()] == list("abcdefghij")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dims", [1, 2, 3, 5])
 def test_a_legend_covers_neither_axes_nor_text(dims, rng):
     labels = np.arange(200) % 20

@@ -76,6 +76,7 @@ def test_the_estimated_size_of_a_run_is_within_a_tenth(tmp_path, config, until):
     assert size(config, until).left == pytest.approx(on_disk(tmp_path / "run"), rel=0.1, abs=5 * footprint.BLOCK)
 
 
+@pytest.mark.slow
 def test_the_estimated_size_of_figures_is_within_a_factor_of_two(tmp_path):
     config = changed(figures={"which": ["loss_curves", "latent", "reconstructions", "samples", "kl_per_dimension"]})
     experiment.run(config, tmp_path / "run")
@@ -90,6 +91,7 @@ def test_during_training_a_run_needs_space_for_checkpoints_that_are_not_kept():
     assert everything.most - everything.left == state
 
 
+@pytest.mark.slow
 def test_a_sweep_stays_below_its_estimate_and_a_finished_one_needs_nothing_more(tmp_path):
     sweep = vae_exp.sweep(CONFIG, {"model.latent_dim": [2, 3]}, tmp_path / "sweep")
     folder = SweepFolder(sweep.folder)

@@ -127,6 +127,7 @@ def test_a_run_on_given_arrays_saves_their_digest_and_no_root(given):
     assert RunFolder(given).read_environment().data.digest == digest((IMAGES, LABELS))
 
 
+@pytest.mark.slow
 def test_a_run_continues_with_the_same_arrays_and_refuses_others(tmp_path):
     train(tmp_path / "run", (IMAGES, LABELS))
     with pytest.raises(UserError, match="was trained on other data"):

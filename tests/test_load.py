@@ -202,6 +202,7 @@ def test_a_configuration_that_was_changed_is_checked_again(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_run_started_again_with_tuples_is_the_same_run(tmp_path):
     model = dataclasses.replace(CONFIG.model, channels=(1, 4))
     first = vae_exp.run(CONFIG, tmp_path / "run")
@@ -257,6 +258,7 @@ def test_an_image_shape_that_does_not_fit_the_weights_is_refused(folder):
         _ = vae_exp.load_run(folder.path).model
 
 
+@pytest.mark.slow
 def test_a_run_of_mlflow_is_loaded_and_reproduced_like_its_folder(tmp_path, monkeypatch, capsys, empty_store):
     shutil.copy(empty_store, tmp_path)
     monkeypatch.chdir(tmp_path)

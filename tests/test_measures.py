@@ -121,6 +121,7 @@ def gaussian_channel(n, dimensions, sigma):
     return DiagonalGaussian(means, torch.full((n, dimensions), 2 * math.log(sigma)))
 
 
+@pytest.mark.slow
 def test_the_information_of_a_gaussian_channel_is_found_with_enough_images():
     posterior, known = gaussian_channel(20_000, 2, 0.15), -2 * math.log(0.15)  # 3.79 of at most 9.90 nats
     found = information(posterior, source(), draws=2000)
@@ -351,6 +352,7 @@ def test_every_measure_is_computed_for_a_labelled_data_set(digits):
     assert found["index_code_images"] == found["index_code_draws"] == 1257  # all training images
 
 
+@pytest.mark.slow
 def test_measures_are_reproducible_bit_for_bit_and_do_not_change_the_model(digits):
     model = build_model(config().model, digits.shape, seed=0)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -360,6 +362,7 @@ def test_measures_are_reproducible_bit_for_bit_and_do_not_change_the_model(digit
     assert torch.get_num_threads() == threads
 
 
+@pytest.mark.slow
 def test_more_importance_samples_give_a_lower_nll_under_another_name(digits):
     model = build_model(config().model, digits.shape, seed=0)
     with torch.no_grad():

@@ -51,6 +51,7 @@ def written(tmp_path_factory):
     return {general(key) for key in keys}
 
 
+@pytest.mark.slow
 def test_the_page_explains_exactly_the_measures_that_a_run_writes(written):
     assert set(named()) == written
 

@@ -87,6 +87,7 @@ def served(tmp_path_factory, empty_store):
     mlflow.set_tracking_uri(None)
 
 
+@pytest.mark.slow
 def test_a_model_loaded_with_mlflow_predicts_what_torch_does(served):
     _, run, address = served
     loaded, vae = mlflow.pyfunc.load_model(address), run.model
@@ -102,6 +103,7 @@ def test_a_model_loaded_with_mlflow_predicts_what_torch_does(served):
         np.testing.assert_array_equal(drawn, vae.sample(5, seed=7))
 
 
+@pytest.mark.slow
 def test_a_model_accepts_its_own_input_example(served):
     loaded = mlflow.pyfunc.load_model(served[2])
     example = loaded.metadata.load_input_example(mlflow.artifacts.download_artifacts(served[2]))
@@ -141,6 +143,7 @@ def test_a_model_is_linked_to_its_run_its_measures_and_its_data(served):
     assert [found.info.run_id for found in filtered] == [model.source_run_id]
 
 
+@pytest.mark.slow
 def test_a_model_is_sent_again_only_if_its_weights_changed(place):
     run = train(CONFIG, place / "run")
     train(CONFIG, place / "run")
@@ -155,6 +158,7 @@ def test_a_model_is_sent_again_only_if_its_weights_changed(place):
     assert all(model.status == "READY" for model in models(place))
 
 
+@pytest.mark.slow
 def test_no_model_is_sent_if_tracking_model_is_false(place):
     train(Config(**vars(CONFIG) | {"tracking": MlflowConfig(model=False)}), place / "run")
     assert not models(place)

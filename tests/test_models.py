@@ -37,6 +37,7 @@ def require_images_of_the_encoders_size(config, shape):
     assert model.decode(torch.zeros(4, 3, 2, device="meta")).mean.shape == (4, 3, *shape)
 
 
+@pytest.mark.slow
 @given(geometries())
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 def test_the_decoder_returns_images_of_the_size_that_the_encoder_accepts(drawn):

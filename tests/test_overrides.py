@@ -58,6 +58,7 @@ def test_keys_that_are_left_out_keep_their_defaults():
     assert overrides_of(Config(tracking=NoTrackingConfig()), ("tracking.",)) == []
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.text(min_size=1).filter(str.strip).filter(lambda text: "${" not in text and text != "???"))
 def test_any_name_is_quoted_so_that_hydra_reads_it_back(composer, name):

@@ -24,6 +24,7 @@ COMMANDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_path_that_is_too_long_is_refused_in_one_line(name, tmp_path, monkeypatch, capsys):
     main, arguments, key = COMMANDS[name]

@@ -99,6 +99,7 @@ def test_a_moved_run_folder_whose_run_continued_elsewhere_becomes_another_mlflow
     assert steps() == {"run": [1, 2, 3], "old": [1, 2]}
 
 
+@pytest.mark.slow
 def test_a_database_that_is_removed_during_a_run_gets_everything_again(place, capsys):
     run = Run(place / "run", tracking=TRACKING).start()
     run.train(2)
@@ -215,6 +216,7 @@ def pictures(folder, first):
     return folder
 
 
+@pytest.mark.slow
 def test_a_resumed_run_reads_only_its_own_or_the_callers_images(place, capsys):
     theirs, mine = pictures(place / "theirs", 10), pictures(place / "mine", 100)
     trainer = TrainerConfig(epochs=1, batch_size=4, threads=1, device="cpu")

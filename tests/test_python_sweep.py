@@ -57,6 +57,7 @@ def test_a_sweep_is_shown_in_one_line_and_as_its_table(sweep):
     assert repr(vae_exp.load_sweep(sweep.folder)) == repr(sweep)
 
 
+@pytest.mark.slow
 def test_running_the_same_sweep_again_runs_nothing(sweep):
     before = written(sweep.runs[0].folder)
     again = vae_exp.sweep(CONFIG, {"model.latent_dim": (2.0, 3), "seed": [0, np.int64(1)]}, sweep.folder)

@@ -55,6 +55,7 @@ def hostile(path):
     return folder, ["python", PAYLOAD, SCRIPT]
 
 
+@pytest.mark.slow
 def test_untrusted_text_is_shown_as_text(tmp_path):
     folder, command = hostile(tmp_path)
     text = page(folder, command)
@@ -248,6 +249,7 @@ def shown(path, content):
     return re.findall(r"data:image/webp;base64,([\w+/=]+)", page(path))
 
 
+@pytest.mark.slow
 def test_a_runs_picture_is_shown_no_wider_than_needed(tmp_path):
     (found,) = shown(tmp_path, picture())
     image = Image.open(io.BytesIO(base64.b64decode(found)))
@@ -272,6 +274,7 @@ def test_a_picture_with_a_flipped_bit_does_not_stop_the_report(tmp_path):
         assert found is None or found.data.startswith("data:image/webp")
 
 
+@pytest.mark.slow
 def test_a_linked_picture_is_not_shown(tmp_path):
     (tmp_path / "mine.png").write_bytes(picture())
     folder = write(tmp_path / "run", config(), [(1.0, 1.0)])
@@ -372,6 +375,7 @@ def test_a_thumbnail_is_made_once(pictured, tmp_path, monkeypatch):
     assert gallery.galleries(comparison) == before
 
 
+@pytest.mark.slow
 def test_at_most_a_hundred_learning_curves_are_drawn_with_a_note(tmp_path):
     made = sweep(tmp_path, [(config(2, seed), {"losses": [(1.0, 1.0), (0.5, 0.5)]}) for seed in range(101)])
     chart = learning_curves(compared(made.path))

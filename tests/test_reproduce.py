@@ -86,6 +86,7 @@ def test_the_run_that_version_0_1_0_saved_reproduces_on_any_machine(tmp_path):
     assert printed[-1].endswith("weights are not compared")
 
 
+@pytest.mark.slow
 def test_a_difference_is_reported_with_its_first_epoch_weights_and_machine(origin, tmp_path, capsys):
     lines = origin.metrics_file.read_text().splitlines()
     first = json.loads(lines[0])
@@ -156,6 +157,7 @@ def test_the_sign_of_a_zero_weight_is_a_difference(origin, tmp_path):
     assert reproduction.weight_differences(origin, other) == ["last weights: w by up to 0"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("override", ["model.latent_dim=3", "trainer.epochs=1", "model=mlp", "trainer.threads=2"])
 def test_an_override_of_the_identity_makes_a_new_run_that_names_its_origin(origin, tmp_path, capsys, override):
     if override == "trainer.threads=2":  # two threads train slowly while the cores are busy
@@ -166,6 +168,7 @@ def test_an_override_of_the_identity_makes_a_new_run_that_names_its_origin(origi
     assert made(tmp_path).read_environment().origin == str(tmp_path / "origin")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("override", ["trainer.device=cpu", "figures.which=[loss_curves]", "tracking=none"])
 def test_an_override_outside_the_identity_is_compared(origin, capsys, override):
     assert reproduce("origin", [override, "tracking=none"], None) == 0
@@ -231,6 +234,7 @@ def test_the_tracking_store_and_data_folder_are_the_callers():
     assert (ours.tracking.experiment, ours.data.root) == ("mine", "/my/folder")
 
 
+@pytest.mark.slow
 def test_the_folder_of_images_must_be_given_again(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "pictures").mkdir()

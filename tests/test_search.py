@@ -61,6 +61,7 @@ def test_the_weights_of_the_best_trial_equal_those_of_a_new_run(uninterrupted, t
         assert checkpoint.digest(fresh) == checkpoint.digest(found)
 
 
+@pytest.mark.slow
 def test_a_search_stopped_after_every_launch_ends_like_an_uninterrupted_one(tmp_path, uninterrupted, record):
     class Stopped(Exception):
         pass
@@ -80,6 +81,7 @@ def test_a_search_stopped_after_every_launch_ends_like_an_uninterrupted_one(tmp_
     assert [job.name for job in search.sweep.jobs()] == [job.name for job in uninterrupted.sweep.jobs()]
 
 
+@pytest.mark.slow
 def test_a_run_continued_separately_changes_no_value_of_an_earlier_rung(tmp_path, uninterrupted, record):
     def eager(jobs, until):
         train(SweepFolder(tmp_path))(jobs, 6)
@@ -98,6 +100,7 @@ def test_more_trials_use_all_results_and_are_ranked_with_the_earlier_ones(tmp_pa
     assert {number: rungs[0][1][number] for number in range(1, 7)} == decisions(uninterrupted)[1][0][1]
 
 
+@pytest.mark.slow
 def test_a_diverged_trial_is_a_result_and_the_search_continues(tmp_path):
     record = make_record("optimizer.lr=1e-3,1e30,2e-3,3e-3", config=changed(optimizer={"lr": 1e-3}), trials=4, batch=2)
     search = Search(SweepFolder(tmp_path), record, ["python"])
@@ -107,6 +110,7 @@ def test_a_diverged_trial_is_a_result_and_the_search_continues(tmp_path):
     assert len(search.rungs()) == 4
 
 
+@pytest.mark.slow
 def test_a_killed_trial_blocks_its_rung_until_it_is_run_or_skipped(tmp_path, record, uninterrupted):
     search = Search(SweepFolder(tmp_path), record, ["python"])
     assert not search.run(train(search.sweep, killed=(2,)))
@@ -115,6 +119,7 @@ def test_a_killed_trial_blocks_its_rung_until_it_is_run_or_skipped(tmp_path, rec
     assert decisions(Search(SweepFolder(tmp_path), record, ["python"])) == decisions(uninterrupted)
 
 
+@pytest.mark.slow
 def test_a_skipped_trial_counts_as_diverged(tmp_path, record):
     assert not run_search(tmp_path, record, killed=(2,)).rungs()[0].is_over
     search = run_search(tmp_path, replaced(record, leave_out=[2]), killed=(2,))
@@ -122,6 +127,7 @@ def test_a_skipped_trial_counts_as_diverged(tmp_path, record):
     assert search.rungs()[-1].is_over
 
 
+@pytest.mark.slow
 def test_an_invalid_combination_is_a_failed_trial_and_never_run(tmp_path):
     config = changed(trainer={"patience": 3})
     record = make_record(
@@ -138,6 +144,7 @@ def test_an_invalid_combination_is_a_failed_trial_and_never_run(tmp_path):
     assert {run.folder.path.name for run in read_runs([tmp_path])} == names
 
 
+@pytest.mark.slow
 def test_a_trial_of_several_seeds_has_their_mean_value_and_a_folder_for_each(tmp_path):
     record = make_record("model.latent_dim=2,4", "seed=0,1", trials=2, factor=None)
     search = run_search(tmp_path, record)
@@ -155,6 +162,7 @@ def test_a_search_ends_when_every_point_was_tried(tmp_path):
     assert len(run_search(tmp_path, record).trials) == 3
 
 
+@pytest.mark.slow
 def test_two_measures_are_ranked_by_their_front(tmp_path):
     record = make_record(minimize=["val/reconstruction", "val/kl"])
     first, second = run_search(tmp_path, record).rungs()[:2]
@@ -234,6 +242,7 @@ def test_a_damaged_search_is_refused_with_the_name_of_the_file(tmp_path, record,
     assert message in str(error.value)
 
 
+@pytest.mark.slow
 def test_a_search_from_python_equals_that_of_the_command_and_can_be_loaded(tmp_path, uninterrupted):
     space = {
         "model.latent_dim": range(2, 9),
@@ -292,6 +301,7 @@ def test_status_shows_the_trials_and_rungs_of_a_search(tmp_path, uninterrupted, 
     assert {job.epochs for job in found.jobs} == {1, 2}  # the rung to which each job trains
 
 
+@pytest.mark.slow
 def test_the_best_trial_is_exported_unless_two_measures_are_minimised(tmp_path, uninterrupted, record):
     write(uninterrupted.sweep.path, record)
     with source.open_source(uninterrupted.sweep.path) as found:
@@ -304,6 +314,7 @@ def test_the_best_trial_is_exported_unless_two_measures_are_minimised(tmp_path, 
         source.open_source(tmp_path).__enter__()
 
 
+@pytest.mark.slow
 def test_two_measures_have_a_front_and_no_best_trial(tmp_path):
     findings = Findings(run_search(tmp_path, make_record(minimize=["val/reconstruction", "val/kl"], factor=None)))
     values = findings.last.values
@@ -336,6 +347,7 @@ def test_the_course_is_the_lowest_value_so_far_over_all_points(uninterrupted):
     ]
 
 
+@pytest.mark.slow
 def test_the_learning_rate_is_more_important_than_a_key_without_effect(tmp_path):
     space = ("optimizer.lr=tag(log,interval(1e-6,1e-1))", "trainer.checkpoint_every=range(1,50)")
     short = changed(trainer={"epochs": 1})

@@ -31,6 +31,7 @@ def searched(runs, measures=("val/loss",)):
     return Searched(list(measures), ["model.latent_dim"], [], [1, 3], trials, [(2, 9.0), (5, 8.0)], [3, 5], {}, [1])
 
 
+@pytest.mark.slow
 def test_a_search_has_columns_for_its_rungs_and_a_point_for_each_rung_of_a_trial(runs):
     folder, comparison = runs
     data = written(report.page(folder, comparison, ["python"], searched(comparison.runs)))
@@ -47,6 +48,7 @@ def test_a_search_has_columns_for_its_rungs_and_a_point_for_each_rung_of_a_trial
     assert [point["values"] for point in data["search"]["points"]] == [[9], [9], [8]]
 
 
+@pytest.mark.slow
 def test_the_page_of_a_search_begins_with_its_lowest_trial_and_its_cost(tmp_path):
     jobs = [(config(dim), {"losses": losses(dim, 0, epochs)}) for dim, epochs in ((2, 1), (4, 3), (8, 1))]
     sweep(tmp_path, jobs)

@@ -42,6 +42,7 @@ def steps(search):
     return reserved, taken
 
 
+@pytest.mark.slow
 def test_steps_that_know_only_their_epoch_give_the_same_search(tmp_path, small):
     uninterrupted = run_search(tmp_path / "alone", small)
     reserved, taken = steps(Search(SweepFolder(tmp_path / "steps"), small, ["python"]))
@@ -65,6 +66,7 @@ def test_no_step_starts_before_earlier_trials_have_their_values(tmp_path, small)
             Search(search.sweep, small, ["python"]).runs_to(epoch)
 
 
+@pytest.mark.slow
 def test_a_search_with_more_trials_goes_back_to_its_first_rung(tmp_path, small):
     run_search(tmp_path, small)
     more = Search(SweepFolder(tmp_path), replaced(small, trials=10), ["python"])

@@ -46,6 +46,7 @@ def pictures(folder):
     return {path.stem: path.read_bytes() for path in folder.figures.rglob("*.png")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", [[], ["latent"], ["latent", "samples"]])
 def test_turning_figures_off_changes_nothing_else(plain, tmp_path, which):
     other = run(tmp_path / "run", figures={"which": which})
@@ -56,6 +57,7 @@ def test_turning_figures_off_changes_nothing_else(plain, tmp_path, which):
     assert set(which) <= pictures(other).keys() < pictures(plain).keys()
 
 
+@pytest.mark.slow
 def test_evaluating_less_often_changes_nothing_else(plain, tmp_path):
     other = run(tmp_path / "run", evaluation={"every": 2})
     assert trained(other) == trained(plain)
@@ -63,6 +65,7 @@ def test_evaluating_less_often_changes_nothing_else(plain, tmp_path):
     assert [(mine == theirs, mine == {}) for mine, theirs in both] == [(False, True), (True, False)] * 2
 
 
+@pytest.mark.slow
 def test_the_evaluation_batch_size_does_not_change_training(plain, tmp_path):
     assert trained(run(tmp_path / "run", evaluation={"batch_size": 70})) == trained(plain)
 

@@ -179,6 +179,7 @@ def test_a_failed_run_has_its_error_as_a_tag(place, store):
     assert_complete(store, shown, run.folder)
 
 
+@pytest.mark.slow
 def test_points_sent_but_not_yet_in_the_receipt_are_not_duplicated(place, store):
     """A process can end between the server's answer and the write of the receipt: then everything is sent again."""
     folder = whole_run(place / "twice", tracking=experiment("twice"))
@@ -232,6 +233,7 @@ def test_a_run_without_a_process_is_marked_killed_by_the_next_command(place, sto
     assert_complete(store, shown, folder)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_deleted_in_mlflow_is_sent_again(place, store):
     folder = whole_run(place / "deleted", tracking=experiment("deleted"))
     store.delete_run(runs(store, "deleted")["latent_dim=2"].info.run_id)

@@ -25,7 +25,7 @@ class UntrustedServer:
             self.http.socket = tls.wrap_socket(self.http.socket, server_side=True)
         self.port = self.http.server_port
         self.uri = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+        threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
 
     def add(self, name, content, size=None, **headers):
         """Serve a file; `content` is bytes, or a function that returns an iterator of bytes."""
