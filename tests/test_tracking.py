@@ -16,11 +16,13 @@ from tracked import TRACKING, Run, assert_complete, runs, whole_run
 from vae_exp.config import Config, ElboConfig, MlpConfig, NoTrackingConfig, TrainerConfig
 from vae_exp.config.identity import as_dict
 from vae_exp.errors import UserError
+from vae_exp.figures.colours import CATEGORIES
 from vae_exp.storage.hydra_record import write_hydra
 from vae_exp.storage.records import Final
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import Outcome, connect, fetch_run, receipts, reconcile, show_sweep
 from vae_exp.tracking.content import final_points, parameters, points
+from vae_exp.tracking.run_colours import COLOUR
 from vae_exp.tracking.store import Store, open_experiment
 from vae_exp.tracking.sweep_run import escape
 
@@ -308,6 +310,31 @@ def test_a_sweep_is_one_mlflow_run_that_links_its_jobs(place, store):
     assert shown.data.tags["jobs"] == "1 failed, 1 finished"
     assert shown.info.status == "FAILED"
     assert "report.html" in {info.path for info in store.list_artifacts(shown.info.run_id)}
+
+
+def test_the_runs_of_a_sweep_get_different_colours_unless_one_was_chosen(place, store):
+    tracking = experiment("coloured")
+    jobs = [
+        (f"seed={seed}", whole_run(place / "coloured" / str(seed), label=f"seed={seed}", tracking=tracking))
+        for seed in range(3)
+    ]
+    chosen = runs(store, "coloured")["seed=1"].info.run_id
+    store.set_tag(chosen, COLOUR, "#123456")
+    show_sweep(tracking, place / "coloured", jobs, Outcome(ANSWER, [], None))
+    shown = [runs(store, "coloured")[label].data.tags[COLOUR] for label, _ in jobs]
+    assert shown == [CATEGORIES[0].light, "#123456", CATEGORIES[2].light]
+
+
+def test_a_run_that_only_a_planted_receipt_names_gets_no_colour(place, store):
+    tracking = experiment("foreign")
+    folder = whole_run(place / "foreign" / "a", tracking=tracking)
+    other = store.create_run(runs(store, "foreign")["latent_dim=2"].info.experiment_id).info.run_id
+    receipt = receipts.read(folder.path)
+    (uri,) = receipt
+    receipt[uri].run_id = other
+    receipts.write(folder.path, uri, receipt[uri])
+    show_sweep(tracking, place / "foreign", [("a", folder)], Outcome(ANSWER, [], None))
+    assert COLOUR not in store.get_run(other).data.tags
 
 
 def test_a_description_stays_below_the_limit_of_mlflow(place, store):

@@ -16,6 +16,7 @@ from vae_exp.tracking import receipts
 from vae_exp.tracking.copies import TOKEN, begin, find, own_run
 from vae_exp.tracking.messages import later, probe, reason, say
 from vae_exp.tracking.receipts import Receipt
+from vae_exp.tracking.run_colours import colour_runs
 from vae_exp.tracking.store import Store, be_quick, configured_store, import_client, open_experiment
 from vae_exp.tracking.sweep_view import keep_view
 from vae_exp.tracking.waiting import call_with_timeout
@@ -88,6 +89,8 @@ def _send(
     receipt.run_id = run.info.run_id
     folders = [folder for _, folder in jobs]
     receipt.view = keep_view(client, store, receipt, folders, outcome.swept, outcome.measure)
+    answered()
+    colour_runs(client, store, folders)
     answered()
     for key, value in tags.items():
         client.set_tag(receipt.run_id, key, value, synchronous=True)

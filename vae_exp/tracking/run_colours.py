@@ -1,0 +1,34 @@
+"""The colours of a sweep's runs in MLflow's charts: those of the report, where MLflow's own can be nearly alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from vae_exp.figures.colours import CATEGORIES
+from vae_exp.storage.run_folder import RunFolder
+from vae_exp.tracking import receipts
+from vae_exp.tracking.copies import TOKEN
+from vae_exp.tracking.store import Store
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+COLOUR = "mlflow.runColor"
+"""The tag in which MLflow's page keeps the colour that its user chose for a run."""
+
+
+def colour_runs(client: MlflowClient, store: Store, folders: Iterable[RunFolder]) -> None:
+    """Give each run of a sweep a colour of its own, unless it has one already.
+
+    More runs than there are `CATEGORIES` keep MLflow's colours.
+    """
+    found = [receipts.read(folder.path).get(store.shown) for folder in folders]
+    if len(found) > len(CATEGORIES):
+        return
+    for shade, receipt in zip(CATEGORIES, found, strict=False):
+        if receipt is None or receipt.run_id is None:
+            continue
+        tags = client.get_run(receipt.run_id).data.tags
+        if tags.get(TOKEN) == receipt.token and COLOUR not in tags:
+            client.set_tag(receipt.run_id, COLOUR, shade.light, synchronous=True)
