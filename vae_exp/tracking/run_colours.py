@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from vae_exp.figures.colours import CATEGORIES
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import receipts
 from vae_exp.tracking.copies import TOKEN
@@ -23,6 +22,8 @@ def colour_runs(client: MlflowClient, store: Store, folders: Iterable[RunFolder]
 
     More runs than there are `CATEGORIES` keep MLflow's colours.
     """
+    from vae_exp.figures.colours import CATEGORIES  # imports matplotlib, which other commands do without
+
     found = [receipts.read(folder.path).get(store.shown) for folder in folders]
     if len(found) > len(CATEGORIES):
         return
