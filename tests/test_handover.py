@@ -63,7 +63,7 @@ def test_a_submission_that_slurm_refuses_reports_slurms_error_and_leaves_nothing
 
 
 def test_a_stopped_sweep_is_concluded_with_how_slurm_ended_its_jobs(tmp_path, start_sweep):
-    start_sweep(*FOUR, "trainer.epochs=100000", *LAUNCHER).communicate(timeout=120)
+    start_sweep(*FOUR, "trainer.epochs=20000", *LAUNCHER).communicate(timeout=120)
     sweep = sweep_of(tmp_path)
     wait_until(lambda: list(states(sweep).values())[:2] == ["running", "running"], "no job ran")
     done = run(tmp_path, "stop", sweep.path)

@@ -49,7 +49,7 @@ def test_a_cancelled_job_stops_no_other_and_resuming_the_sweep_finishes_it(tmp_p
 @pytest.mark.faults
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_stopped_sweep_leaves_no_job_in_the_queue_and_prints_the_resume_command(tmp_path, start_sweep, number, code):
-    process = start_sweep(*FOUR, *WAIT, "trainer.epochs=100000")
+    process = start_sweep(*FOUR, *WAIT, "trainer.epochs=20000")
     sweep = wait_until_tracked(tmp_path, "batch_size=1", "batch_size=2")
     process.send_signal(number)
     stdout, stderr = process.communicate(timeout=60)
@@ -96,7 +96,7 @@ def test_a_job_that_times_out_is_interrupted_or_requeued_if_allowed(tmp_path, st
 
 @pytest.mark.faults
 def test_resuming_a_sweep_with_queued_jobs_is_refused(tmp_path, start_sweep):
-    process = start_sweep(*FOUR, *WAIT, "trainer.epochs=100000")
+    process = start_sweep(*FOUR, *WAIT, "trainer.epochs=20000")
     sweep = wait_until_tracked(tmp_path, "batch_size=1")
     process.kill()
     process.wait()

@@ -182,7 +182,7 @@ def running_worker(cwd, jobs=1):
     ],
 )
 def test_a_stopped_sweep_leaves_no_process_and_can_be_resumed(tmp_path, number, code, launcher):
-    long = [*QUICK, "trainer.epochs=100000"]
+    long = [*QUICK, "trainer.epochs=20000"]
     process = start(tmp_path, "train", *FOUR, *long, "trainer.threads=1", *launcher)
     running_worker(tmp_path, jobs=2 if launcher else 1)
     family = psutil.Process(process.pid).children(recursive=True)
@@ -283,7 +283,7 @@ def test_two_sweeps_started_at_once_have_different_folders(tmp_path):
 
 def test_a_running_sweep_is_refused_to_another_process(tmp_path):
     place = f"hydra.sweep.dir={tmp_path / 'sweep'}"
-    process = start(tmp_path, "train", "-m", "seed=0", *QUICK, "trainer.epochs=100000", "tracking=none", place)
+    process = start(tmp_path, "train", "-m", "seed=0", *QUICK, "trainer.epochs=20000", "tracking=none", place)
     while not list(tmp_path.glob("sweep/*/metrics.jsonl")):
         assert process.poll() is None
         time.sleep(0.05)
