@@ -337,6 +337,15 @@ def test_a_run_that_only_a_planted_receipt_names_gets_no_colour(place, store):
     assert COLOUR not in store.get_run(other).data.tags
 
 
+def test_a_sweep_is_shown_although_one_of_its_runs_was_deleted_in_mlflow(place, store):
+    tracking = experiment("one of two")
+    jobs = [(name, whole_run(place / "one of two" / name, label=name, tracking=tracking)) for name in "ab"]
+    store.delete_run(runs(store, "one of two")["a"].info.run_id)
+    show_sweep(tracking, place / "one of two", jobs, Outcome(ANSWER, [], None))
+    assert len(runs(store, "one of two sweeps")) == 1
+    assert runs(store, "one of two")["b"].data.tags[COLOUR] == CATEGORIES[1].light
+
+
 def test_a_description_stays_below_the_limit_of_mlflow(place, store):
     rows = [["run", "loss"], *([f"latent_dim={number}", "x" * 50] for number in range(500))]
     folder = whole_run(place / "long" / "a", tracking=experiment("long"))

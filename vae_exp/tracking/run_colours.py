@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import receipts
-from vae_exp.tracking.copies import TOKEN
+from vae_exp.tracking.copies import find
 from vae_exp.tracking.store import Store
 
 if TYPE_CHECKING:
@@ -17,10 +17,10 @@ COLOUR = "mlflow.runColor"
 """The tag in which MLflow's page keeps the colour that its user chose for a run."""
 
 
-def colour_runs(client: MlflowClient, store: Store, folders: Iterable[RunFolder]) -> None:
+def colour_runs(client: MlflowClient, store: Store, folders: Iterable[RunFolder], answered: Callable[[], None]) -> None:
     """Give each run of a sweep a colour of its own, unless it has one already.
 
-    More runs than there are `CATEGORIES` keep MLflow's colours.
+    More runs than there are `CATEGORIES` keep MLflow's colours. `answered` is called after each run.
     """
     from vae_exp.figures.colours import CATEGORIES  # imports matplotlib, which other commands do without
 
@@ -30,6 +30,7 @@ def colour_runs(client: MlflowClient, store: Store, folders: Iterable[RunFolder]
     for shade, receipt in zip(CATEGORIES, found, strict=False):
         if receipt is None or receipt.run_id is None:
             continue
-        tags = client.get_run(receipt.run_id).data.tags
-        if tags.get(TOKEN) == receipt.token and COLOUR not in tags:
-            client.set_tag(receipt.run_id, COLOUR, shade.light, synchronous=True)
+        run = find(client, receipt)
+        if run is not None and COLOUR not in run.data.tags:
+            client.set_tag(run.info.run_id, COLOUR, shade.light, synchronous=True)
+        answered()

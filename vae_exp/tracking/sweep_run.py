@@ -90,8 +90,7 @@ def _send(
     folders = [folder for _, folder in jobs]
     receipt.view = keep_view(client, store, receipt, folders, outcome.swept, outcome.measure)
     answered()
-    colour_runs(client, store, folders)
-    answered()
+    colour_runs(client, store, folders, answered)
     for key, value in tags.items():
         client.set_tag(receipt.run_id, key, value, synchronous=True)
     for name in FILES:
