@@ -35,13 +35,13 @@ def estimate_log_likelihood(
     on_images: Callable[[int], None] = lambda done: None,
 ) -> Estimate:
     """Return the estimate of each image (N, C, H, W) with K `samples`; `on_images` gets the number of finished ones."""
-    parts: list[Tensor] = []
-    done = 0
-    for batch in torch.split(images, max(1, model.points_at_once // samples)):
-        parts.append(_log_sums(model, pixels(batch), samples, noise))
+    at_once, done = max(1, model.points_at_once // samples), 0
+    sums = torch.empty((3, len(images)), dtype=torch.float64, device=images.device)  # no list: see `index_information`
+    for batch, into in zip(torch.split(images, at_once), torch.split(sums, at_once, 1), strict=True):
+        into.copy_(_log_sums(model, pixels(batch), samples, noise))
         done += len(batch)
         on_images(done)
-    total, tenth, squares = torch.cat(parts, 1)
+    total, tenth, squares = sums
     few = max(1, samples // 10)
     return Estimate(total - math.log(samples), tenth - math.log(few), (2 * total - squares).exp())
 

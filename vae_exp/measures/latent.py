@@ -38,7 +38,10 @@ def index_information(posterior: DiagonalGaussian, noise: torch.Generator, draws
     drawn = posterior[:draws]
     z = drawn.rsample(1, noise)[0]  # (draws, D)
     rows = max(1, _NUMBERS // posterior.mean.numel())
-    aggregate = torch.cat([_log_densities(part, posterior).logsumexp(1) for part in torch.split(z, rows)])
+    # Parts in a list would lie between the large arrays, and keep their memory from being used again: 20 GiB of it.
+    aggregate = torch.empty(len(z), dtype=z.dtype, device=z.device)
+    for part, into in zip(torch.split(z, rows), torch.split(aggregate, rows), strict=True):
+        into.copy_(_log_densities(part, posterior).logsumexp(1))
     return drawn.log_prob(z) - (aggregate - math.log(len(posterior.mean)))
 
 
