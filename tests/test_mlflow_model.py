@@ -48,6 +48,8 @@ CONFIG = Config(
 )
 IMAGES = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 
+pytestmark = pytest.mark.slow  # importing mlflow.pyfunc takes seconds
+
 
 @pytest.fixture
 def place(tmp_path, monkeypatch, empty_store):
