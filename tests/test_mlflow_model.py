@@ -37,7 +37,10 @@ from vae_exp.storage.run_folder import RunFolder
 from vae_exp.tracking import connect, reconcile
 from vae_exp.tracking.pyfunc import VaePyfunc
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType")  # of MLflow itself
+pytestmark = [
+    pytest.mark.slow,  # importing mlflow.pyfunc takes seconds
+    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType"),  # of MLflow itself
+]
 CONFIG = Config(
     model=ConvConfig(channels=[1, 4], latent_dim=3),
     data=DigitsConfig(),
@@ -47,8 +50,6 @@ CONFIG = Config(
     tracking=MlflowConfig(),
 )
 IMAGES = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-
-pytestmark = pytest.mark.slow  # importing mlflow.pyfunc takes seconds
 
 
 @pytest.fixture
